@@ -1,0 +1,29 @@
+"""cnntrain: one YAML file in, a trained, checked, explainable network out.
+
+The map of the house. A module imports only from rows above its own; ``tests/test_layering.py``
+keeps it so.
+
+    row  module                       what it holds
+    ---  ---------------------------  -----------------------------------------------------------
+    0    errors types rng signals     exceptions and exit codes; array types; random streams
+    1    registry files environment   kinds by name; atomic files; what a run ran on
+    2    ops init                     arithmetic several layers share; initialisers
+    3    layers losses optimizers     one file per member of a family, forward and backward
+         schedules metrics data       side by side
+    4    network                      a graph of layers: shapes, arrays, forward, backward
+    5    objective shards             loss plus penalty; cutting and summing batches
+    6    gradcheck config             numerical proof; YAML -> frozen plan
+    7    experiment                   plan -> network and data, checked to fit
+    8    state evaluate               what training remembers; figures of a split
+    9    step                         one update
+    10   train                        experiment and state -> stream of events
+    11   checkpoint wording           state <-> one .npz file; events in words
+    12   runfolder console            events -> files; events -> lines for a person
+    13   jobs                         what each command does
+    14   cli                          click, one short file per command; no logic
+
+Data flows one way: ``config`` turns text into frozen values, ``network`` turns values into shapes
+and arrays, ``train`` yields events, ``runfolder`` and ``console`` consume them.
+"""
+
+__version__ = "0.1.0"

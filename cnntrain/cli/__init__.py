@@ -1,0 +1,74 @@
+"""The command line: one short file per command. Nothing heavy is imported until a command runs."""
+
+import os
+import sys
+
+import click
+
+from cnntrain import __version__
+from cnntrain.cli.eval import eval_command
+from cnntrain.cli.fit import fit
+from cnntrain.cli.gradcheck import gradcheck
+from cnntrain.errors import CnntrainError, ExitCode
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="cnntrain")
+def main() -> None:
+    """Train small neural networks from one YAML file, in pure NumPy.
+
+    \b
+    First steps:
+      cnntrain fit configs/digits.yaml      train on the embedded digits
+      cnntrain eval runs/digits/1           test the best checkpoint of that run
+      cnntrain gradcheck                    prove every gradient numerically
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 usage or config error, 3 diverged,
+    4 gradient check failed, 5 checkpoint unreadable, 130/143 stopped by a signal.
+    """
+
+
+for command in (fit, eval_command, gradcheck):
+    main.add_command(command)
+
+
+def run() -> None:
+    """Run the command line; whatever goes wrong ends in one message and a documented exit code."""
+    try:
+        code = main(standalone_mode=False)
+    except CnntrainError as error:
+        code = _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = ExitCode.USAGE
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = _fail("stopped before anything was trained", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        code = _close_stdout()
+    except MemoryError:
+        code = _fail("not enough memory; use a smaller batch or network", ExitCode.FAILED)
+    except OSError as error:
+        code = _fail(_os_message(error), ExitCode.FAILED)
+    sys.exit(int(code or 0))
+
+
+def _fail(message: str, code: ExitCode) -> ExitCode:
+    click.echo(f"error: {message}", err=True)
+    return code
+
+
+def _os_message(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}; check the path, its permissions and the free space"
+
+
+def _close_stdout() -> ExitCode:
+    """The reader of our output has gone (``| head -1``): nothing more to say, nothing lost."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return ExitCode.FAILED

@@ -1,0 +1,41 @@
+"""``cnntrain eval``: figures of a trained network."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("eval")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option(
+    "--split",
+    type=click.Choice(["test", "val", "train"]),
+    help="Samples to use. [default: test, else val, else train]",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the data files. [default: $CNNTRAIN_DATA, then where the run found them]",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to use. [default: all cores]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def eval_command(
+    checkpoint: Path,
+    split: str | None,
+    data_dir: Path | None,
+    threads: int | None,
+    as_json: bool,
+) -> int:
+    """Evaluate CHECKPOINT, a .npz file or a run folder (which stands for its best checkpoint).
+
+    Shows loss, accuracy, precision and recall per class and the confusion matrix; for regression
+    MAE, RMSE and R². The checkpoint carries its config, so nothing else is needed but the data.
+
+    \b
+    Examples:
+      cnntrain eval runs/digits/1
+      cnntrain eval runs/digits/1/checkpoints/last.npz --split val --json
+    """
+    from cnntrain.jobs.eval import run_eval
+
+    return int(run_eval(checkpoint, split, data_dir, threads, as_json))

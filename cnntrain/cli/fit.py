@@ -1,0 +1,64 @@
+"""``cnntrain fit``: train a network."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the config, e.g. --set train.epochs=3. May be repeated.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/NAME/N]")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue the run in --out, or the newest one of this name, exactly where it stopped.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+@click.option("--seed", type=int, help="Seed of all randomness; stands above the config's.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads to use; the result does not depend on it. [default: all cores]",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the data files. [default: $CNNTRAIN_DATA, the config's folder, this folder]",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
+def fit(
+    config: Path,
+    settings: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+    seed: int | None,
+    threads: int | None,
+    data_dir: Path | None,
+    quiet: bool,
+) -> int:
+    """Train the network that CONFIG describes.
+
+    Writes config, environment, metrics, log and checkpoints into a run folder. Ctrl-C finishes the
+    running step and writes a checkpoint; --resume continues from there with the same final weights,
+    bit for bit, as if nothing had happened.
+
+    \b
+    Examples:
+      cnntrain fit configs/digits.yaml
+      cnntrain fit configs/digits.yaml --set train.epochs=3 --set optimizer.sgd.lr=0.02
+      cnntrain fit configs/mnist-lenet5.yaml --data-dir ~/data --out runs/lenet
+    """
+    from cnntrain.jobs.fit import FitOptions, run_fit
+
+    if resume and overwrite:
+        raise click.UsageError("--resume continues a run and --overwrite replaces it; choose one")
+    options = FitOptions(settings, out, resume, overwrite, seed, threads, data_dir, quiet)
+    return int(run_fit(config, options))

@@ -1,0 +1,156 @@
+"""What a config says, as frozen values. The docstrings are the reference of the keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from annotated_types import Ge, Lt
+from pydantic import Field
+
+from cnntrain.data import Source
+from cnntrain.data.normalize import Normalization
+from cnntrain.losses import Loss
+from cnntrain.network import Item
+from cnntrain.optimizers import Optimizer
+from cnntrain.optimizers.sgd import Sgd
+from cnntrain.registry import Spec
+from cnntrain.schedules import Constant, Schedule
+from cnntrain.types import Count, Fraction, Natural, NonNegative, Positive
+
+DEFAULT_BATCH_SIZE = 32
+DEFAULT_EPOCHS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Spec):
+    """``data:`` the source and its options, and how its samples are used.
+
+    ``validation``: samples held out of the training split, a count or a fraction.
+    ``normalize``: none | unit | per_channel | per_feature, with statistics of the training split.
+    """
+
+    source: Source
+    validation: Natural | Fraction = 0
+    normalize: Normalization = "none"
+
+    @classmethod
+    def expand(cls, options: Any) -> Any:
+        """Gather the options of the source, which stand beside our own, under its kind."""
+        if not isinstance(options, dict) or not isinstance(options.get("source"), str):
+            return options
+        own = {name: options[name] for name in cls.own_keys() & options.keys()}
+        return {**own, "source": {options["source"]: cls.source_options(options)}}
+
+    @classmethod
+    def own_keys(cls) -> set[str]:
+        return {field.name for field in fields(cls)} - {"source"}
+
+    @classmethod
+    def source_options(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        own = {"source", *cls.own_keys()}
+        return {name: value for name, value in options.items() if name not in own}
+
+    @classmethod
+    def collapse(cls, options: dict[str, Any]) -> Any:
+        """The inverse of ``expand``."""
+        source = options.pop("source")
+        ((kind, inner),) = ({source: {}} if isinstance(source, str) else source).items()
+        return {"source": kind, **inner, **options}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop(Spec):
+    """``train.stop:`` further reasons to stop, whichever comes first.
+
+    ``threshold``: ε of seed 004, stop when no W or b changed by ε or more in an update.
+    ``patience``: epochs without a better monitored figure. ``target``: figures that suffice, such
+    as ``{val/accuracy: 0.99}``. ``minutes``: time spent training.
+    """
+
+    threshold: Positive | None = None
+    patience: Count | None = None
+    target: Mapping[str, float] = field(default_factory=dict)
+    minutes: Positive | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Spec):
+    """``train:`` how long, in which portions, and with which penalty.
+
+    ``mode``: batch (all samples per update), mini-batch (``batch_size`` samples, default 32) or
+    sgd (one). ``epochs``, ``max_steps``: whichever comes first; 10 epochs if neither is given.
+    ``l2``: λ of the penalty λ/2m Σ W² over all weights, m training samples, biases left out (seed
+    001). ``shuffle``: a new order every epoch (not in batch mode, where order means nothing).
+    ``monitor``: the figure that decides which epoch is best; default val/accuracy, or val/loss for
+    regression, or the same of the training split if there is no validation split.
+    ``checkpoint_steps``: keep a checkpoint every so many steps.
+    """
+
+    mode: Literal["batch", "mini-batch", "sgd"] = "mini-batch"
+    batch_size: Count | None = None
+    epochs: Count | None = None
+    max_steps: Count | None = None
+    l2: NonNegative = 0.0
+    shuffle: bool = True
+    monitor: str | None = None
+    checkpoint_steps: Count | None = None
+    stop: Stop = field(default_factory=Stop)
+
+    def __post_init__(self) -> None:
+        allowed = {"mini-batch": None, "sgd": 1, "batch": 0}[self.mode]
+        if self.batch_size is not None and allowed is not None and self.batch_size != allowed:
+            portion = "one sample" if self.mode == "sgd" else "all samples"
+            raise ValueError(
+                f"mode {self.mode!r} takes {portion} per update; leave 'batch_size' out, "
+                "or use mode 'mini-batch'"
+            )
+        if self.mode == "mini-batch" and self.batch_size is None:
+            object.__setattr__(self, "batch_size", DEFAULT_BATCH_SIZE)
+        if self.epochs is None and self.max_steps is None:
+            object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
+
+    def samples_per_step(self, samples: int) -> int:
+        """How many of ``samples`` training samples one update takes."""
+        return {"batch": samples, "sgd": 1}.get(self.mode) or min(self.batch_size or 1, samples)
+
+    def monitored(self, has_validation: bool, has_labels: bool) -> str:
+        """The figure that decides which epoch is best."""
+        split = "val" if has_validation else "train"
+        return self.monitor or f"{split}/{'accuracy' if has_labels else 'loss'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Spec):
+    """A whole config. ``name`` names the run folder (default: the file's name).
+
+    ``seed``: of all random draws. ``dtype``: float32 or float64. ``input``: shape of a sample,
+    checked against the data; with it, the network can be inspected without the data.
+    """
+
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
+    seed: Annotated[int, Ge(0), Lt(2**64)] = 0
+    dtype: Literal["float32", "float64"] = "float32"
+    input: tuple[Count, ...] | None = None
+    data: Data
+    network: Annotated[tuple[Item, ...], Field(min_length=1)]
+    loss: Loss
+    optimizer: Optimizer = field(default_factory=Sgd)
+    schedule: Schedule = field(default_factory=Constant)
+    train: Train = field(default_factory=Train)
+
+    @property
+    def numpy_dtype(self) -> "np.dtype[Any]":
+        return np.dtype(self.dtype)
+
+
+SECTIONS: dict[str, type[Spec]] = {"": Plan, "data": Data, "train": Train, "train.stop": Stop}
+
+
+def homes_of(key: str) -> list[str]:
+    """Sections of the config in which ``key`` is at home."""
+    return [
+        section or "the top level"
+        for section, spec in SECTIONS.items()
+        if key in {field.name for field in fields(spec)}  # type: ignore[arg-type]
+    ]

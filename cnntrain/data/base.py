@@ -1,0 +1,75 @@
+"""What a source gives: named splits of samples with labels or targets, first axis the sample."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.errors import DataError
+from cnntrain.files import Find
+from cnntrain.registry import Registered
+from cnntrain.types import Array, Shape
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples (N, C, H, W) or (N, J) of any number type; labels (N,) or targets (N, K)."""
+
+    x: Array
+    y: Array
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, indices: Array) -> "Split":
+        """The samples at ``indices``, copied."""
+        return Split(self.x[indices], self.y[indices])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All that a source knows. ``classes`` names the labels; None means real-valued targets."""
+
+    train: Split
+    test: Split | None
+    classes: tuple[str, ...] | None
+
+    @property
+    def sample_shape(self) -> Shape:
+        return self.train.x.shape[1:]
+
+    @property
+    def target_shape(self) -> Shape | None:
+        """Shape of one target; None for labels."""
+        return None if self.classes is not None else self.train.y.shape[1:]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all samples and labels, with their shapes and types."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.test):
+            for array in (split.x, split.y) if split else ():
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def checked_labels(labels: Array, classes: int, where: str) -> Array:
+    """The labels as int64, or a ``DataError`` that names the first bad one."""
+    bad = np.flatnonzero((labels < 0) | (labels >= classes))
+    if bad.size:
+        raise DataError(
+            f"{where}: label {labels[bad[0]]} of sample {bad[0]} is not in 0..{classes - 1}"
+        )
+    return labels.astype(np.int64)
+
+
+class Source(Registered, family="data source"):
+    """A place where samples come from; its options stand in the config's ``data:`` section."""
+
+    def sample_shape(self, find: Find) -> Shape:
+        """Shape of one sample, from headers alone, before any data is read."""
+        raise NotImplementedError
+
+    def load(self, find: Find, seed: int) -> Dataset:
+        """Read the data; ``DataError`` if a file is missing, broken or inconsistent."""
+        raise NotImplementedError

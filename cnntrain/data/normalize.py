@@ -1,0 +1,69 @@
+"""Normalisation x ← (x - shift) / scale, with statistics of the training split only."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cnntrain.types import Array, Params, Shape
+
+Normalization = Literal["none", "unit", "per_channel", "per_feature"]
+CHUNK = 4096  # samples whose float64 copy is held at a time
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """``shift`` and ``scale``: shaped like one sample, with 1 for every axis they are constant
+    along, so that they broadcast over a batch-last array once an axis is added."""
+
+    shift: Array
+    scale: Array
+
+    def arrays(self) -> Params:
+        """What the checkpoint keeps."""
+        return {"shift": self.shift, "scale": self.scale}
+
+    def apply(self, x: Array, dtype: np.dtype) -> Array:
+        """(x - shift) / scale for samples x (..., N), as a new contiguous array of ``dtype``."""
+        shift, factor = (a.astype(dtype)[..., None] for a in (self.shift, 1 / self.scale))
+        out = x.astype(dtype, order="C")
+        if self.shift.any():
+            out -= shift
+        out *= factor
+        return out
+
+
+def statistics_shape(kind: Normalization, sample_shape: Shape) -> Shape:
+    """Shape of ``shift`` and ``scale``: one value in all, per channel, or per feature."""
+    if kind == "per_feature" or (kind == "per_channel" and len(sample_shape) == 1):
+        return sample_shape
+    if kind == "per_channel":
+        return (sample_shape[0], *(1,) * (len(sample_shape) - 1))
+    return (1,) * len(sample_shape)
+
+
+def fit_normalizer(kind: Normalization, x: Array) -> Normalizer:
+    """``none``: x; ``unit``: the training range onto [0, 1]; ``per_channel`` and ``per_feature``:
+    mean 0 and standard deviation 1 (population) of each. A constant feature is only shifted."""
+    shape = statistics_shape(kind, x.shape[1:])
+    if kind == "none":
+        return Normalizer(np.zeros(shape), np.ones(shape))
+    if kind == "unit":
+        low, high = float(x.min()), float(x.max())
+        return Normalizer(np.full(shape, low), np.full(shape, (high - low) or 1.0))
+    kept = tuple(axis + 1 for axis, size in enumerate(shape) if size != x.shape[axis + 1])
+    axes = (0, *kept)
+    count = x.size / np.prod(shape)
+    mean = _chunked_sum(x, axes, 0.0, 1) / count
+    deviation = np.sqrt(_chunked_sum(x, axes, mean, 2) / count)
+    return Normalizer(mean.reshape(shape), np.where(deviation > 0, deviation, 1.0).reshape(shape))
+
+
+def _chunked_sum(x: Array, axes: tuple[int, ...], center: Array | float, power: int) -> Array:
+    """Σ (x - center)^power over ``axes``, in float64, kept as axes of length 1."""
+    parts = (
+        (x[start : start + CHUNK].astype(np.float64) - center) ** power
+        for start in range(0, len(x), CHUNK)
+    )
+    total: Array = sum(part.sum(axis=axes, keepdims=True) for part in parts)
+    return total

@@ -1,0 +1,98 @@
+"""From a dataset to what training and evaluation read: splits, statistics, batches."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cnntrain.data.base import Dataset, Split
+from cnntrain.data.normalize import Normalizer, fit_normalizer
+from cnntrain.errors import ConfigError, DataError
+from cnntrain.rng import Purpose, stream
+from cnntrain.types import Array, Shape
+
+SplitName = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The splits of one experiment. ``normalizer`` was fitted on ``train``."""
+
+    splits: dict[SplitName, Split]
+    normalizer: Normalizer
+    classes: tuple[str, ...] | None
+    fingerprint: str
+
+    @property
+    def train(self) -> Split:
+        return self.splits["train"]
+
+    @property
+    def sample_shape(self) -> Shape:
+        return self.train.x.shape[1:]
+
+    @property
+    def target_shape(self) -> Shape | None:
+        return None if self.classes is not None else self.train.y.shape[1:]
+
+
+def split_dataset(dataset: Dataset, validation: int | float, seed: int) -> dict[SplitName, Split]:
+    """Hold ``validation`` samples (a count, or a fraction) out of the training split."""
+    for name, split in (("training", dataset.train), ("test", dataset.test)):
+        if split is not None:
+            _check_values(split, name)
+    held_out = held_out_indices(dataset, validation, seed)
+    kept = np.setdiff1d(np.arange(len(dataset.train)), held_out)
+    splits: dict[SplitName, Split] = {
+        "train": dataset.train.take(kept) if len(held_out) else dataset.train
+    }
+    if len(held_out):
+        splits["val"] = dataset.train.take(held_out)
+    if dataset.test is not None:
+        splits["test"] = dataset.test
+    return splits
+
+
+def held_out_indices(dataset: Dataset, validation: int | float, seed: int) -> Array:
+    """Sorted indices of the validation samples: drawn by ``seed``, every class in proportion."""
+    n = len(dataset.train)
+    count = round(validation * n) if isinstance(validation, float) else validation
+    if validation and not 0 < count < n:
+        raise ConfigError(
+            f"data.validation: {validation} would hold {count} of {n} training samples out; "
+            "at least one must be held out and one must be left"
+        )
+    order = stream(seed, Purpose.SPLIT).permutation(n)
+    if dataset.classes is None:
+        return np.sort(order[:count])
+    labels = dataset.train.y[order]
+    quantile = np.empty(n)
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        quantile[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return np.sort(order[np.argsort(quantile, kind="stable")[:count]])
+
+
+def _check_values(split: Split, name: str) -> None:
+    if len(split) == 0:
+        raise DataError(f"the {name} split has no samples")
+    for array, what in ((split.x, "input"), (split.y, "target")):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            sample = np.argwhere(~np.isfinite(array))[0][0]
+            raise DataError(f"the {what} of {name} sample {sample} holds a NaN or an infinity")
+
+
+def prepare(
+    dataset: Dataset,
+    validation: int | float,
+    normalization: Normalizer | Literal["none", "unit", "per_channel", "per_feature"],
+    seed: int,
+) -> Prepared:
+    """Split the data and fit the normalisation, unless a fitted one is given."""
+    splits = split_dataset(dataset, validation, seed)
+    fitted = (
+        normalization
+        if isinstance(normalization, Normalizer)
+        else fit_normalizer(normalization, splits["train"].x)
+    )
+    return Prepared(splits, fitted, dataset.classes, dataset.fingerprint())

@@ -1,0 +1,41 @@
+"""What a run ran on: recorded so that a difference can be explained."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from cnntrain import __version__
+
+
+def environment() -> dict[str, Any]:
+    """Versions, BLAS, CPU and command of this process."""
+    return {
+        "cnntrain": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": [
+            {key: library.get(key) for key in ("internal_api", "version", "architecture")}
+            for library in threadpool_info()
+            if library.get("user_api") == "blas"
+        ],
+        "platform": platform.platform(),
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "command": sys.argv,
+        "working_folder": str(Path.cwd()),
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

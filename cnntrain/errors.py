@@ -1,0 +1,60 @@
+"""Everything that can go wrong, one class per exit code.
+
+Every message reads "where: what; what would be right". The command line prints it in one piece
+and leaves with the class's ``exit_code``; a user never sees a traceback.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller (README, "Exit codes")."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    DIVERGED = 3
+    GRADIENT = 4
+    CHECKPOINT = 5
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class CnntrainError(Exception):
+    """Base of all errors that cnntrain raises on purpose."""
+
+    exit_code = ExitCode.FAILED
+
+
+class ConfigError(CnntrainError):
+    """The config says something that cannot be; found before data is read or a folder is made."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ShapeError(ConfigError):
+    """Two layers, or a layer and the data, do not fit. ``path`` is the place in the config."""
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class DataError(CnntrainError):
+    """A data file is missing, broken, or does not fit the network."""
+
+
+class RunFolderError(CnntrainError):
+    """A run folder cannot be made, written or continued."""
+
+
+class CheckpointError(CnntrainError):
+    """A checkpoint cannot be read, or does not match its config."""
+
+    exit_code = ExitCode.CHECKPOINT
+
+
+class Diverged(CnntrainError):
+    """A loss, gradient or weight became infinite or NaN."""
+
+    exit_code = ExitCode.DIVERGED

@@ -1,0 +1,112 @@
+"""``cnntrain eval``: the figures of a checkpoint on one split."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cnntrain.checkpoint import Checkpoint, best_checkpoint, load
+from cnntrain.console import warn
+from cnntrain.data.prepare import SplitName
+from cnntrain.errors import DataError, ExitCode, ShapeError
+from cnntrain.evaluate import evaluate
+from cnntrain.experiment import Experiment, open_experiment
+from cnntrain.files import DataFolders
+from cnntrain.metrics import Sums, means, per_class, r_squared
+from cnntrain.shards import Workers, available_cores
+from cnntrain.wording import figure, table
+
+
+def run_eval(
+    path: Path, split: str | None, data_dir: Path | None, threads: int | None, as_json: bool
+) -> ExitCode:
+    """Evaluate a checkpoint and print the result on stdout."""
+    found = load(best_checkpoint(path))
+    experiment = _opened(found, data_dir)
+    if found.fingerprint != experiment.data.fingerprint:
+        warn("warning: the data is not the data that this network was trained on")
+    chosen = _chosen_split(experiment, split)
+    with Workers(threads or available_cores()) as workers:
+        sums = evaluate(experiment, found.state.params, chosen, workers, detail=True)
+    result = summarize(chosen, sums, found.classes)
+    print(json.dumps(result) if as_json else report(found, result))
+    return ExitCode.DONE
+
+
+def _opened(found: Checkpoint, data_dir: Path | None) -> Experiment:
+    folders = DataFolders.of(data_dir, *recorded_folders(found.path), found.path.parent)
+    try:
+        return open_experiment(found.plan, folders.find, found.normalizer)
+    except ShapeError as error:
+        raise DataError(f"the data does not fit the checkpoint: {error}") from None
+
+
+def recorded_folders(checkpoint: Path) -> list[Path]:
+    """Where the run of this checkpoint found its data, if it lies in its run folder."""
+    try:
+        env = json.loads((checkpoint.parent.parent / "env.json").read_text(encoding="utf-8"))
+        return [Path(folder) for folder in env["data_folders"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _chosen_split(experiment: Experiment, split: str | None) -> SplitName:
+    splits = experiment.data.splits
+    if split is None:
+        split = next(name for name in ("test", "val", "train") if name in splits)
+    if split not in splits:
+        raise DataError(f"this data has no {split} split; it has {', '.join(splits)}")
+    return split
+
+
+def summarize(split: SplitName, sums: Sums, classes: tuple[str, ...] | None) -> dict[str, Any]:
+    """The JSON document of an evaluation."""
+    result: dict[str, Any] = {"split": split, "n": sums["n"], **means(sums)}
+    if classes is None:
+        return {**result, "r2": r_squared(sums)}
+    confusion = sums["confusion"]
+    names = (*classes, *(f"output {k}" for k in range(len(classes), len(confusion))))
+    return {
+        **result,
+        "per_class": [asdict(row) for row in per_class(confusion, names)],
+        "confusion": confusion.tolist(),
+    }
+
+
+def report(found: Checkpoint, result: dict[str, Any]) -> str:
+    """The same for a person."""
+    figures = [figure(n, result[n]) for n in ("loss", "accuracy", "mae", "rmse") if n in result]
+    if result.get("r2") is not None:
+        figures.append(f"R² {result['r2']:.5f}")
+    head = (
+        f"{found.path} (step {found.state.step})\n"
+        f"{result['split']} split, {result['n']:,} samples: {', '.join(figures)}"
+    )
+    if "confusion" not in result:
+        return head
+    return f"{head}\n\n{_class_table(result)}\n\n{_confusion_table(result)}"
+
+
+def _class_table(result: dict[str, Any]) -> str:
+    shares = ("precision", "recall", "f1")
+    rows = [
+        [row["label"], *(_percent(row[share]) for share in shares), str(row["support"])]
+        for row in result["per_class"]
+    ]
+    return table([["class", "precision", "recall", "F1", "samples"], *rows])
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}%"
+
+
+def _confusion_table(result: dict[str, Any]) -> str:
+    labels = [row["label"] for row in result["per_class"]]
+    rows: Sequence[Sequence[str]] = [
+        [label, *(str(count) if count else "." for count in counts)]
+        for label, counts in zip(labels, result["confusion"], strict=True)
+    ]
+    return "confusion matrix (rows: true class, columns: predicted)\n" + table(
+        [["", *labels], *rows]
+    )

@@ -1,0 +1,75 @@
+"""``cnntrain gradcheck``: the verdicts on all layers, or on one network."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnntrain.checkpoint import best_checkpoint, load
+from cnntrain.config.read import read_config
+from cnntrain.errors import ExitCode, ShapeError
+from cnntrain.experiment import build_network
+from cnntrain.files import DataFolders
+from cnntrain.gradcheck import Verdict, check_network, check_registry
+from cnntrain.wording import table
+
+
+def run_gradcheck(
+    target: Path | None, tolerance: float, seed: int, as_json: bool, data_dir: Path | None
+) -> ExitCode:
+    """Check, print the table or the JSON document, and return 0 or 4."""
+    verdicts = list(_verdicts(target, tolerance, seed, data_dir))
+    ok = all(verdict.ok for verdict in verdicts)
+    if as_json:
+        rows = [{**asdict(v), "error": v.error if np.isfinite(v.error) else None} for v in verdicts]
+        document: dict[str, Any] = {"ok": ok, "tolerance": tolerance, "seed": seed, "arrays": rows}
+        print(json.dumps(document))
+    else:
+        print(report(verdicts, tolerance))
+    return ExitCode.DONE if ok else ExitCode.GRADIENT
+
+
+def _verdicts(
+    target: Path | None, tolerance: float, seed: int, data_dir: Path | None
+) -> Iterable[Verdict]:
+    if target is None:
+        return check_registry(seed, tolerance)
+    if target.is_dir() or target.suffix == ".npz":
+        found = load(best_checkpoint(target))
+        plan, network, params = found.plan, found.network, found.state.params
+    else:
+        config = read_config(target)
+        plan = config.plan
+        try:
+            network = build_network(plan, DataFolders.of(data_dir, target.parent).find)
+            params = network.init(plan.seed, np.dtype(np.float64))
+        except ShapeError as error:
+            raise config.located(error) from None
+    return check_network(network, plan.loss, params, plan.train.l2, seed, tolerance)
+
+
+def report(verdicts: list[Verdict], tolerance: float) -> str:
+    """One row per array, and one line for all."""
+    rows = [
+        [
+            verdict.name,
+            "x".join(map(str, verdict.shape)),
+            str(verdict.checked),
+            str(verdict.kinks or ""),
+            f"{verdict.error:.1e}",
+            "ok" if verdict.ok else "WRONG",
+        ]
+        for verdict in verdicts
+    ]
+    head = ["array", "shape", "checked", "kinks", "largest relative error", "verdict"]
+    wrong = sum(not verdict.ok for verdict in verdicts)
+    total = sum(verdict.checked for verdict in verdicts)
+    line = (
+        f"{len(verdicts)} arrays, {total:,} derivatives: "
+        + (f"{wrong} arrays WRONG" if wrong else "all gradients are right")
+        + f" (tolerance {tolerance:g})"
+    )
+    return f"{table([head, *rows], left=2)}\n\n{line}"

@@ -1,0 +1,11 @@
+"""One file per layer: the pure kernel pair on top, a small frozen class under it.
+
+Importing this package registers every layer in it.
+"""
+
+from cnntrain.layers.base import Context, Example, Layer, Param, WeightedLayer
+from cnntrain.registry import import_members
+
+import_members(__name__, __path__)
+
+__all__ = ["Context", "Example", "Layer", "Param", "WeightedLayer"]

@@ -1,0 +1,93 @@
+"""Metrics as sums: what is added up over shards, and what the sums say in the end.
+
+A sum is a plain number or array, so partial sums of any cut of the data add up to the same total.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnntrain.types import Array
+
+Sums = dict[str, Any]
+
+
+def batch_sums(loss: float, z: Array, y: Array) -> Sums:
+    """The sums of one shard: samples, loss, and what the kind of target allows."""
+    sums: Sums = {"n": z.shape[-1], "loss": loss}
+    if y.dtype.kind in "iu":
+        sums["correct"] = int(np.count_nonzero(z.argmax(axis=0) == y))
+    else:
+        error = z.astype(np.float64) - y
+        sums["absolute_error"] = float(np.abs(error).sum()) / error[..., 0].size
+        sums["squared_error"] = float((error * error).sum()) / error[..., 0].size
+    return sums
+
+
+def detail_sums(z: Array, y: Array) -> Sums:
+    """The further sums of an evaluation: a confusion matrix, or the moments of the targets."""
+    if y.dtype.kind in "iu":
+        classes = len(z)
+        cells = np.bincount(y * classes + z.argmax(axis=0), minlength=classes * classes)
+        return {"confusion": cells.reshape(classes, classes)}
+    y = y.astype(np.float64)
+    return {"target": y.sum(axis=-1), "target_squared": (y * y).sum(axis=-1)}
+
+
+def add_sums(a: Mapping[str, Any], b: Mapping[str, Any]) -> Sums:
+    """a + b, entry by entry."""
+    return {name: a[name] + b[name] for name in a}
+
+
+def means(sums: Mapping[str, Any]) -> dict[str, float]:
+    """Loss and accuracy, or loss, MAE and RMSE, of the samples in ``sums``."""
+    n = sums["n"]
+    figures = {"loss": sums["loss"] / n}
+    if "correct" in sums:
+        figures["accuracy"] = sums["correct"] / n
+    else:
+        figures["mae"] = sums["absolute_error"] / n
+        figures["rmse"] = float(np.sqrt(sums["squared_error"] / n))
+    return figures
+
+
+def r_squared(sums: Mapping[str, Any]) -> float | None:
+    """R² = 1 - Σ(a - y)² / Σ(y - ȳ)², over all outputs; None if the targets never vary."""
+    n = sums["n"]
+    variation = float((sums["target_squared"] - sums["target"] ** 2 / n).sum())
+    residual = sums["squared_error"] * np.size(sums["target"])
+    return None if variation <= 0 else 1 - float(residual) / variation
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How one class fared: of ``support`` samples, and of all that were taken for it."""
+
+    label: str
+    precision: float | None  # None: nothing was taken for this class
+    recall: float | None  # None: no sample of this class
+    f1: float | None
+    support: int
+
+
+def per_class(confusion: Array, labels: tuple[str, ...]) -> list[ClassFigures]:
+    """Precision, recall and F1 of every class from a confusion matrix (rows: true class)."""
+    rows = []
+    for k, label in enumerate(labels):
+        hits, support, taken = (
+            int(confusion[k, k]),
+            int(confusion[k].sum()),
+            int(confusion[:, k].sum()),
+        )
+        rows.append(
+            ClassFigures(
+                label=label,
+                precision=hits / taken if taken else None,
+                recall=hits / support if support else None,
+                f1=2 * hits / (taken + support) if taken + support else None,
+                support=support,
+            )
+        )
+    return rows

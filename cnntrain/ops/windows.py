@@ -1,0 +1,135 @@
+"""Windows that slide over feature maps: where they stand, and how maps are lowered to matrices.
+
+No function pads its input: an axis knows which outputs a tap of the window really meets.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from cnntrain.errors import ShapeError
+from cnntrain.types import Array, NaturalPair, Shape, as_pair
+
+Padding = Literal["same", "valid"] | NaturalPair
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A window along one axis: tap j of output o reads input o*stride + j - before."""
+
+    length: int
+    size: int
+    stride: int
+    before: int
+    after: int
+
+    @property
+    def out(self) -> int:
+        """Number of windows that fit: floor((length + before + after - size) / stride) + 1."""
+        return (self.length + self.before + self.after - self.size) // self.stride + 1
+
+    def tap(self, j: int) -> tuple[slice, slice]:
+        """(outputs, inputs): the outputs whose tap j is not padding, and the inputs it reads."""
+        offset = j - self.before
+        first = max(0, -(offset // self.stride))
+        stop = min(self.out, (self.length - 1 - offset) // self.stride + 1)
+        start = first * self.stride + offset
+        count = max(0, stop - first)
+        return (
+            slice(first, first + count),
+            slice(start, start + (count - 1) * self.stride + 1 if count else start, self.stride),
+        )
+
+    def taps(self) -> Iterator[tuple[int, slice, slice]]:
+        """(j, outputs, inputs) of every tap of the window."""
+        for j in range(self.size):
+            yield j, *self.tap(j)
+
+    @property
+    def tiles(self) -> bool:
+        """Windows lie side by side: every input belongs to at most one of them."""
+        return self.stride >= self.size
+
+
+def place(
+    in_shape: Shape,
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+) -> tuple[Axis, Axis]:
+    """The vertical and horizontal axis of a window over (C, H, W).
+
+    ``same`` pads such that out = ceil(length / stride), the odd element after, as TensorFlow does.
+    """
+    if len(in_shape) != 3:
+        raise ShapeError(
+            f"needs an image of shape (C, H, W), but the input is {in_shape}"
+            + ("; it must come before 'flatten' and 'dense'" if len(in_shape) == 1 else "")
+        )
+    if isinstance(padding, str):
+        pads = [
+            _same(*axis) if padding == "same" else (0, 0)
+            for axis in zip(in_shape[1:], size, stride, strict=True)
+        ]
+    else:
+        pads = [(pad, pad) for pad in as_pair(padding)]
+    vertical, horizontal = (
+        Axis(length, k, s, *pad)
+        for length, k, s, pad in zip(in_shape[1:], size, stride, pads, strict=True)
+    )
+    if vertical.out < 1 or horizontal.out < 1:
+        raise ShapeError(
+            f"a window of {size[0]}x{size[1]} does not fit into the input {in_shape} "
+            f"with padding {padding}; use a smaller window, more padding or fewer poolings"
+        )
+    return vertical, horizontal
+
+
+def _same(length: int, size: int, stride: int) -> tuple[int, int]:
+    total = max(0, (-(-length // stride) - 1) * stride + size - length)
+    return total // 2, total - total // 2
+
+
+def lower_rows(x: Array, vertical: Axis, horizontal: Axis) -> Array:
+    """Copy along the width only: R[h, c, j, ow, n] = padded[c, h, ow*stride + j, n].
+
+    (C, H, W, N) -> (H + padding, C, KW, OW, N). The patches of output row oh are then KH
+    consecutive rows of R. Cho & Brand 2017, "MEC: memory-efficient convolution", with the batch
+    last.
+    """
+    c, h, _, n = x.shape
+    rows = np.empty(
+        (vertical.before + h + vertical.after, c, horizontal.size, horizontal.out, n), x.dtype
+    )
+    rows[: vertical.before] = 0
+    rows[vertical.before + h :] = 0
+    inside = rows[vertical.before : vertical.before + h]
+    for j, outputs, inputs in horizontal.taps():
+        inside[:, :, j, : outputs.start] = 0
+        inside[:, :, j, outputs.stop :] = 0
+        inside[:, :, j, outputs] = x[:, :, inputs].transpose(1, 0, 2, 3)
+    return rows
+
+
+def patches(rows: Array, vertical: Axis) -> Array:
+    """The overlapping view (OH, KH*C*KW, OW*N) of lowered rows; nothing is copied."""
+    _, c, kw, ow, n = rows.shape
+    row = rows.strides[0]
+    return as_strided(
+        rows,
+        shape=(vertical.out, vertical.size * c * kw, ow * n),
+        strides=(vertical.stride * row, ow * n * rows.itemsize, rows.itemsize),
+        writeable=False,
+    )
+
+
+def scatter(taps: Array, in_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
+    """Add every tap to the input it was read from: (KH, KW, C, OH, OW, N) -> (C, H, W, N)."""
+    x = np.zeros((*in_shape, taps.shape[-1]), taps.dtype)
+    for i, out_rows, in_rows in vertical.taps():
+        for j, out_cols, in_cols in horizontal.taps():
+            x[:, in_rows, in_cols] += taps[i, j][:, out_rows, out_cols]
+    return x

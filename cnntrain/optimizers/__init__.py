@@ -1,0 +1,8 @@
+"""Optimisers: from a gradient to the change of an array."""
+
+from cnntrain.optimizers.base import Optimizer
+from cnntrain.registry import import_members
+
+import_members(__name__, __path__)
+
+__all__ = ["Optimizer"]

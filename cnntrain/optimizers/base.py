@@ -1,0 +1,21 @@
+"""What an optimiser is: a rule for one array at a time, with its memory in named slots."""
+
+from dataclasses import dataclass
+
+from cnntrain.registry import Registered
+from cnntrain.types import Array, Params, Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Registered, family="optimiser"):
+    """W ← W + change(∂C/∂W). ``lr`` is η, the learning rate before the schedule."""
+
+    lr: Positive = 0.01
+
+    def active_slots(self) -> tuple[str, ...]:
+        """Names of the arrays, each shaped like W and starting at 0, that the rule remembers."""
+        return ()
+
+    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
+        """ΔW for gradient dW at ``step`` (from 0); updates ``memory`` in place."""
+        raise NotImplementedError

@@ -1,0 +1,36 @@
+"""Gradient descent, with momentum if asked for."""
+
+from dataclasses import dataclass
+
+from cnntrain.optimizers.base import Optimizer
+from cnntrain.types import Array, Fraction, Params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sgd(Optimizer, kind="sgd"):
+    """W ← W - η ∂C/∂W; with momentum μ: v ← μ v + ∂C/∂W, W ← W - η v.
+
+    With ``nesterov``: W ← W - η (∂C/∂W + μ v). Options: ``lr`` η > 0, ``momentum`` μ in [0, 1),
+    ``nesterov``. Variant: the learning rate stands outside v (Sutskever et al. 2013 as PyTorch
+    implements it; Caffe keeps η inside v, which differs only while η changes).
+    """
+
+    momentum: Fraction = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum > 0, for example 0.9")
+
+    def active_slots(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
+        if not self.momentum:
+            return dW * -lr
+        v = memory["velocity"]
+        v *= self.momentum
+        v += dW
+        if self.nesterov:
+            return (dW + self.momentum * v) * -lr
+        return v * -lr

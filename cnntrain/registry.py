@@ -1,0 +1,134 @@
+"""Kinds by name: ``class Dense(Layer, kind="dense")`` is all it takes to add one.
+
+A *spec* is a frozen dataclass that a config can fill in. A *family* (Layer, Loss, ...) is a class
+that derives from ``Registered``; its members are written in YAML as ``{kind: {option: value}}``,
+or just ``kind`` when no option is given. Reading and writing are derived from the fields alone.
+"""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping, MutableSequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+
+class Spec:
+    """Base of frozen dataclasses that pydantic checks strictly: no unknown key, no coercion."""
+
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = {
+        "extra": "forbid",
+        "strict": True,
+        "allow_inf_nan": False,
+        "title": "",
+    }
+
+    @classmethod
+    def expand(cls, options: Any) -> Any:
+        """Rewrite a short form of the options into the full one; here: none."""
+        return options
+
+    @classmethod
+    def collapse(cls, options: dict[str, Any]) -> Any:
+        """The inverse of ``expand``: how the full options are written down; here: as they are."""
+        return options
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        from pydantic_core import core_schema
+
+        schema = handler(source)
+        dataclass_schema: Any = schema
+        while dataclass_schema["type"] != "dataclass":
+            dataclass_schema = dataclass_schema["schema"]
+        dataclass_schema["strict"] = False  # strict fields, but a mapping may stand for the object
+        return core_schema.no_info_before_validator_function(cls.expand, schema)
+
+
+class Registered(Spec):
+    """Base of families. A direct subclass is a family; a subclass with ``kind=`` joins it."""
+
+    kinds: ClassVar[dict[str, type[Any]]]
+    kind: ClassVar[str] = ""
+    family: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, kind: str = "", family: str = "", **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if family:
+            cls.kinds, cls.family = {}, family
+        cls.kind = kind
+        if kind:
+            if kind in cls.kinds:
+                raise TypeError(f"{cls.family} {kind!r} is registered twice")
+            cls.kinds[kind] = cls
+
+    @classmethod
+    def expand_choice(cls, value: Any) -> Any:
+        """Rewrite a short form of a member into ``{kind: options}``; here: a bare kind."""
+        return {value: {}} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[Any], handler: "GetCoreSchemaHandler"
+    ) -> "CoreSchema":
+        from pydantic_core import core_schema
+
+        if cls.kind:
+            return super().__get_pydantic_core_schema__(source, handler)
+        members = {
+            kind: core_schema.typed_dict_field(handler.generate_schema(member), required=False)
+            for kind, member in cls.kinds.items()
+        }
+        choice = core_schema.typed_dict_schema(members, extra_behavior="forbid")
+        return core_schema.no_info_before_validator_function(
+            cls.expand_choice,
+            core_schema.no_info_after_validator_function(cls._only_member, choice),
+        )
+
+    @classmethod
+    def _only_member(cls, found: dict[str, Self]) -> Self:
+        if len(found) != 1:
+            names = ", ".join(found) or "none"
+            raise ValueError(f"exactly one {cls.family} belongs here; found: {names}")
+        return next(iter(found.values()))
+
+
+def to_tree(value: Any) -> Any:
+    """The plain tree (as YAML or JSON would give it) from which ``value`` can be read again."""
+    if isinstance(value, Registered):
+        options = _options(value)
+        return {value.kind: options} if options else value.kind
+    if isinstance(value, Spec):
+        return value.collapse(_options(value))
+    if isinstance(value, Mapping):
+        return {key: to_tree(item) for key, item in value.items()}
+    if isinstance(value, tuple | MutableSequence):
+        return [to_tree(item) for item in value]
+    return value
+
+
+def _options(spec: Any) -> dict[str, Any]:
+    return {field.name: to_tree(getattr(spec, field.name)) for field in fields(spec)}
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?``, or the list of what is known if nothing is near."""
+    names = sorted(known)
+    squeezed = {name.replace("_", ""): name for name in names}
+    key = str(word).lower().replace("_", "").replace("-", "")
+    near = difflib.get_close_matches(key, squeezed, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {squeezed[near[0]]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def import_members(package: str, path: Iterable[str]) -> None:
+    """Import every module of a package, so that its classes register themselves."""
+    for module in sorted(pkgutil.iter_modules(path), key=lambda found: found.name):
+        importlib.import_module(f"{package}.{module.name}")

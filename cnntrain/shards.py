@@ -1,0 +1,94 @@
+"""How a batch is cut, run in parallel and summed.
+
+The cut depends on the network and the batch size alone, never on the machine, and sums are taken
+pairwise in a fixed tree. While shards run, BLAS is held to one thread, because its products differ
+in the last bits from one number of threads to another. So any number of threads gives the same
+bits.
+"""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from cnntrain.network import Network
+
+T = TypeVar("T")
+
+SHARD_FLOPS = 50_000_000  # forward work worth a thread: below, the interpreter lock eats the gain
+SHARD_SAMPLES = 256  # more per shard is no faster
+SHARD_ACTIVATIONS = 1 << 24  # numbers in all activations of a shard: bounds its memory
+
+
+def shard_count(network: Network, samples: int) -> int:
+    """A power of two: enough shards to bound the memory, and to feed threads if it pays."""
+    activations = network.activation_count * samples
+    needed = max(samples / SHARD_SAMPLES, activations / SHARD_ACTIVATIONS)
+    worthwhile = network.flops * samples / SHARD_FLOPS
+    count = 1
+    while count < samples and (count < needed or 2 * count <= min(worthwhile, samples / 8)):
+        count *= 2
+    return count
+
+
+def cut(samples: int, shards: int) -> list[slice]:
+    """``shards`` slices of nearly equal length that together are ``range(samples)``."""
+    edges = [samples * k // shards for k in range(shards + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Workers:
+    """Threads that run shards; a context manager that also holds BLAS to one thread."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._limits: threadpool_limits | None = None
+
+    def __enter__(self) -> Self:
+        self._limits = threadpool_limits(limits=1, user_api="blas")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        if self._limits is not None:
+            self._limits.restore_original_limits()
+
+    def tree_sum(self, work: Callable[[int], T], shards: int, add: Callable[[T, T], T]) -> T:
+        """``work(0) + work(1) + ...``, pairwise: ((0+1)+(2+3))+... for any number of threads.
+
+        At most ``threads`` results and one partial sum per level of the tree are held at a time.
+        """
+        partial: list[tuple[int, T]] = []  # (level, sum), levels falling
+        for result in self._results(work, shards):
+            level = 0
+            while partial and partial[-1][0] == level:
+                result = add(partial.pop()[1], result)
+                level += 1
+            partial.append((level, result))
+        total = partial.pop()[1]
+        while partial:
+            total = add(partial.pop()[1], total)
+        return total
+
+    def _results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
+        if self._pool is None or shards == 1:
+            yield from map(work, range(shards))
+            return
+        for start in range(0, shards, self.threads):
+            yield from self._pool.map(work, range(start, min(start + self.threads, shards)))

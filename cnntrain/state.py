@@ -1,0 +1,50 @@
+"""What training remembers from one update to the next."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cnntrain.config.plan import Plan
+from cnntrain.metrics import Sums
+from cnntrain.network import Network
+from cnntrain.types import Params
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch so far, by the monitored figure."""
+
+    value: float
+    epoch: int
+    step: int
+
+
+@dataclass
+class State:
+    """A function of the plan, the data and ``step``, the number of updates; holds no clock."""
+
+    params: Params
+    memory: Params  # of the optimiser: {"velocity:conv1.W": ...}
+    step: int = 0
+    sums: Sums = field(default_factory=dict)  # of the running epoch
+    figures: dict[str, float] = field(default_factory=dict)  # of the last finished epoch
+    best: Best | None = None
+    stale_epochs: int = 0  # epochs since the best one
+    largest_change: float | None = None  # of any W or b, in the last update; None: not measured
+
+
+def memory_names(plan: Plan, network: Network) -> dict[str, str]:
+    """{"velocity:conv1.W": "conv1.W"}: the optimiser's arrays and the parameters they belong to."""
+    return {
+        f"{slot}:{name}": name
+        for slot in plan.optimizer.active_slots()
+        for name, param in network.params.items()
+        if param.trainable
+    }
+
+
+def start(plan: Plan, network: Network) -> State:
+    """The state before the first update."""
+    params = network.init(plan.seed, plan.numpy_dtype)
+    memory = {slot: np.zeros_like(params[of]) for slot, of in memory_names(plan, network).items()}
+    return State(params, memory)

@@ -1,0 +1,37 @@
+"""The words that every other module uses.
+
+Shape letters, everywhere in cnntrain (the batch is last, so a sample is a column, as in the seeds):
+
+    C H W N     channels, height, width of an activation; samples in the batch: (C, H, W, N)
+    J K         units of the layer before and of this layer: activations (J, N), weights (K, J)
+    F KH KW     filters, kernel height and width: weights (F, C, KH, KW)
+    OH OW       height and width of an output map: (F, OH, OW, N)
+
+A shape without N describes one sample.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
+
+import numpy.typing as npt
+from annotated_types import Ge, Gt, Lt
+
+Array: TypeAlias = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+Arrays: TypeAlias = Mapping[str, Array]  # read-only view of named arrays
+Params: TypeAlias = dict[str, Array]
+
+# Numbers with limits: the config reader enforces them, the JSON Schema shows them.
+Count: TypeAlias = Annotated[int, Ge(1)]
+Natural: TypeAlias = Annotated[int, Ge(0)]
+Positive: TypeAlias = Annotated[float, Gt(0)]
+NonNegative: TypeAlias = Annotated[float, Ge(0)]
+Fraction: TypeAlias = Annotated[float, Ge(0), Lt(1)]
+
+CountPair: TypeAlias = Count | tuple[Count, Count]  # one number for both, or (vertical, horizontal)
+NaturalPair: TypeAlias = Natural | tuple[Natural, Natural]
+
+
+def as_pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """(vertical, horizontal) of an option that may be given as one number."""
+    return (value, value) if isinstance(value, int) else value
