@@ -5,8 +5,9 @@ keeps it so.
 
     row  module                       what it holds
     ---  ---------------------------  -----------------------------------------------------------
-    0    errors types rng signals     exceptions and exit codes; array types; random streams
-    1    registry files environment   kinds by name; atomic files; what a run ran on
+    0    errors types rng             exceptions and exit codes; array types; random streams
+    1    registry files signals       kinds by name; atomic files; asking a run to stop;
+         environment                  what a run ran on
     2    ops init                     arithmetic several layers share; initialisers
     3    layers losses optimizers     one file per member of a family, forward and backward
          schedules metrics data       side by side

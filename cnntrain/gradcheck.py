@@ -24,7 +24,7 @@ from cnntrain.types import Array, Arrays, Params, Shape
 ALL_ENTRIES_UP_TO = 100
 SAMPLED_ENTRIES = 40
 DIRECTIONS = 4
-STEPS = (1e-5, 1e-6, 1e-7)  # tried in turn: a kink within reach of the first spoils only that one
+STEPS = (1e-4, 1e-5, 1e-6, 1e-7)  # all are tried until one agrees: a kink nearby spoils the large
 DEFAULT_TOLERANCE = 1e-5
 FLOOR = 1e-4  # derivatives below this are compared absolutely, as if they were this large
 BATCH = 4
@@ -85,16 +85,18 @@ def compare(
     w: Array, direction: Array, analytic: float, cost: Cost, tolerance: float
 ) -> Derivative:
     """The analytic derivative against the numerical one, with the step that brings them nearest."""
-    errors, slopes = [], []
+    slopes, errors, excused = [], [], False
     for h in STEPS:
         left, right, noise = one_sided_slopes(w, direction, h, cost)
         central = (left + right) / 2
         scale = max(abs(analytic), abs(central), FLOOR)
         errors.append(abs(analytic - central) / scale)
-        if errors[-1] <= tolerance + noise / scale:
+        if errors[-1] <= tolerance:
             return Derivative(errors[-1], ok=True)
+        excused = excused or errors[-1] <= tolerance + noise / scale
         slopes.append((left, right, noise))
-    return Derivative(min(errors), ok=False, is_kink=_is_kink(slopes, analytic, tolerance))
+    is_kink = not excused and _is_kink(slopes, analytic, tolerance)
+    return Derivative(min(errors), ok=excused, is_kink=is_kink)
 
 
 def one_sided_slopes(

@@ -14,11 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 from cnntrain import checkpoint
 from cnntrain.checkpoint import Checkpoint
-from cnntrain.config.read import plan_to_tree
+from cnntrain.config.read import dump_plan
 from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError, RunFolderError
 from cnntrain.experiment import Experiment
@@ -46,12 +44,12 @@ class RunFolder:
         """Start a run in the empty folder ``path``. ``about``: more lines for ``env.json``."""
         run = cls(path, experiment, state)
         (path / "checkpoints").mkdir(exist_ok=True)
-        config = yaml.safe_dump(plan_to_tree(experiment.plan), sort_keys=False, allow_unicode=True)
-        write_text(path / "config.yaml", config)
+        write_text(path / "config.yaml", dump_plan(experiment.plan))
         plan, data = experiment.plan, experiment.data
         env = {**environment(), "seed": plan.seed, "data_fingerprint": data.fingerprint, **about}
         write_text(path / "env.json", json.dumps(env, indent=2) + "\n")
         (path / "metrics.jsonl").touch()
+        run._save("last", state)
         return run
 
     @classmethod

@@ -59,7 +59,7 @@ def run() -> None:
 
 
 def _fail(message: str, code: ExitCode) -> ExitCode:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"Error: {message}", err=True)
     return code
 
 

@@ -145,12 +145,3 @@ class Plan(Spec):
 
 
 SECTIONS: dict[str, type[Spec]] = {"": Plan, "data": Data, "train": Train, "train.stop": Stop}
-
-
-def homes_of(key: str) -> list[str]:
-    """Sections of the config in which ``key`` is at home."""
-    return [
-        section or "the top level"
-        for section, spec in SECTIONS.items()
-        if key in {field.name for field in fields(spec)}  # type: ignore[arg-type]
-    ]

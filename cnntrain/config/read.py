@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from cnntrain.config.document import Document, KeyPath, parse_value, read_document
-from cnntrain.config.plan import SECTIONS, Data, Plan, homes_of
+from cnntrain.config.plan import SECTIONS, Data, Plan
 from cnntrain.data import Source
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.init import Initializer
@@ -58,6 +59,23 @@ def plan_from_tree(tree: object) -> Plan:
     if plan is None:
         raise ConfigError("; ".join(message for _, message in problems))
     return plan
+
+
+class _QuotingDumper(yaml.SafeDumper):
+    """Quotes every text that a reader of YAML 1.2 would take for something else, such as 1e-3."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    plain = text.replace("_", "").replace("-", "").isalpha()
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_QuotingDumper.add_representer(str, _quoted)
+
+
+def dump_plan(plan: Plan) -> str:
+    """The resolved config as YAML text that ``read_config`` reads back to the same plan."""
+    return yaml.dump(plan_to_tree(plan), Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True)
 
 
 def plan_to_tree(plan: Plan) -> dict[str, Any]:
@@ -152,8 +170,10 @@ def _problem(details: ErrorDetails, tree: Any) -> Problem:
     path = _source_path(loc, tree)
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return path, _unknown(loc, path)
-    if kind == "missing":
+    if kind == "missing" and isinstance(loc[-1], str):
         return path, f"{loc[-1]!r} is missing"
+    if kind in ("missing", "too_long", "too_short"):
+        return path, f"must be a list of another length, not {_shown(_value_at(tree, path))}"
     if kind == "value_error":
         return path, details["msg"].removeprefix("Value error, ")
     if value is None:
@@ -193,10 +213,22 @@ def _unknown(loc: KeyPath, path: KeyPath) -> str:
     if family is not None:
         return f"unknown {family.family} {key!r}{did_you_mean(key, family.kinds)}"
     hint = did_you_mean(key, _options_at(loc[:-1]))
-    homes = [home for home in homes_of(key) if home != _dotted(path[:-1])]
+    homes = [home for home in _homes_of(key) if home != _dotted(path[:-1])]
     if homes and "did you mean" not in hint:
         return f"unknown key here; it belongs under {' or '.join(homes)}"
     return f"unknown key{hint}"
+
+
+def _homes_of(key: str) -> list[str]:
+    """Sections of the config in which ``key`` is at home."""
+    members: dict[str, type[Registered]] = {"optimizer": Optimizer, "schedule": Schedule}
+    specs = {section or "the top level": [spec] for section, spec in SECTIONS.items()}
+    specs |= {section: list(family.kinds.values()) for section, family in members.items()}
+    return [section for section, found in specs.items() if any(key in _names(s) for s in found)]
+
+
+def _names(spec: type[Any]) -> set[str]:
+    return {field.name for field in fields(spec)}
 
 
 def _options_at(place: KeyPath) -> set[str]:
@@ -206,7 +238,7 @@ def _options_at(place: KeyPath) -> set[str]:
     spec = section or (family and family.kinds.get(str(place[-1])))
     if not spec:
         return set()
-    names = {field.name for field in fields(spec)}  # type: ignore[arg-type]
+    names = _names(spec)
     beside = {Source: Data.own_keys(), Layer: {"activation"}}
     return names | (beside.get(family, set()) if family else set())
 
@@ -246,6 +278,12 @@ def _source_path(loc: KeyPath, tree: Any) -> KeyPath:
 
 def _kind_with_activation(item: dict[str, Any]) -> list[str]:
     return [k for k, inner in item.items() if isinstance(inner, dict) and "activation" in inner][:1]
+
+
+def _value_at(tree: Any, path: KeyPath) -> Any:
+    for key in path:
+        tree = tree[key]
+    return tree
 
 
 def _contains(tree: Any, path: Sequence[str | int]) -> bool:

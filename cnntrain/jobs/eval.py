@@ -25,7 +25,7 @@ def run_eval(
     found = load(best_checkpoint(path))
     experiment = _opened(found, data_dir)
     if found.fingerprint != experiment.data.fingerprint:
-        warn("warning: the data is not the data that this network was trained on")
+        warn("Warning: the data is not the data that this network was trained on")
     chosen = _chosen_split(experiment, split)
     with Workers(threads or available_cores()) as workers:
         sums = evaluate(experiment, found.state.params, chosen, workers, detail=True)

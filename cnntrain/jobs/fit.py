@@ -51,7 +51,7 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     run, elapsed_s = _run_folder(experiment, fresh, options, about)
     console = Console(experiment, options.quiet)
     for warning in _warnings(experiment, fresh):
-        warn(f"warning: {warning}")
+        warn(f"Warning: {warning}")
         run.log(f"warning: {warning}")
     console.welcome(run.path, run.state.step)
     with StopRequest() as request, Workers(threads) as workers:
@@ -97,7 +97,7 @@ def _run_folder(
     path = options.out or newest_run(experiment.plan.name)
     found, skipped = newest_checkpoint(path)
     for message in skipped:
-        warn(f"warning: {message}")
+        warn(f"Warning: {message}")
     _check_same(path, experiment, found)
     elapsed_s = elapsed_before(path, found.state.step)
     return RunFolder.resume(path, experiment, found), elapsed_s
@@ -148,7 +148,7 @@ def _farewell(
     """The final figures, and what to do next."""
     if stopped.reason == "diverged":
         warn(
-            f"error: {stopped.detail}\nThe run diverged; its last good checkpoints are kept in "
+            f"Error: {stopped.detail}\nThe run diverged; its last good checkpoints are kept in "
             f"{run.path / 'checkpoints'}.\nWhat usually helps: a lower learning rate, a warm-up "
             "(schedule: {constant: {warmup_epochs: 1}}), normalised data."
         )
