@@ -49,12 +49,14 @@ def check_array(
     name: str, w: Array, dw: Array, cost: Cost, rng: np.random.Generator, tolerance: float
 ) -> Verdict:
     """Compare dw with the numerical derivative of ``cost``, which reads ``w`` at every call."""
+    if dw.shape != w.shape or not np.isfinite(dw).all():
+        return Verdict(name, w.shape, checked=0, kinks=0, error=float("inf"), ok=False)
     found = [
         compare(w, direction, float(np.sum(dw * direction)), cost, tolerance)
         for direction in _directions(w, rng)
     ]
     smooth = [derivative for derivative in found if not derivative.is_kink]
-    ok = dw.shape == w.shape and bool(smooth) and all(derivative.ok for derivative in smooth)
+    ok = bool(smooth) and all(derivative.ok for derivative in smooth)
     worst = max((derivative.error for derivative in smooth), default=float("inf"))
     return Verdict(name, w.shape, len(found), len(found) - len(smooth), worst, ok)
 

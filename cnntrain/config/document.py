@@ -19,13 +19,13 @@ from pathlib import Path
 from cnntrain.config.guard import (
     GuardError,
     KeyPath,
-    Place,
     Problem,
     Tree,
     build,
     end_place,
     split_lines,
 )
+from cnntrain.config.syntax import Place
 from cnntrain.errors import ConfigError
 
 __all__ = [

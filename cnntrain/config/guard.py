@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import yaml
 
+from cnntrain.config.syntax import NO_CHARACTER, NO_TAGS, Place, explain, place_of
+
 KeyPath: TypeAlias = tuple[str | int, ...]
-Place: TypeAlias = tuple[int, int]
 Tree: TypeAlias = "dict[str, Tree] | list[Tree] | str | int | float | bool | None"
 
 MAX_DEPTH = 50
@@ -32,40 +33,8 @@ _CONSTANTS: dict[str, float | bool | None] = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
 }
 
-_NO_TAGS = "tags are not supported; leave the tag out, and put text that starts with '!' in quotes"
 _IF_TEXT = "if it is text, put it in quotes"
 _EXPANDED = "every use of an alias counts; a config is far smaller"
-_NO_CHARACTER = r"a number out of range; the last escape is '\U0010FFFF'"
-_AT_START, _AT_END = True, False
-# (in PyYAML's words, whether the mistake is where the broken construct starts, in ours)
-_SYNTAX = (
-    ("got '<stream end>'", _AT_START, "this bracket is never closed; add the closing one"),
-    ("expected ',' or", _AT_END, "the bracket opened on line {start} is not closed before this; "
-     "put ',' between items and close the bracket"),
-    ("a quoted scalar", _AT_START, "this quote is never closed; add the closing one"),
-    ("find expected ':'", _AT_START, "a key without ':'; write 'key: value'"),
-    ("mapping values are not", _AT_END, "a ':' out of place; check the indentation and the line "
-     "above, and quote text that contains ': '"),
-    ("sequence entries are not", _AT_END, "a '-' out of place; start '- item' on its own line"),
-    ("mapping keys are not", _AT_END, "a '?' out of place; quote text that starts with '?'"),
-    ("<block end>.*inside a line", _AT_END, "the value already ended before this; check its quotes "
-     "and brackets, or quote all of it"),
-    ("<block end>", _AT_END, "this does not continue the block that starts on line "
-     "{start}; give its entries the same indentation"),
-    ("node content, but found '<stream end>'", _AT_END, "the text ends where a value is missing; "
-     "close the brackets"),
-    ("expected the node content", _AT_END, "a value is missing here; if this is text, quote it"),
-    ("<document start>", _AT_END, "the value already ended before this; quote the whole text"),
-    ("cannot start any token", _AT_END, "a value cannot start with {char}; put it in quotes"),
-    (" tag", _AT_START, _NO_TAGS),
-    ("escape", _AT_END, "no such escape in double quotes; double the backslash or use single "
-     "quotes"),
-    ("an alias|an anchor", _AT_START, "not an alias or anchor; quote text that starts with '*' "
-     "or '&'"),
-    ("a block scalar", _AT_START, "only '+', '-' or a digit may follow '|' or '>'; quote text "
-     "that starts with them"),
-    ("directive|YAML document", _AT_START, "a broken directive (a line with '%'); leave it out"),
-)  # fmt: skip
 
 
 class Problem(NamedTuple):
@@ -140,10 +109,6 @@ def _joined(text: str) -> str:
         raise ValueError("half of a surrogate pair is no character; complete the escape") from None
 
 
-def _place(mark: Any) -> Place:
-    return mark.line + 1, mark.column + 1
-
-
 class _Builder:
     """Builds the value of one text from its events; notes small mistakes and reads on.
 
@@ -170,7 +135,7 @@ class _Builder:
 
     def root(self) -> Tree:
         event = self.next()
-        self.positions[()] = _place(event.start_mark)
+        self.positions[()] = place_of(event.start_mark)
         tree = self.node(event, ())
         self.next()  # the end of the document
         extra = self.next()
@@ -191,7 +156,7 @@ class _Builder:
 
     def check_properties(self, event: Any, path: KeyPath) -> None:
         if event.tag is not None:
-            self.complain(event, path, _NO_TAGS)
+            self.complain(event, path, NO_TAGS)
         if event.anchor in self.anchors or event.anchor in self.unfinished:
             self.complain(event, path, f"the anchor &{event.anchor:.40} exists already; rename one")
 
@@ -215,7 +180,7 @@ class _Builder:
         items: list[Tree] = []
         while not isinstance(event := self.next(), yaml.SequenceEndEvent):
             item_path = (*path, len(items))
-            self.positions[item_path] = _place(event.start_mark)
+            self.positions[item_path] = place_of(event.start_mark)
             items.append(self.node(event, item_path))
         return items
 
@@ -227,7 +192,7 @@ class _Builder:
             if key in entries:
                 first_line, _ = self.positions[entry_path]
                 self.complain(event, entry_path, f"already given on line {first_line}; keep one")
-            self.positions.setdefault(entry_path, _place(event.start_mark))
+            self.positions.setdefault(entry_path, place_of(event.start_mark))
             entries[key] = self.node(self.next(), entry_path)
         return entries
 
@@ -286,29 +251,15 @@ class _Builder:
         try:
             return next(self.events)
         except yaml.MarkedYAMLError as error:
-            self.stop(*self.explained(error))
+            self.stop(*explain(error, self.text, self.loader.get_mark()))
         except (ValueError, OverflowError):  # PyYAML does not check the range of escapes
-            self.stop(end_place(self.text[: self.loader.index]), _NO_CHARACTER)
-
-    def explained(self, error: yaml.MarkedYAMLError) -> tuple[Place, str]:
-        end = error.problem_mark or self.loader.get_mark()
-        start = error.context_mark or end
-        char = self.text[end.index : end.index + 1]
-        if char == "\t":
-            return _place(end), "a tab; use spaces, not tabs"
-        before = self.text[end.index - end.column : end.index].strip()
-        complaint = f"{error.context}: {error.problem}{' inside a line' if before else ''}"
-        for words, at_start, message in _SYNTAX:
-            if re.search(words, complaint):
-                text = message.format(start=start.line + 1, char=repr(char))
-                return _place(start if at_start else end), text
-        return _place(end), f"not YAML ({error.problem}); check the quotes and brackets"
+            self.stop(end_place(self.text[: self.loader.index]), NO_CHARACTER)
 
     def complain(self, event: yaml.Event, path: KeyPath, text: str) -> None:
-        self.problems.append(Problem(_place(event.start_mark), path, text))
+        self.problems.append(Problem(place_of(event.start_mark), path, text))
 
     def refuse(self, event: yaml.Event, text: str) -> NoReturn:
-        self.stop(_place(event.start_mark), text)
+        self.stop(place_of(event.start_mark), text)
 
     def stop(self, place: Place, text: str) -> NoReturn:
         raise GuardError([*self.problems, Problem(place, (), text)])

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Lint, types and tests, from nothing. `test.sh` runs the fast tests, `test.sh --all` the slow ones
+# too; other arguments go to pytest. CNNTRAIN_TEST_WITH names packages to install besides, such as
+# torch, with which some results are compared where it is present.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/venv.sh
+# shellcheck disable=SC2086  # several packages are several words
+install_into_venv ".[test]" ${CNNTRAIN_TEST_WITH:-}
+
+selection="not slow"
+if [ "${1:-}" = "--all" ]; then
+    selection=""
+    shift
+fi
+export OPENBLAS_NUM_THREADS=1 # two test processes on two cores
+
+.venv/bin/ruff check .
+.venv/bin/ruff format --check .
+.venv/bin/mypy
+exec .venv/bin/python -m pytest -n 2 -m "$selection" "$@"
