@@ -11,17 +11,19 @@ keeps it so.
     2    ops init                     arithmetic several layers share; initialisers
     3    layers losses optimizers     one file per member of a family, forward and backward
          schedules metrics data       side by side
-    4    network                      a graph of layers: shapes, arrays, forward, backward
+    4    network scores               a graph of layers: shapes, arrays, forward, backward;
+                                      metrics that a config chooses
     5    objective shards             loss plus penalty; cutting and summing batches
     6    gradcheck config             numerical proof; YAML -> frozen plan
     7    experiment                   plan -> network and data, checked to fit
     8    state evaluate               what training remembers; figures of a split
-    9    step                         one update
-    10   train                        experiment and state -> stream of events
-    11   checkpoint wording           state <-> one .npz file; events in words
-    12   runfolder console            events -> files; events -> lines for a person
-    13   jobs                         what each command does
-    14   cli                          click, one short file per command; no logic
+    9    update                       gradients -> new weights
+    10   step                         one batch: shards, sums, update
+    11   train                        experiment and state -> stream of events
+    12   checkpoint wording           state <-> one .npz file; events in words
+    13   runfolder console            events -> files; events -> lines for a person
+    14   jobs                         what each command does
+    15   cli                          click, one short file per command; no logic
 
 Data flows one way: ``config`` turns text into frozen values, ``network`` turns values into shapes
 and arrays, ``train`` yields events, ``runfolder`` and ``console`` consume them.

@@ -13,7 +13,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from cnntrain.config.plan import Plan
 from cnntrain.config.read import plan_from_tree, plan_to_tree
 from cnntrain.data.normalize import Normalizer, statistics_shape
 from cnntrain.errors import CheckpointError, ConfigError
-from cnntrain.experiment import Experiment
+from cnntrain.experiment import Experiment, lay_out
 from cnntrain.files import atomic_write
 from cnntrain.network import Network
 from cnntrain.registry import Spec
@@ -62,10 +62,11 @@ class Header(Spec):
     classes: tuple[str, ...] | None
     fingerprint: str
     step: Natural
-    sums: dict[str, float | int]
+    sums: dict[str, float | int | list[Any]]
     figures: dict[str, float]
     best: BestHeader | None
     stale_epochs: Natural
+    drops: Natural
     largest_change: float | None
 
 
@@ -109,10 +110,11 @@ def _header(experiment: Experiment, state: State) -> str:
         "classes": data.classes,
         "fingerprint": data.fingerprint,
         "step": state.step,
-        "sums": state.sums,
+        "sums": {name: np.asarray(value).tolist() for name, value in state.sums.items()},
         "figures": state.figures,
         "best": asdict(state.best) if state.best else None,
         "stale_epochs": state.stale_epochs,
+        "drops": state.drops,
         "largest_change": state.largest_change,
     }
     return json.dumps(header, allow_nan=False)
@@ -139,7 +141,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
     header = _read_header(path, archive, members)
     try:
         plan = plan_from_tree(header.config)
-        network = Network.build(plan.network, header.sample_shape)
+        network = lay_out(plan, header.sample_shape)
         expected = _expected(plan, network, header.sample_shape)
     except ConfigError as error:
         raise CheckpointError(f"{path}: the config in it is not valid: {error}") from None
@@ -149,8 +151,9 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
     }
     best = Best(**asdict(header.best)) if header.best else None
     state = State(
-        _under("params/", arrays), _under("memory/", arrays), header.step, dict(header.sums),
-        dict(header.figures), best, header.stale_epochs, header.largest_change,
+        _under("params/", arrays), _under("memory/", arrays), header.step, _unlisted(header.sums),
+        dict(header.figures), best, header.stale_epochs, header.drops,
+        header.largest_change,
     )  # fmt: skip
     normalizer = Normalizer(**_under("normalize/", arrays))
     return Checkpoint(path, plan, network, state, normalizer, header.classes, header.fingerprint)
@@ -176,9 +179,7 @@ def _read_header(
 ) -> Header:
     if HEADER not in members or members[HEADER].file_size > HEADER_LIMIT:
         raise CheckpointError(f"{path}: a .npz file, but no checkpoint of cnntrain")
-    content = np.lib.format.read_array(
-        io.BytesIO(archive.read(members[HEADER])), allow_pickle=False
-    )
+    content = _plain_array(archive.read(members[HEADER]))
     tree = json.loads(content.astype(np.uint8).tobytes())
     version = tree.get("format") if isinstance(tree, dict) else None
     if version != FORMAT:
@@ -231,7 +232,7 @@ def _read_array(
     size = int(np.prod(shape)) * dtype.itemsize
     if not size <= info.file_size <= size + 4096:
         raise CheckpointError(f"{path}: {info.filename} has not the size of an array {shape}")
-    array = np.lib.format.read_array(io.BytesIO(archive.read(info)), allow_pickle=False)
+    array = _plain_array(archive.read(info))
     if array.shape != shape or array.dtype != dtype:
         raise CheckpointError(
             f"{path}: {info.filename} is {array.dtype} {array.shape}, not {dtype} {shape}"
@@ -241,8 +242,21 @@ def _read_array(
     return np.ascontiguousarray(array)
 
 
+def _plain_array(content: bytes) -> Array:
+    """The array of a .npy file; never an object array, whose reading could run code."""
+    try:
+        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except ValueError:  # NumPy's own words recommend to allow pickles
+        raise ValueError("a member that is no plain array") from None
+
+
 def _under(prefix: str, arrays: Params) -> Params:
     return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def _unlisted(sums: Mapping[str, Any]) -> dict[str, Any]:
+    """Sums as they were: lists are arrays again."""
+    return {n: np.array(value) if isinstance(value, list) else value for n, value in sums.items()}
 
 
 def best_checkpoint(path: Path) -> Path:

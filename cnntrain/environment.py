@@ -1,5 +1,6 @@
 """What a run ran on: recorded so that a difference can be explained."""
 
+import math
 import os
 import platform
 import sys
@@ -29,6 +30,14 @@ def environment() -> dict[str, Any]:
         "command": sys.argv,
         "working_folder": str(Path.cwd()),
     }
+
+
+def physical_memory() -> float:
+    """Bytes of memory of this machine; infinite if it does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def _cpu_name() -> str:

@@ -27,17 +27,20 @@ class CnntrainError(Exception):
 
 
 class ConfigError(CnntrainError):
-    """The config says something that cannot be; found before data is read or a folder is made."""
+    """The config says something that cannot be; found before a folder is made.
+
+    ``path`` is the place in the config, unless the message says it itself.
+    """
 
     exit_code = ExitCode.USAGE
-
-
-class ShapeError(ConfigError):
-    """Two layers, or a layer and the data, do not fit. ``path`` is the place in the config."""
 
     def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
         super().__init__(message)
         self.path = path
+
+
+class ShapeError(ConfigError):
+    """Two layers, or a layer and the data, do not fit."""
 
 
 class DataError(CnntrainError):

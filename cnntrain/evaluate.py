@@ -6,7 +6,7 @@ import numpy as np
 
 from cnntrain.data.prepare import SplitName
 from cnntrain.experiment import Experiment
-from cnntrain.metrics import Sums, add_sums, batch_sums, detail_sums
+from cnntrain.metrics import Sums, add_sums, detail_sums
 from cnntrain.network import Network, Pass
 from cnntrain.shards import SHARD_ACTIVATIONS, SHARD_SAMPLES, Workers, cut
 from cnntrain.types import Arrays
@@ -16,16 +16,16 @@ def evaluate(
     experiment: Experiment, params: Arrays, split: SplitName, workers: Workers, detail: bool = False
 ) -> Sums:
     """The sums of a whole split; ``detail`` adds a confusion matrix or the targets' moments."""
-    batches, network, loss = experiment.batches(split), experiment.network, experiment.plan.loss
+    batches, network = experiment.batches(split), experiment.network
     samples = len(batches.split)
     slices = cut(samples, math.ceil(samples / _samples_at_a_time(network)))
 
     def part(k: int) -> Sums:
-        x, y = batches.take(np.arange(samples)[slices[k]])
         with np.errstate(all="ignore"):
-            z, _ = network.forward(params, x, Pass())
-            total, _ = loss.forward(z, y)
-            return batch_sums(total, z, y) | (detail_sums(z, y) if detail else {})
+            x, y = batches.take(np.arange(samples)[slices[k]])
+            z, caches = network.forward(params, x, Pass())
+            total, _, _ = experiment.objective.forward(z, caches.heads, y)
+            return experiment.sums(total, z, y) | (detail_sums(z, y) if detail else {})
 
     return workers.tree_sum(part, len(slices), add_sums)
 

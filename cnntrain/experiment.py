@@ -1,15 +1,23 @@
 """From a plan to what can be run: the network laid out, the data read, both checked to fit."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from cnntrain.config.plan import Plan
 from cnntrain.data.batches import Batches
 from cnntrain.data.normalize import Normalizer
 from cnntrain.data.prepare import Prepared, SplitName, prepare
+from cnntrain.environment import physical_memory
 from cnntrain.errors import DataError, ShapeError
 from cnntrain.files import Find
+from cnntrain.metrics import Sums, batch_sums
 from cnntrain.network import Network
-from cnntrain.types import Shape
+from cnntrain.objective import Objective, Penalty
+from cnntrain.scores import scored
+from cnntrain.types import Array, Shape
+
+COPIES = 3  # of all parameters, at the least: weights, gradients, changes
 
 
 @dataclass(frozen=True)
@@ -20,10 +28,29 @@ class Experiment:
     network: Network
     data: Prepared
 
-    @property
-    def decay(self) -> float:
-        """λ/m of the penalty λ/2m Σ W², m the number of training samples (seed 001)."""
-        return self.plan.train.l2 / len(self.data.train)
+    @cached_property
+    def objective(self) -> Objective:
+        """The losses, fitted to the training targets."""
+        classes = None if self.data.classes is None else self.network.out_shape[0]
+        return Objective(self.plan.loss).fitted(self.data.train.y, classes)
+
+    @cached_property
+    def penalty(self) -> Penalty:
+        """λ/m of the penalties, m the number of training samples (seed 001)."""
+        m = len(self.data.train)
+        return Penalty(self.plan.train.l2 / m, self.plan.train.l1 / m)
+
+    def sums(self, loss: float, z: Array, y: Array) -> Sums:
+        """The sums of one shard, with those that the chosen metrics need."""
+        found = batch_sums(loss, z, y, self.data.classes is not None)
+        for score in self.plan.metrics:
+            found |= score.sums(z, y)
+        return found
+
+    def figures(self, split: str, sums: Sums) -> dict[str, float]:
+        """What the sums of a split mean: ``split/loss``, ``split/accuracy``, ..."""
+        found = scored(sums, self.plan.metrics)
+        return {f"{split}/{name}": value for name, value in found.items()}
 
     def batches(self, split: SplitName) -> Batches:
         """The batches of a split, as the network takes them."""
@@ -32,7 +59,30 @@ class Experiment:
 
 def build_network(plan: Plan, find: Find) -> Network:
     """The network for the plan's ``input``, or for the shape that the data's headers announce."""
-    return Network.build(plan.network, plan.input or plan.data.source.sample_shape(find))
+    network = lay_out(plan, plan.input or plan.data.source.sample_shape(find))
+    _check_memory(plan, network)
+    return network
+
+
+def lay_out(plan: Plan, sample_shape: Shape) -> Network:
+    """The plan's network for samples of this shape, with the heads that its losses read."""
+    heads = [term.output for term in plan.loss if term.output is not None]
+    return Network.build(plan.network, sample_shape, heads)
+
+
+def _check_memory(plan: Plan, network: Network) -> None:
+    """Refuse what cannot be trained here before anything of that size is made."""
+    needed = COPIES * network.parameter_count * plan.numpy_dtype.itemsize
+    available = physical_memory()
+    if needed > available:
+        largest = max(
+            network.nodes, key=lambda node: sum(math.prod(p.shape) for p in node.params.values())
+        )
+        raise ShapeError(
+            f"{largest.name}: {network.parameter_count:,} parameters in all need at least "
+            f"{needed / 2**30:,.0f} GiB, but this machine has {available / 2**30:,.0f} GiB",
+            ("network", largest.item),
+        )
 
 
 def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None) -> Experiment:
@@ -56,20 +106,22 @@ def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None
 
 
 def check_loss(plan: Plan, network: Network, target_shape: Shape | None) -> None:
-    """The loss must fit the network's output, and must not meet a second softmax."""
-    try:
-        plan.loss.check(network.out_shape, target_shape)
-    except ShapeError as error:
-        raise ShapeError(f"{network.nodes[-1].name}: {error}", _last(network)) from None
-    if plan.loss.kind == "cross_entropy" and network.nodes[-1].layer.kind == "softmax":
-        raise ShapeError(
-            "cross_entropy contains the softmax and takes logits; remove this layer",
-            _last(network),
-        )
-
-
-def _last(network: Network) -> tuple[str, int]:
-    return ("network", network.nodes[-1].item)
+    """Every loss must fit the output it reads, and must not meet a second softmax."""
+    objective = Objective(plan.loss)
+    reads = [(objective.main, network.nodes[-1])]
+    reads += zip(objective.on_heads, (network.nodes[k] for k in network.heads), strict=True)
+    for term, node in reads:
+        place = ("network", node.item)
+        try:
+            term.loss.check(node.out_shape, target_shape)
+        except ShapeError as error:
+            raise ShapeError(f"{node.name}: {error}", place) from None
+        if node.layer.kind in term.loss.contains:
+            raise ShapeError(
+                f"{term.loss.kind} contains the {node.layer.kind} and takes what comes before "
+                "it; remove this layer",
+                place,
+            )
 
 
 def _check_classes(out_shape: Shape, classes: tuple[str, ...]) -> None:

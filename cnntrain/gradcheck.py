@@ -10,6 +10,7 @@ that the analytic value lies between them.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from cnntrain.errors import ShapeError
 from cnntrain.layers import Context, Example, Layer
 from cnntrain.losses import Loss
 from cnntrain.network import Network, Pass
-from cnntrain.objective import add_penalty_gradient, forward_backward, penalty
+from cnntrain.objective import Objective, Penalty, forward_backward
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
 
@@ -134,11 +135,18 @@ def spread(shape: Shape, rng: np.random.Generator) -> Array:
     return rng.permutation(grid).reshape(shape)
 
 
+def example_input(example: Example, rng: np.random.Generator) -> Any:
+    """The array, or for a layer that joins the tuple of arrays, that an example takes."""
+    if example.layer.joins:
+        return tuple(spread((*shape, example.batch), rng) for shape in example.in_shape)
+    return example.reach * spread((*example.in_shape, example.batch), rng)
+
+
 def check_layer(example: Example, seed: int, tolerance: float) -> list[Verdict]:
     """Input and parameters of one layer, for C = Σ r ⊙ y with fixed random r."""
     rng = stream(seed, Purpose.GRADCHECK)
     layer = example.layer
-    x = spread((*example.in_shape, example.batch), rng)
+    x = example_input(example, rng)
     declared = layer.params(example.in_shape)
     params = {letter: spread(param.shape, rng) for letter, param in declared.items()}
     ctx = Context(training=True, generator=lambda: stream(seed, Purpose.LAYER))
@@ -150,7 +158,10 @@ def check_layer(example: Example, seed: int, tolerance: float) -> list[Verdict]:
     def cost() -> float:
         return float(np.sum(r * layer.forward(params, x, ctx)[0]))
 
-    checked = [("x", x, dx), *((letter, params[letter], grads[letter]) for letter in params)]
+    inputs = [("x", x, dx)]
+    if layer.joins:
+        inputs = [(f"x{k}", *pair) for k, pair in enumerate(zip(x, dx, strict=True))]
+    checked = [*inputs, *((letter, params[letter], grad) for letter, grad in grads.items())]
     return [
         check_array(f"{layer.kind}.{name}", w, dw, cost, rng, tolerance) for name, w, dw in checked
     ]
@@ -185,7 +196,12 @@ def check_registry(seed: int, tolerance: float) -> Iterator[Verdict]:
 
 
 def check_network(
-    network: Network, loss: Loss, params: Arrays, l2: float, seed: int, tolerance: float
+    network: Network,
+    objective: Objective,
+    params: Arrays,
+    penalty: Penalty,
+    seed: int,
+    tolerance: float,
 ) -> Iterator[Verdict]:
     """Every parameter array and the input of a whole network, on a random batch, penalty included.
 
@@ -194,19 +210,21 @@ def check_network(
     rng = stream(seed, Purpose.GRADCHECK)
     exact: Params = {name: array.astype(np.float64) for name, array in params.items()}
     x = rng.standard_normal((*network.in_shape, BATCH))
-    y = _targets(network.out_shape, _target_shape(loss, network.out_shape), rng)
-    run, decay = Pass(training=True, seed=seed), l2 / BATCH
-    out = forward_backward(network, loss, exact, x, y, run, BATCH, need_dx=True)
+    y = _targets(network.out_shape, _target_shape(objective.main.loss, network.out_shape), rng)
+    run = Pass(training=True, seed=seed)
+    out = forward_backward(network, objective, exact, x, y, run, need_dx=True)
     assert out.dx is not None
-    add_penalty_gradient(network, exact, out.grads, decay)
+    penalty.add_gradient(network, exact, out.grads)
 
     def cost() -> float:
-        z, _ = network.forward(exact, x, run)
-        return loss.forward(z, y)[0] / BATCH + penalty(network, exact, decay)
+        z, caches = network.forward(exact, x, run)
+        total, _, _ = objective.forward(z, caches.heads, y)
+        return total / BATCH + penalty.value(network, exact)
 
     yield check_array("input", x, out.dx, cost, rng, tolerance)
     for name, array in exact.items():
-        yield check_array(name, array, out.grads[name], cost, rng, tolerance)
+        if name in out.grads:  # running statistics have no gradient
+            yield check_array(name, array, out.grads[name], cost, rng, tolerance)
 
 
 def _target_shape(loss: Loss, out_shape: Shape) -> Shape | None:

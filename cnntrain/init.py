@@ -136,12 +136,90 @@ class Literal(Initializer, kind="literal"):
     values: Any
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-        try:
-            values = np.asarray(self.values, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ShapeError("literal values must be numbers in a regular nested list") from None
+        values = self._array()
         if values.ndim == 0:
             return np.full(shape, values)
         if np.squeeze(values).shape != tuple(size for size in shape if size != 1):
             raise ShapeError(f"literal values have shape {values.shape}; the array has {shape}")
         return values.reshape(shape)
+
+    def _array(self) -> Array:
+        problem = ShapeError("literal values must be numbers in a regular nested list")
+        try:
+            values = np.asarray(self.values)
+        except ValueError:
+            raise problem from None
+        if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
+            raise problem
+        return values.astype(np.float64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncatedNormal(Initializer, kind="truncated_normal"):
+    """N(mean, std²), drawn again where it is more than ``limit`` standard deviations off."""
+
+    mean: float = 0.0
+    std: NonNegative = 0.01
+    limit: Positive = 2.0
+
+    def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+        drawn = rng.standard_normal(shape)
+        while (outside := np.abs(drawn) > self.limit).any():
+            drawn[outside] = rng.standard_normal(np.count_nonzero(outside))
+        return self.mean + self.std * drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orthogonal(Initializer, kind="orthogonal"):
+    """Rows (or columns, of which there may be fewer) orthonormal, times ``gain``.
+
+    A filter counts as one row. Source: Saxe, McClelland & Ganguli 2014, section 3; by the QR
+    decomposition of a normal matrix, with the signs of Mezzadri 2007.
+    """
+
+    gain: Positive = 1.0
+
+    def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+        rows, columns = shape[0], math.prod(shape[1:])
+        normal = rng.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(normal)
+        q = q * np.sign(np.diag(r))
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Initializer, kind="identity"):
+    """Unit k passes on input k: ones on the diagonal, for a kernel at its middle; else 0."""
+
+    gain: float = 1.0
+
+    def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+        drawn = np.zeros(shape)
+        middle = tuple(size // 2 for size in shape[2:])
+        for k in range(min(shape[:2])) if len(shape) > 1 else ():
+            drawn[(k, k, *middle)] = self.gain
+        return drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bilinear(Initializer, kind="bilinear"):
+    """The kernel of bilinear interpolation, for ``conv_transpose2d`` that upsamples; as in Caffe.
+
+    Weight (i, j) is (1 - |i/f - c|) (1 - |j/f - c|) with f = ceil(K/2), c = (2f - 1 - f mod 2)/2f,
+    from channel k to filter k alone.
+    """
+
+    def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
+        if len(shape) != 4:
+            raise ShapeError(f"bilinear is for kernels, not for an array of shape {shape}")
+        drawn = np.zeros(shape)
+        kernel = np.multiply.outer(*(_triangle(size) for size in shape[2:]))
+        for k in range(min(shape[:2])):
+            drawn[k, k] = kernel
+        return drawn
+
+
+def _triangle(size: int) -> Array:
+    half = math.ceil(size / 2)
+    center = (2 * half - 1 - half % 2) / (2 * half)
+    return 1 - np.abs(np.arange(size) / half - center)

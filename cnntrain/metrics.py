@@ -14,11 +14,25 @@ from cnntrain.types import Array
 Sums = dict[str, Any]
 
 
-def batch_sums(loss: float, z: Array, y: Array) -> Sums:
-    """The sums of one shard: samples, loss, and what the kind of target allows."""
+def predicted(z: Array) -> Array:
+    """The class that outputs z (K, N) stand for; a single output means yes where it is > 0."""
+    winners: Array = (z[0] > 0).astype(np.int64) if len(z) == 1 else z.argmax(axis=0)
+    return winners
+
+
+def labels_of(z: Array, y: Array) -> Array:
+    """Class numbers (N,) of targets y: they are that, or soft labels shaped like z."""
+    return y if y.dtype.kind in "iu" else predicted(y if len(z) > 1 else 2 * y - 1)
+
+
+def batch_sums(loss: float, z: Array, y: Array, classes: bool | None = None) -> Sums:
+    """The sums of one shard: samples, loss, and what the kind of target allows.
+
+    ``classes``: whether the targets are classes; by default, whether they are integers.
+    """
     sums: Sums = {"n": z.shape[-1], "loss": loss}
-    if y.dtype.kind in "iu":
-        sums["correct"] = int(np.count_nonzero(z.argmax(axis=0) == y))
+    if y.dtype.kind in "iu" if classes is None else classes:
+        sums["correct"] = int(np.count_nonzero(predicted(z) == labels_of(z, y)))
     else:
         error = z.astype(np.float64) - y
         sums["absolute_error"] = float(np.abs(error).sum()) / error[..., 0].size
@@ -26,12 +40,17 @@ def batch_sums(loss: float, z: Array, y: Array) -> Sums:
     return sums
 
 
+def confusion_matrix(z: Array, y: Array) -> Array:
+    """Samples by their class (rows) and the class they were taken for (columns)."""
+    classes = max(len(z), 2)
+    cells = np.bincount(labels_of(z, y) * classes + predicted(z), minlength=classes * classes)
+    return cells.reshape(classes, classes)
+
+
 def detail_sums(z: Array, y: Array) -> Sums:
     """The further sums of an evaluation: a confusion matrix, or the moments of the targets."""
     if y.dtype.kind in "iu":
-        classes = len(z)
-        cells = np.bincount(y * classes + z.argmax(axis=0), minlength=classes * classes)
-        return {"confusion": cells.reshape(classes, classes)}
+        return {"confusion": confusion_matrix(z, y)}
     y = y.astype(np.float64)
     return {"target": y.sum(axis=-1), "target_squared": (y * y).sum(axis=-1)}
 
@@ -57,8 +76,9 @@ def r_squared(sums: Mapping[str, Any]) -> float | None:
     """R² = 1 - Σ(a - y)² / Σ(y - ȳ)², over all outputs; None if the targets never vary."""
     n = sums["n"]
     variation = float((sums["target_squared"] - sums["target"] ** 2 / n).sum())
+    rounding = 64 * np.finfo(np.float64).eps * float(np.sum(sums["target_squared"]))
     residual = sums["squared_error"] * np.size(sums["target"])
-    return None if variation <= 0 else 1 - float(residual) / variation
+    return None if variation <= rounding else 1 - float(residual) / variation
 
 
 @dataclass(frozen=True)

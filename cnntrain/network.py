@@ -1,4 +1,4 @@
-"""A network: layers in a row, their shapes known before any array exists.
+"""A network: a graph of layers, their shapes known before any array exists.
 
 All arrays of a network form one flat dict ``{"conv1.W": ...}``: it is the checkpoint, the
 optimiser's input and the gradient check's target.
@@ -7,26 +7,38 @@ optimiser's input and the gradient check's target.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers import Context, Layer, Param
-from cnntrain.registry import Spec
+from cnntrain.layers import Context, Layer, Param, Steps, WholeBatchLayer, alone
+from cnntrain.layers.dropout import Dropout, GaussianNoise
+from cnntrain.registry import Spec, did_you_mean
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
+
+INPUT = "input"  # the name by which ``from:`` refers to the network's input
+AT_INPUT = -1  # its index among the nodes
+RANDOM = (Dropout, GaussianNoise)  # layers that treat equal units differently while training
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item(Spec):
-    """One entry of the config's ``network`` list: a layer, and the activation it may carry."""
+    """One entry of the config's ``network`` list: a layer, and the activation it may carry.
+
+    ``name`` lets others refer to its output; ``from`` names what it reads (default: the item
+    before).
+    """
 
     layer: Layer
     name: str | None = None
+    source: str | tuple[str, ...] | None = None
     activation: Layer | None = None
 
     @classmethod
@@ -34,25 +46,27 @@ class Item(Spec):
         """``{dense: {units: 3, activation: relu}, name: x}``: take layer and activation apart."""
         if not isinstance(options, dict):
             return {"layer": options}
-        fields = {key: options[key] for key in ("name",) if key in options}
-        layer = {kind: inner for kind, inner in options.items() if kind not in fields}
+        own = {"name": "name", "from": "source"}
+        fields = {own[key]: options[key] for key in own if key in options}
+        layer = {kind: inner for kind, inner in options.items() if kind not in own}
         for kind, inner in layer.items():
             if isinstance(inner, dict) and "activation" in inner:
                 fields["activation"] = inner["activation"]
                 layer[kind] = {key: inner[key] for key in inner if key != "activation"}
+            elif inner is None and fields:  # `- flatten:` with `name:` below it
+                layer[kind] = {}
         return {"layer": layer, **fields}
 
     @classmethod
     def collapse(cls, options: dict[str, Any]) -> Any:
         """The inverse of ``expand``."""
         layer, activation = options["layer"], options["activation"]
-        named = {"name": options["name"]} if options["name"] else {}
-        if activation is not None:
-            (kind, inner), *_ = layer.items()
-            layer = {kind: {**inner, "activation": activation}}
-        if named and isinstance(layer, str):
-            layer = {layer: {}}
-        return {**layer, **named} if named else layer
+        words = {"name": options["name"], "from": options["source"]}
+        beside = {key: value for key, value in words.items() if value is not None}
+        if activation is not None or (beside and isinstance(layer, str)):
+            ((kind, inner),) = ({layer: {}} if isinstance(layer, str) else layer).items()
+            layer = {kind: {**inner, "activation": activation} if activation else inner}
+        return {**layer, **beside} if beside else layer
 
 
 @dataclass(frozen=True)
@@ -62,13 +76,22 @@ class Node:
     name: str
     layer: Layer
     item: int
-    in_shape: Shape
+    inputs: tuple[int, ...]  # the nodes it reads
+    in_shape: Any  # a tuple of shapes for a layer that joins
     out_shape: Shape
     params: dict[str, Param]
 
     def own(self, arrays: Arrays) -> Params:
         """This node's arrays by their letter."""
         return {letter: arrays[f"{self.name}.{letter}"] for letter in self.params}
+
+
+@dataclass
+class Caches:
+    """What a forward pass leaves for the backward pass, which uses it up."""
+
+    layers: list[Any]  # one per node
+    heads: dict[int, Array] = field(default_factory=dict)  # outputs inside the network, by node
 
 
 @dataclass(frozen=True)
@@ -89,26 +112,37 @@ class Pass:
 
 @dataclass(frozen=True)
 class Network:
-    """y = f_L(... f_1(x)); frozen, without arrays."""
+    """Layers and who reads whom; frozen, without arrays. The last node is the output."""
 
     in_shape: Shape
     nodes: tuple[Node, ...]
+    heads: tuple[int, ...] = ()  # nodes besides the last whose outputs a loss reads
 
     @classmethod
-    def build(cls, items: Sequence[Item], in_shape: Shape) -> Self:
-        """Lay the layers out for samples of ``in_shape``; ``ShapeError`` names the item."""
+    def build(cls, items: Sequence[Item], in_shape: Shape, heads: Sequence[str] = ()) -> Self:
+        """Lay the layers out for samples of ``in_shape``; ``ShapeError`` names the item.
+
+        ``heads``: names of items besides the last whose outputs are kept for a loss.
+        """
+        names = _names(items)
         nodes: list[Node] = []
-        shape = in_shape
-        for (item, layer), name in zip(_layers(items), _names(items), strict=True):
-            nodes.append(_place(layer, name, item, shape))
-            shape = nodes[-1].out_shape
-        return cls(in_shape, tuple(nodes))
+        ends = {INPUT: AT_INPUT}  # the node that gives the output of a name
+        for (item, layer), name in zip(_layers(items), names, strict=True):
+            is_activation = layer is not items[item].layer
+            sources = None if is_activation else items[item].source
+            inputs = _inputs(item, name, sources, len(nodes) - 1, ends, names)
+            nodes.append(_place(layer, name, item, inputs, nodes, in_shape))
+            ends[name] = len(nodes) - 1
+            ends[items[item].name or name] = len(nodes) - 1
+        found = tuple(ends[_known(head, ends)] for head in heads)
+        _check_all_read(nodes, found)
+        return cls(in_shape, tuple(nodes), found)
 
     @property
     def out_shape(self) -> Shape:
         return self.nodes[-1].out_shape
 
-    @property
+    @cached_property
     def params(self) -> dict[str, Param]:
         """All parameter arrays by their full name."""
         return {
@@ -117,9 +151,15 @@ class Network:
             for letter, param in node.params.items()
         }
 
+    @cached_property
+    def couples_samples(self) -> bool:
+        """Whether a layer needs sums over the whole batch, so that all shards run together."""
+        return any(isinstance(node.layer, WholeBatchLayer) for node in self.nodes)
+
     @property
     def parameter_count(self) -> int:
-        return sum(math.prod(param.shape) for param in self.params.values())
+        counted = (param for param in self.params.values() if not param.is_buffer)
+        return sum(math.prod(param.shape) for param in counted)
 
     @property
     def activation_count(self) -> int:
@@ -137,45 +177,153 @@ class Network:
         for i, node in enumerate(self.nodes):
             for j, (letter, param) in enumerate(node.params.items()):
                 rng = stream(seed, Purpose.INIT, i, j)
-                with _at_item(node.item, f"{node.name}.{letter}"):
+                with _at_item(node.item, f"{node.name}.{letter}", node.layer.kind):
                     drawn = param.init.draw(param.shape, param.fan_in, param.fan_out, rng)
-                arrays[f"{node.name}.{letter}"] = drawn.astype(dtype)
+                with np.errstate(over="ignore"):  # training tells where the infinity shows
+                    arrays[f"{node.name}.{letter}"] = drawn.astype(dtype)
         return arrays
 
-    def forward(self, params: Arrays, x: Array, run: Pass) -> tuple[Array, list[Any]]:
-        """(output, caches): x (C, H, W, N) or (J, N) through every layer."""
-        caches = []
+    def forward(self, params: Arrays, x: Array, run: Pass) -> tuple[Array, Caches]:
+        """(output, caches) of a batch that is not cut: x (C, H, W, N) or (J, N)."""
+        return alone(self.forward_steps(params, x, run))
+
+    def forward_steps(self, params: Arrays, x: Array, run: Pass) -> Steps[tuple[Array, Caches]]:
+        """``forward`` of one shard: yields sums over it, receives sums over the whole batch."""
+        values = {AT_INPUT: x}
+        caches = Caches([])
         for i, node in enumerate(self.nodes):
-            x, cache = node.layer.forward(node.own(params), x, run.context(i))
-            caches.append(cache)
-        return x, caches
+            read = tuple(values[k] for k in node.inputs)
+            inputs: Any = read if node.layer.joins else read[0]
+            own, context = node.own(params), run.context(i)
+            if isinstance(node.layer, WholeBatchLayer):
+                values[i], cache = yield from node.layer.forward_steps(own, inputs, context)
+            else:
+                values[i], cache = node.layer.forward(own, inputs, context)
+            caches.layers.append(cache)
+            for k in self._last_read_by[i]:
+                del values[k]
+        caches.heads = {head: values[head] for head in self.heads}
+        return values[len(self.nodes) - 1], caches
 
     def backward(
-        self, params: Arrays, caches: list[Any], delta: Array, need_dx: bool = False
+        self,
+        params: Arrays,
+        caches: Caches,
+        delta: Array,
+        need_dx: bool = False,
+        head_deltas: Mapping[int, Array] = MappingProxyType({}),
     ) -> tuple[Array | None, Params]:
-        """(∂C/∂x or None, {"conv1.W": ∂C/∂W, ...}) from δ = ∂C/∂output. Uses the caches up."""
-        grads: Params = {}
-        d: Array | None = delta
-        first = 0 if need_dx else self._first_with_params
-        for i in reversed(range(len(self.nodes))):
-            if i < first or d is None:
-                break
-            node = self.nodes[i]
-            d, own = node.layer.backward(
-                node.own(params), caches.pop(), d, need_dx=need_dx or i > first
-            )
-            grads |= {f"{node.name}.{letter}": grad for letter, grad in own.items()}
-        return (d if need_dx else None), grads
+        """(∂C/∂x or None, {"conv1.W": ∂C/∂W, ...}) of a batch that is not cut."""
+        return alone(self.backward_steps(params, caches, delta, need_dx, head_deltas))
 
-    @property
-    def _first_with_params(self) -> int:
-        return next((i for i, node in enumerate(self.nodes) if node.params), len(self.nodes))
+    def backward_steps(
+        self,
+        params: Arrays,
+        caches: Caches,
+        delta: Array,
+        need_dx: bool = False,
+        head_deltas: Mapping[int, Array] = MappingProxyType({}),
+    ) -> Steps[tuple[Array | None, Params]]:
+        """Gradients from δ = ∂C/∂output and those at the heads, for one shard.
+
+        A node that several others read gets the sum of their ∂C/∂x.
+        """
+        grads: Params = {}
+        deltas = {**head_deltas, len(self.nodes) - 1: delta}
+        for i in reversed(range(len(self.nodes))):
+            node, cache = self.nodes[i], caches.layers.pop()
+            wanted = [need_dx or self._has_params_below[k] for k in node.inputs]
+            if not (any(wanted) or node.params):
+                continue
+            layer, own, d = node.layer, node.own(params), deltas.pop(i)
+            if isinstance(layer, WholeBatchLayer):
+                dx, found = yield from layer.backward_steps(own, cache, d, any(wanted))
+            else:
+                dx, found = layer.backward(own, cache, d, any(wanted))
+            grads |= {f"{node.name}.{letter}": grad for letter, grad in found.items()}
+            for k, part, is_wanted in zip(
+                node.inputs, dx if layer.joins else (dx,), wanted, strict=True
+            ):
+                if is_wanted:
+                    deltas[k] = deltas[k] + part if k in deltas else part
+        return deltas.get(AT_INPUT), grads
+
+    def buffers(self, params: Arrays, caches: Caches) -> Params:
+        """New running statistics after a forward pass in training; before the backward pass."""
+        return {
+            f"{node.name}.{letter}": value
+            for node, cache in zip(self.nodes, caches.layers, strict=True)
+            for letter, value in node.layer.buffers(node.own(params), cache).items()
+        }
+
+    @cached_property
+    def _has_params_below(self) -> dict[int, bool]:
+        """For every node, and the input: whether it or a node it reads from has parameters."""
+        has = {AT_INPUT: False}
+        for i, node in enumerate(self.nodes):
+            has[i] = bool(node.params) or any(has[k] for k in node.inputs)
+        return has
+
+    @cached_property
+    def _last_read_by(self) -> list[list[int]]:
+        """For every node, the values that nobody reads after it."""
+        last = {k: i for i, node in enumerate(self.nodes) for k in node.inputs}
+        kept = {*self.heads, len(self.nodes) - 1}
+        freed: list[list[int]] = [[] for _ in self.nodes]
+        for k, i in last.items():
+            if k not in kept:
+                freed[i].append(k)
+        return freed
 
     def trace(self, params: Arrays, x: Array, run: Pass) -> Iterator[tuple[Node, Array]]:
         """Every node with its output, one after the other."""
+        values = {AT_INPUT: x}
         for i, node in enumerate(self.nodes):
-            x, _ = node.layer.forward(node.own(params), x, run.context(i))
-            yield node, x
+            read = tuple(values[k] for k in node.inputs)
+            inputs: Any = read if node.layer.joins else read[0]
+            values[i], _ = node.layer.forward(node.own(params), inputs, run.context(i))
+            yield node, values[i]
+
+
+def _inputs(
+    item: int,
+    name: str,
+    sources: str | tuple[str, ...] | None,
+    before: int,
+    ends: dict[str, int],
+    names: Sequence[str],
+) -> tuple[int, ...]:
+    """The nodes that an item reads: those it names, or the one before."""
+    if sources is None:
+        return (before,)
+    wanted = (sources,) if isinstance(sources, str) else sources
+    for source in wanted:
+        if source in ends:
+            continue
+        if source in names:
+            problem = f"{name} reads {source!r}, which does not come before it: that makes a cycle"
+        else:
+            problem = f"{name} reads {source!r}, but no layer has that name"
+            problem += did_you_mean(source, ends)
+        raise ShapeError(problem, ("network", item, "from"))
+    return tuple(ends[source] for source in wanted)
+
+
+def _known(head: str, ends: dict[str, int]) -> str:
+    if head not in ends:
+        raise ShapeError(f"no layer is called {head!r}{did_you_mean(head, ends)}", ("loss",))
+    return head
+
+
+def _check_all_read(nodes: Sequence[Node], heads: Sequence[int]) -> None:
+    read = {k for node in nodes for k in node.inputs} | {*heads, len(nodes) - 1}
+    for i, node in enumerate(nodes):
+        if i not in read:
+            raise ShapeError(
+                f"{node.name}: nothing reads its output, and it is not the last layer "
+                f"({nodes[-1].name}); name it in a 'from', or remove it",
+                ("network", node.item),
+            )
 
 
 def _layers(items: Sequence[Item]) -> Iterator[tuple[int, Layer]]:
@@ -219,33 +367,49 @@ def _check_name(name: str, item: int, taken: dict[str, int]) -> None:
 
 
 @contextmanager
-def _at_item(item: int, what: str) -> Iterator[None]:
+def _at_item(item: int, what: str, kind: str) -> Iterator[None]:
     """Name the config item, and the array or layer, in every ShapeError raised inside."""
     try:
         yield
     except ShapeError as error:
-        raise ShapeError(f"{what}: {error}", ("network", item, *error.path)) from None
+        option = (kind, *error.path) if error.path else ()
+        raise ShapeError(f"{what}: {error}", ("network", item, *option)) from None
 
 
-def _place(layer: Layer, name: str, item: int, in_shape: Shape) -> Node:
-    with _at_item(item, name):
-        out_shape = layer.out_shape(in_shape)
-        return Node(name, layer, item, in_shape, out_shape, layer.params(in_shape))
+def _place(
+    layer: Layer,
+    name: str,
+    item: int,
+    inputs: tuple[int, ...],
+    nodes: Sequence[Node],
+    in_shape: Shape,
+) -> Node:
+    shapes = tuple(in_shape if k == AT_INPUT else nodes[k].out_shape for k in inputs)
+    who = " and ".join(INPUT if k == AT_INPUT else nodes[k].name for k in inputs)
+    if not layer.joins and len(shapes) != 1:
+        problem = f"{name} reads {who}, but {layer.kind} takes one input"
+        raise ShapeError(problem, ("network", item, "from"))
+    own_shape: Any = shapes if layer.joins else shapes[0]
+    with _at_item(item, f"{name} (after {who})", layer.kind):
+        out_shape = layer.out_shape(own_shape)
+        return Node(name, layer, item, inputs, own_shape, out_shape, layer.params(own_shape))
 
 
 def equal_units(network: Network, params: Arrays) -> list[str]:
     """Names of hidden layers whose units start equal and therefore stay equal (seed 001).
 
-    That is so if all rows of W (and of b) are the same and the next layer weighs all of its inputs
-    the same: then every unit of the layer has the same δ, now and after every update.
+    That is so if all rows of W (and of b) are the same, the next layer weighs all of its inputs the
+    same, and no random layer between them treats units differently: then every unit of the layer
+    has the same δ, now and after every update.
     """
-    weighted = [node for node in network.nodes if "W" in node.params]
+    weighted = [i for i, node in enumerate(network.nodes) if "W" in node.params]
     return [
-        node.name
-        for node, following in itertools.pairwise(weighted)
-        if len(params[f"{node.name}.W"]) > 1
-        and all(_constant_along(array, 0) for array in node.own(params).values())
-        and _constant_along(params[f"{following.name}.W"], 1)
+        network.nodes[i].name
+        for i, following in itertools.pairwise(weighted)
+        if len(params[f"{network.nodes[i].name}.W"]) > 1
+        and all(_constant_along(array, 0) for array in network.nodes[i].own(params).values())
+        and _constant_along(params[f"{network.nodes[following].name}.W"], 1)
+        and not any(isinstance(node.layer, RANDOM) for node in network.nodes[i:following])
     ]
 
 

@@ -120,12 +120,16 @@ def _options(spec: Any) -> dict[str, Any]:
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?``, or the list of what is known if nothing is near."""
     names = sorted(known)
-    squeezed = {name.replace("_", ""): name for name in names}
-    key = str(word).lower().replace("_", "").replace("-", "")
-    near = difflib.get_close_matches(key, squeezed, n=1, cutoff=0.6)
+    bare = {_bare(name): name for name in names}
+    near = difflib.get_close_matches(_bare(word), bare, n=1, cutoff=0.6)
     if near:
-        return f"; did you mean {squeezed[near[0]]!r}?"
+        return f"; did you mean {bare[near[0]]!r}?"
     return f"; known: {', '.join(names)}" if names else ""
+
+
+def _bare(word: object) -> str:
+    """A word without what is mistyped most: capitals, underscores, hyphens."""
+    return str(word).lower().replace("_", "").replace("-", "")
 
 
 def import_members(package: str, path: Iterable[str]) -> None:

@@ -1,31 +1,40 @@
 """Schedules: the factor on the learning rate, a pure function of the step number.
 
-Steps count from 0. A warm-up stands in front of any schedule; what follows counts its steps from
-the end of the warm-up.
+Steps count from 0. A warm-up may stand in front of any schedule; what follows counts its steps from
+the end of the warm-up. Times are given in epochs or in steps, as their names say.
 """
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from cnntrain.errors import ConfigError
 from cnntrain.registry import Registered
-from cnntrain.types import NonNegative, Positive
+from cnntrain.types import Count, Fraction, NonNegative, Positive
+
+TINY = 1e-9  # of a step: 0.07 epochs of 100 steps are 7.000000000000001 in floating point
 
 
 @dataclass(frozen=True)
 class Clock:
-    """How long the training is, in steps."""
+    """How long the training is, in steps; and how often a plateau has lowered the rate so far."""
 
     steps_per_epoch: int
     total_steps: int
+    drops: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule(Registered, family="schedule"):
-    """η(step) = lr · factor(step). ``warmup_epochs``: linear warm-up from 0, in epochs."""
+    """η(step) = lr · factor(step).
+
+    ``warmup_epochs``: length of the warm-up; ``warmup``: ``linear`` from 0, or ``exponential``
+    from ``warmup_start`` of the full rate.
+    """
 
     warmup_epochs: NonNegative = 0.0
+    warmup: Literal["linear", "exponential"] = "linear"
+    warmup_start: Positive = 0.01
 
     sees_end: ClassVar[bool] = False  # whether the factor depends on the length of the training
 
@@ -37,18 +46,26 @@ class Schedule(Registered, family="schedule"):
         warmup = self.warmup_steps(clock)
         if warmup and warmup >= clock.total_steps:
             raise ConfigError(
-                f"schedule: the warm-up takes {warmup} steps, but training ends after "
-                f"{clock.total_steps}; shorten 'warmup_epochs' or train longer"
+                f"the warm-up takes {warmup} steps, but training ends after "
+                f"{clock.total_steps}; shorten 'warmup_epochs' or train longer",
+                ("schedule",),
             )
 
     def factor(self, step: int, clock: Clock) -> float:
         """The factor on lr in ``step``."""
         warmup = self.warmup_steps(clock)
-        return (step + 1) / warmup if step < warmup else self.decay(step - warmup, warmup, clock)
+        if step >= warmup:
+            return self.decay(step - warmup, warmup, clock)
+        share = (step + 1) / warmup
+        return share if self.warmup == "linear" else self.warmup_start ** (1 - share)
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        """The factor ``step`` steps after the warm-up."""
+        """The factor ``step`` steps after the warm-up, which took ``warmup`` steps."""
         raise NotImplementedError
+
+    def drops_after(self, stale_epochs: int, drops: int) -> int:
+        """How often the rate was lowered, after an epoch with this many epochs since the best."""
+        return drops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,27 +78,174 @@ class Constant(Schedule, kind="constant"):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Schedule, kind="step"):
-    """gamma^floor(step / every). Options: ``every_epochs``, ``gamma``."""
+    """gamma^floor(step / every). Options: ``every_epochs`` or ``every_steps``; ``gamma``.
 
-    every_epochs: Positive
+    Caffe's "step" with ``every_steps``.
+    """
+
+    every_epochs: Positive | None = None
+    every_steps: Count | None = None
     gamma: Positive = 0.1
 
+    def __post_init__(self) -> None:
+        if (self.every_epochs is None) == (self.every_steps is None):
+            raise ValueError("give 'every_epochs' or 'every_steps'")
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return float(self.gamma ** math.floor(step / (self.every_epochs * clock.steps_per_epoch)))
+        every = self.every_steps or (self.every_epochs or 1) * clock.steps_per_epoch
+        return float(self.gamma ** math.floor(step / every + TINY))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cosine(Schedule, kind="cosine"):
-    """final + (1 - final)·½(1 + cos(π·step/steps)), over the steps left after the warm-up.
+class MultiStep(Schedule, kind="multistep"):
+    """gamma^(number of milestones passed). Options: ``at_epochs`` or ``at_steps``; ``gamma``."""
 
-    Option: ``final``, the factor at the end, default 0. Source: Loshchilov & Hutter 2017, eq. 5,
-    without restarts.
-    """
+    at_epochs: tuple[Positive, ...] = ()
+    at_steps: tuple[Count, ...] = ()
+    gamma: Positive = 0.1
 
-    final: NonNegative = 0.0
+    def __post_init__(self) -> None:
+        if bool(self.at_epochs) == bool(self.at_steps):
+            raise ValueError("give 'at_epochs' or 'at_steps'")
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        steps = self.at_steps or [epoch * clock.steps_per_epoch for epoch in self.at_epochs]
+        return float(self.gamma ** sum(step + TINY >= milestone for milestone in steps))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exponential(Schedule, kind="exponential"):
+    """gamma^epochs, lowered in every step. Option: ``gamma``, the factor per epoch."""
+
+    gamma: Positive = 0.95
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        return float(self.gamma ** (step / clock.steps_per_epoch))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inv(Schedule, kind="inv"):
+    """(1 + gamma·step)^-power, Caffe's "inv"; LeNet: gamma 1e-4, power 0.75."""
+
+    gamma: Positive = 1e-4
+    power: Positive = 0.75
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        return float((1 + self.gamma * step) ** -self.power)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poly(Schedule, kind="poly"):
+    """(1 - step/steps)^power, over the steps left after the warm-up; Caffe's "poly"."""
+
+    power: Positive = 1.0
 
     sees_end: ClassVar[bool] = True
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        share = step / max(1, clock.total_steps - warmup)
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        return float((1 - _share(step, warmup, clock)) ** self.power)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sigmoid(Schedule, kind="sigmoid"):
+    """1 / (1 + e^(gamma·(step - center_steps))), Caffe's "sigmoid" with gamma > 0 falling."""
+
+    gamma: Positive
+    center_steps: Count
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        return 1 / (1 + math.exp(min(700.0, self.gamma * (step - self.center_steps))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Schedule, kind="cosine"):
+    """final + (1 - final)·½(1 + cos(π·share)), share of the steps left after the warm-up.
+
+    ``final``: the factor at the end. ``restarts``: number of warm restarts, each cycle ``stretch``
+    times as long as the one before. Source: Loshchilov & Hutter 2017, eq. 5.
+    """
+
+    final: NonNegative = 0.0
+    restarts: int = 0
+    stretch: Positive = 1.0
+
+    sees_end: ClassVar[bool] = True
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        share = self._share_of_cycle(_share(step, warmup, clock))
+        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * share))
+
+    def _share_of_cycle(self, share: float) -> float:
+        lengths = [self.stretch**k for k in range(self.restarts + 1)]
+        at = share * sum(lengths)
+        for length in lengths[:-1]:
+            if at < length:
+                return at / length
+            at -= length
+        return min(1.0, at / lengths[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneCycle(Schedule, kind="one_cycle"):
+    """From 1/start up to 1 at ``peak`` of the training, then down to 1/(start·end), by cosines.
+
+    Source: Smith & Topin 2018, in the two-phase form with the defaults of PyTorch.
+    """
+
+    peak: Fraction = 0.3
+    start: Positive = 25.0
+    end: Positive = 1e4
+
+    sees_end: ClassVar[bool] = True
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        share = _share(step, warmup, clock)
+        low, floor = 1 / self.start, 1 / (self.start * self.end)
+        if share < self.peak:
+            return low + (1 - low) * 0.5 * (1 - math.cos(math.pi * share / self.peak))
+        rest = (share - self.peak) / (1 - self.peak)
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * rest))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plateau(Schedule, kind="plateau"):
+    """gamma^drops: lowered after every ``patience_epochs`` epochs without a better figure.
+
+    The figure is the one that ``train.monitor`` names. The count starts anew after a better epoch
+    and after each drop.
+    """
+
+    gamma: Positive = 0.1
+    patience_epochs: Count = 10
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        return float(self.gamma**clock.drops)
+
+    def drops_after(self, stale_epochs: int, drops: int) -> int:
+        return drops + (stale_epochs > 0 and stale_epochs % self.patience_epochs == 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PiecewiseLinear(Schedule, kind="piecewise_linear"):
+    """Straight lines between ``points`` [epoch, factor]; constant before and after them."""
+
+    points: tuple[tuple[NonNegative, NonNegative], ...]
+
+    def __post_init__(self) -> None:
+        epochs = [epoch for epoch, _ in self.points]
+        if not epochs or epochs != sorted(set(epochs)):
+            raise ValueError("'points' must be [epoch, factor] pairs with rising epochs")
+
+    def decay(self, step: int, warmup: int, clock: Clock) -> float:
+        epoch = step / clock.steps_per_epoch
+        before = [point for point in self.points if point[0] <= epoch]
+        after = [point for point in self.points if point[0] > epoch]
+        if not before or not after:
+            return (before or after)[-1 if before else 0][1]
+        (x0, y0), (x1, y1) = before[-1], after[0]
+        return y0 + (y1 - y0) * (epoch - x0) / (x1 - x0)
+
+
+def _share(step: int, warmup: int, clock: Clock) -> float:
+    """Which share of the steps after the warm-up is over, in [0, 1]."""
+    return min(1.0, step / max(1, clock.total_steps - warmup))

@@ -8,13 +8,14 @@ bits.
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from cnntrain.layers import Sums
 from cnntrain.network import Network
 
 T = TypeVar("T")
@@ -86,9 +87,35 @@ class Workers:
             total = add(partial.pop()[1], total)
         return total
 
+    def together(
+        self, shards: Sequence[Generator[Sums, Sums, T]], add: Callable[[Sums, Sums], Sums]
+    ) -> list[T]:
+        """Run all shards side by side; where they yield sums, each receives the total of all.
+
+        All of them yield equally often: they run the same network.
+        """
+        send: list[Sums | None] = [None] * len(shards)
+        while True:
+            parts = list(self._map(_advance, shards, send))
+            if all(done for done, _ in parts):
+                return [value for _, value in parts]
+            total = self.tree_sum(lambda k, parts=parts: parts[k][1], len(shards), add)  # type: ignore[misc]
+            send = [total] * len(shards)
+
+    def _map(self, work: Callable[..., Any], *arguments: Sequence[Any]) -> Iterator[Any]:
+        return (self._pool.map if self._pool else map)(work, *arguments)
+
     def _results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
         if self._pool is None or shards == 1:
             yield from map(work, range(shards))
             return
         for start in range(0, shards, self.threads):
             yield from self._pool.map(work, range(start, min(start + self.threads, shards)))
+
+
+def _advance(shard: Generator[Sums, Sums, T], total: Sums | None) -> tuple[bool, Any]:
+    """Run one shard to its next sum, (False, sums), or to its end, (True, result)."""
+    try:
+        return False, shard.send(total)  # type: ignore[arg-type]  # None starts a generator
+    except StopIteration as stop:
+        return True, stop.value

@@ -8,16 +8,18 @@ from any state as if it had never stopped.
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 from cnntrain.config.plan import Plan
 from cnntrain.errors import ConfigError
 from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment
 from cnntrain.metrics import means
-from cnntrain.objective import penalty
 from cnntrain.schedules import Clock
+from cnntrain.scores import is_better
 from cnntrain.shards import Workers
 from cnntrain.state import Best, State
 from cnntrain.step import learning_rate, take_step
@@ -78,20 +80,22 @@ def check_training(experiment: Experiment) -> None:
     """Raise ``ConfigError`` for a warm-up or a figure that this training does not have."""
     plan, data = experiment.plan, experiment.data
     plan.schedule.check(training_clock(plan, len(data.train)))
-    names = ("loss", "accuracy") if data.classes is not None else ("loss", "mae", "rmse")
+    names = ["loss", "accuracy"] if data.classes is not None else ["loss", "mae", "rmse"]
+    for k, score in enumerate(plan.metrics):
+        if score.of_labels != (data.classes is not None):
+            kind = "classification" if score.of_labels else "regression"
+            raise ConfigError(f"{score.kind} is a metric of {kind}; remove it", ("metrics", k))
+        names += [score.name] if score.name not in names else []
     known = [
         f"{split}/{name}" for split in ("train", "val") if split in data.splits for name in names
     ]
-    wanted = {
-        "train.monitor": [_monitored(experiment)],
-        "train.stop.target": plan.train.stop.target,
-    }
-    for option, figures in wanted.items():
-        for figure in figures:
-            if figure not in known:
-                raise ConfigError(
-                    f"{option}: this training has no figure {figure!r}; it has {', '.join(known)}"
-                )
+    wanted: list[tuple[tuple[str, ...], str]] = [(("train", "monitor"), _monitored(experiment))]
+    wanted += [(("train", "stop", "target", figure), figure) for figure in plan.train.stop.target]
+    for place, figure in wanted:
+        if figure not in known:
+            raise ConfigError(
+                f"this training has no figure {figure!r}; it has {', '.join(known)}", place
+            )
 
 
 def _monitored(experiment: Experiment) -> str:
@@ -117,12 +121,17 @@ def train(
     while True:
         if state.sums and state.step % clock.steps_per_epoch == 0:
             seconds = max(now() - epoch_began, 1e-9)
-            is_best = _end_epoch(experiment, state, workers, clock)
+            figures = _figures(experiment, state, workers)
+            if (rule := non_finite_figure(state, figures, clock)) is not None:
+                reason, detail = rule
+                break
+            lr = learning_rate(plan, state.step - 1, replace(clock, drops=state.drops))
+            is_best = _end_epoch(experiment, state, figures, clock)
             yield EpochEnd(
                 epoch=state.step // clock.steps_per_epoch,
                 step=state.step,
                 figures=dict(state.figures),
-                lr=learning_rate(plan, state.step - 1, clock),
+                lr=lr,
                 elapsed_s=now() - began,
                 samples_per_s=epoch_samples / seconds,
                 is_best=is_best,
@@ -167,32 +176,39 @@ def why_stop(plan: Plan, state: State, clock: Clock, elapsed_s: float) -> tuple[
     return None
 
 
-def is_better(name: str, value: float, than: float, equal: bool = False) -> bool:
-    """Whether a figure improved: more accuracy, less of anything else."""
-    if equal and value == than:
-        return True
-    return value > than if name.endswith("accuracy") else value < than
+def non_finite_figure(
+    state: State, figures: Mapping[str, float], clock: Clock
+) -> tuple[Reason, str] | None:
+    """The first figure of the epoch just finished that is NaN or infinite."""
+    epoch = state.step // clock.steps_per_epoch
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            return "diverged", f"step {state.step} (epoch {epoch}): {name} is not finite"
+    return None
 
 
 def _figures(experiment: Experiment, state: State, workers: Workers) -> dict[str, float]:
     """Figures of the running epoch, with those of the validation split."""
-    figures = {f"train/{name}": value for name, value in means(state.sums).items()}
-    if experiment.decay:
-        figures["train/penalty"] = penalty(experiment.network, state.params, experiment.decay)
+    figures = experiment.figures("train", state.sums)
+    if experiment.penalty:
+        with np.errstate(over="ignore"):
+            figures["train/penalty"] = experiment.penalty.value(experiment.network, state.params)
     if "val" in experiment.data.splits:
-        sums = evaluate(experiment, state.params, "val", workers)
-        figures |= {f"val/{name}": value for name, value in means(sums).items()}
+        sums = evaluate(experiment, state.evaluated(), "val", workers)
+        figures |= experiment.figures("val", sums)
     return figures
 
 
-def _end_epoch(experiment: Experiment, state: State, workers: Workers, clock: Clock) -> bool:
-    """Evaluate; returns whether this epoch is the best so far."""
-    state.figures = _figures(experiment, state, workers)
-    state.sums = {}
+def _end_epoch(
+    experiment: Experiment, state: State, figures: dict[str, float], clock: Clock
+) -> bool:
+    """Close the running epoch with its figures; returns whether it is the best so far."""
+    state.figures, state.sums = figures, {}
     name = _monitored(experiment)
     value = state.figures[name]
     is_best = state.best is None or is_better(name, value, state.best.value)
     if is_best:
         state.best = Best(value, state.step // clock.steps_per_epoch, state.step)
     state.stale_epochs = 0 if is_best else state.stale_epochs + 1
+    state.drops = experiment.plan.schedule.drops_after(state.stale_epochs, state.drops)
     return is_best

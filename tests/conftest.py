@@ -5,7 +5,7 @@ import warnings
 import pytest
 from hypothesis import settings
 
-settings.register_profile("cnntrain", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("cnntrain", deadline=None, derandomize=True, max_examples=150)
 settings.load_profile("cnntrain")
 
 
@@ -42,3 +42,99 @@ def training():
     from cnntrain.network import Pass
 
     return Pass(training=True, seed=1, step=2).context(3)
+
+
+SMALL_CONFIG = {
+    "name": "small",
+    "data": {"source": "synthetic", "problem": "xor", "n": 20, "n_test": 10},
+    "network": [{"dense": {"units": 4, "activation": "tanh"}}, {"dense": {"units": 2}}],
+    "loss": "cross_entropy",
+    "optimizer": {"sgd": {"lr": 0.1}},
+    "train": {"epochs": 2, "batch_size": 8},
+}
+
+
+@pytest.fixture(scope="session")
+def small_tree():
+    """``small_tree(seed=3, train={"epochs": 5})``: the tree of a small config with these sections.
+
+    A section takes the place of the usual one; of ``train`` only the options that are given.
+    """
+
+    def tree(**sections):
+        train = {**SMALL_CONFIG["train"], **sections.pop("train", {})}
+        return {**SMALL_CONFIG, **sections, "train": train}
+
+    return tree
+
+
+@pytest.fixture(scope="session")
+def experiment_of(small_tree):
+    """``experiment_of(seed=3, ...)``: the opened experiment of such a config."""
+    from cnntrain.config.read import plan_from_tree
+    from cnntrain.experiment import open_experiment
+    from cnntrain.files import DataFolders
+
+    def opened(**sections):
+        return open_experiment(plan_from_tree(small_tree(**sections)), DataFolders.of(None).find)
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def train_events():
+    """``train_events(experiment, state, threads=1, ...)``: the events of a training, one by one."""
+    from cnntrain.shards import Workers
+    from cnntrain.state import start
+    from cnntrain.train import train
+
+    def events(experiment, state=None, threads=1, **options):
+        state = state or start(experiment.plan, experiment.network)
+        with Workers(threads) as workers:
+            yield from train(experiment, state, workers, **options)
+
+    return events
+
+
+@pytest.fixture
+def config_file(tmp_path, small_tree):
+    """``config_file(seed=3, ...)``: the path of such a config, written as YAML."""
+    import yaml
+
+    def write(**sections):
+        path = tmp_path / "small.yaml"
+        path.write_text(yaml.safe_dump(small_tree(**sections), sort_keys=False), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def idx_file():
+    """``idx_file(path, array)``: write an IDX file of unsigned bytes."""
+    import struct
+
+    import numpy as np
+
+    def write(path, array):
+        array = np.asarray(array)
+        header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+        path.write_bytes(header + array.astype(np.uint8).tobytes())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def read_back():
+    """``read_back(family, spec)``: the spec as it is read from the tree it is written as."""
+    from pydantic import TypeAdapter
+
+    from cnntrain.registry import to_tree
+
+    def with_tuples(tree):
+        if isinstance(tree, dict):
+            return {key: with_tuples(value) for key, value in tree.items()}
+        return tuple(with_tuples(item) for item in tree) if isinstance(tree, list) else tree
+
+    return lambda family, spec: TypeAdapter(family).validate_python(with_tuples(to_tree(spec)))

@@ -26,21 +26,18 @@ from cnntrain.layers.activations import Relu, Sigmoid, Softmax, Tanh
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
 from cnntrain.layers.dropout import Dropout
-from cnntrain.layers.flatten import Flatten
-from cnntrain.layers.pooling import (
-    AvgPool2d,
-    MaxPool2d,
-    avg_pool2d_forward,
-    sum_along_backward,
-)
+from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
+from cnntrain.layers.shaping import Flatten
 from cnntrain.losses import Loss
 from cnntrain.losses.base import one_hot
 from cnntrain.losses.cross_entropy import CrossEntropy
 from cnntrain.losses.squared_error import SquaredError
 from cnntrain.network import Item, Network
-from cnntrain.ops.windows import Axis
+from cnntrain.objective import LossTerm, Objective, Penalty
+from cnntrain.ops.windows import Axis, sum_along_backward
 
 SEED = 3
+NO_PENALTY = Penalty()
 
 
 def test_every_registered_layer_and_loss_passes():
@@ -79,7 +76,13 @@ def of_network() -> list[Verdict]:
     ]
     network = Network.build([Item(layer=layer) for layer in layers], (2, 6, 6))
     params = network.init(SEED, np.dtype(np.float32))
-    return list(check_network(network, CrossEntropy(), params, 0.7, SEED, DEFAULT_TOLERANCE))
+    penalty = Penalty(l2=0.2, l1=0.03)
+    return check_whole(network, CrossEntropy(), params, penalty)
+
+
+def check_whole(network, loss, params, penalty=NO_PENALTY, seed=SEED):
+    objective = Objective((LossTerm(loss=loss),))
+    return list(check_network(network, objective, params, penalty, seed, DEFAULT_TOLERANCE))
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,15 @@ def assign_instead_of_add(dy, winner, window, axis):
     return np.moveaxis(dx, 0, axis)
 
 
+def inside_map(*axes):
+    """Which share of each window lies inside the map: (OH, OW, 1)."""
+    shares = [np.zeros(axis.out) for axis in axes]
+    for axis, share in zip(axes, shares, strict=True):
+        for _, outputs, _ in axis.taps():
+            share[outputs] += 1 / axis.size
+    return np.multiply.outer(*shares)[..., None]
+
+
 def dense(what, wrong, blamed, check=lambda: of_layer("dense")):
     return Fault(f"dense: {what}", "cnntrain.layers.dense.dense_backward", wrong, check, {blamed})
 
@@ -142,21 +154,17 @@ def activation(cls, what, delta):
     return Fault(f"{kind}: {what}", target, instead(delta), lambda: of_layer(kind), {f"{kind}.x"})
 
 
-def layer(module, cls, what, backward):
-    target = f"cnntrain.layers.{module}.{cls}.backward"
-    check = lambda: of_layer(module)  # noqa: E731
-    return Fault(f"{module}: {what}", target, instead(backward), check, {f"{module}.x"})
+def layer(kind, what, backward):
+    cls = Layer.kinds[kind]
+    target = f"{cls.__module__}.{cls.__name__}.backward"
+    return Fault(
+        f"{kind}: {what}", target, instead(backward), lambda: of_layer(kind), {f"{kind}.x"}
+    )
 
 
 def loss(kind, what, wrong, *blamed):
     target = f"cnntrain.losses.{kind}.{kind}"
     return Fault(f"{kind}: {what}", target, wrong, lambda: of_loss(kind), set(blamed))
-
-
-def whole(what, function, wrong, *blamed):
-    return Fault(
-        f"network: {what}", f"cnntrain.gradcheck.{function}", wrong, of_network, set(blamed)
-    )
 
 
 FAULTS = [
@@ -178,7 +186,7 @@ FAULTS = [
     conv(
         "dW without stride",
         "conv2d_dW",
-        before(lambda delta, rows, shape, v: (delta, rows, shape, unstrided(v))),
+        before(lambda delta, rows, shape, v, *rest: (delta, rows, shape, unstrided(v), *rest)),
         "W",
     ),
     conv("db averaged", "conv2d_db", then(lambda db: db / 2), "b"),
@@ -220,7 +228,7 @@ FAULTS = [
         "avg_pool2d",
         "divided by the taps inside the map",
         "avg_pool2d_backward",
-        before(lambda dy, v, h: (dy / _inside(dy, v, h), v, h)),
+        before(lambda dy, *axes: (dy / inside_map(*axes[:2]), *axes)),
     ),
     activation("Relu", "f' = 1 everywhere", lambda self, da, a: da),
     activation(
@@ -236,10 +244,9 @@ FAULTS = [
         "coupled across the batch",
         lambda self, da, a: a * (da - (a * da).sum(axis=-1, keepdims=True)),
     ),
-    layer("dropout", "Dropout", "no mask", lambda self, params, cache, dy, need_dx=True: (dy, {})),
+    layer("dropout", "no mask", lambda self, params, cache, dy, need_dx=True: (dy, {})),
     layer(
         "dropout",
-        "Dropout",
         "mask not scaled",
         lambda self, params, cache, dy, need_dx=True: (
             dy if cache is None else dy * (cache > 0),
@@ -248,7 +255,6 @@ FAULTS = [
     ),
     layer(
         "flatten",
-        "Flatten",
         "wrong order",
         lambda self, params, cache, dy, need_dx=True: (dy.reshape(cache, order="F"), {}),
     ),
@@ -278,27 +284,21 @@ FAULTS = [
         "squared_error.z",
         "squared_error.z (labels)",
     ),
-    whole(
-        "no gradient of the penalty",
-        "add_penalty_gradient",
+    Fault(
+        "network: no gradient of the penalty",
+        "cnntrain.objective.Penalty.add_gradient",
         instead(lambda *_: None),
-        "conv1.W",
-        "dense1.W",
-        "dense2.W",
+        of_network,
+        {"conv1.W", "dense1.W", "dense2.W"},
     ),
-    whole(
-        "the mean taken twice",
-        "forward_backward",
-        before(lambda n, loss, params, x, y, run, m: (n, loss, params, x, y, run, m * m)),
-        *("input", "conv1.W", "conv1.b", "dense1.W", "dense1.b", "dense2.W", "dense2.b"),
+    Fault(
+        "network: half of the gradient",
+        "cnntrain.gradcheck.forward_backward",
+        then(lambda out: replace(out, grads={name: 0.5 * g for name, g in out.grads.items()})),
+        of_network,
+        {"conv1.W", "conv1.b", "dense1.W", "dense1.b", "dense2.W", "dense2.b"},
     ),
 ]
-
-
-def _inside(dy, vertical, horizontal):
-    """The share of each window that lies inside the map."""
-    ones = np.ones((len(dy), vertical.length, horizontal.length, 1))
-    return avg_pool2d_forward(ones, vertical, horizontal)
 
 
 def blamed(verdicts):
@@ -314,9 +314,48 @@ def test_a_fault_in_a_kernel_is_caught(fault, monkeypatch):
     assert blamed(fault.check()) == fault.blamed
 
 
-def test_every_kind_with_arithmetic_has_a_fault():
-    named = {fault.what.partition(":")[0] for fault in FAULTS}
-    assert {*Layer.kinds, *Loss.kinds} - named == {"identity"}
+def scaled(part):
+    """Backward with one of its results, "x" or a letter, a thousandth too large."""
+
+    def wrong(real):
+        def backward(*args, **options):
+            dx, grads = real(*args, **options)
+            if part in grads:
+                return dx, grads | {part: 1.001 * grads[part]}
+            wrong_dx = tuple(1.001 * d for d in dx) if isinstance(dx, tuple) else 1.001 * dx
+            return (wrong_dx, grads) if part == "x" else (dx, grads)
+
+        return backward
+
+    return wrong
+
+
+@pytest.mark.parametrize("kind", Layer.kinds)
+def test_a_small_error_in_any_result_of_any_layer_is_caught(kind, monkeypatch):
+    cls = Layer.kinds[kind]
+    real = cls.backward
+    parts = {letter for example in cls.examples() for letter in letters_with_gradient(example)}
+    for part in ("x", *sorted(parts)):
+        monkeypatch.setattr(cls, "backward", scaled(part)(real))
+        found = {name.partition(".")[2] for name in blamed(of_layer(kind))}
+        assert {"x" if name.rstrip("0123456789") == "x" else name for name in found} == {part}
+
+
+def letters_with_gradient(example):
+    declared = example.layer.params(example.in_shape)
+    return [letter for letter, param in declared.items() if not param.is_buffer]
+
+
+@pytest.mark.parametrize("kind", Loss.kinds)
+def test_a_small_error_in_any_loss_is_caught(kind, monkeypatch):
+    real = Loss.kinds[kind].forward
+
+    def forward(self, z, y):
+        total, delta = real(self, z, y)
+        return total, 1.001 * delta
+
+    monkeypatch.setattr(Loss.kinds[kind], "forward", forward)
+    assert not any(verdict.ok for verdict in of_loss(kind))
 
 
 # --- kinks -----------------------------------------------------------------------------------
@@ -474,7 +513,7 @@ def test_a_network_with_relu_and_max_pool_passes(network_of, seed):
         *(Relu(), Dense(units=4)),
     )
     params = network.init(seed, np.dtype(np.float32))
-    verdicts = list(check_network(network, SquaredError(), params, 0.0, seed, DEFAULT_TOLERANCE))
+    verdicts = check_whole(network, SquaredError(), params, seed=seed)
     assert blamed(verdicts) == set()
     assert max(verdict.error for verdict in verdicts) <= DEFAULT_TOLERANCE
 
@@ -483,6 +522,6 @@ def test_the_given_arrays_are_not_modified(network_of):
     network = network_of((3,), Dense(units=2))
     params = network.init(SEED, np.dtype(np.float32))
     before_check = {name: array.copy() for name, array in params.items()}
-    list(check_network(network, SquaredError(), params, 0.1, SEED, DEFAULT_TOLERANCE))
+    check_whole(network, SquaredError(), params)
     for name, array in params.items():
         np.testing.assert_array_equal(array, before_check[name])

@@ -41,14 +41,11 @@ def run() -> None:
         code = main(standalone_mode=False)
     except CnntrainError as error:
         code = _fail(str(error), error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = ExitCode.USAGE
     except click.ClickException as error:
         error.show()
         code = ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        code = _fail("stopped before anything was trained", ExitCode.INTERRUPTED)
+        code = _fail("stopped at once", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         code = _close_stdout()
     except MemoryError:

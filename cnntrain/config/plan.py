@@ -10,12 +10,13 @@ from pydantic import Field
 
 from cnntrain.data import Source
 from cnntrain.data.normalize import Normalization
-from cnntrain.losses import Loss
 from cnntrain.network import Item
+from cnntrain.objective import LossTerm
 from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.sgd import Sgd
 from cnntrain.registry import Spec
 from cnntrain.schedules import Constant, Schedule
+from cnntrain.scores import Score
 from cnntrain.types import Count, Fraction, Natural, NonNegative, Positive
 
 DEFAULT_BATCH_SIZE = 32
@@ -75,13 +76,28 @@ class Stop(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Clip(Spec):
+    """``train.clip:`` bounds on ∂C/∂W, penalty included.
+
+    ``value``: every entry into [-value, value]. ``norm``: all gradients together scaled down to
+    this Euclidean norm (Pascanu et al. 2013). With both, ``value`` comes first.
+    """
+
+    value: Positive | None = None
+    norm: Positive | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train(Spec):
     """``train:`` how long, in which portions, and with which penalty.
 
     ``mode``: batch (all samples per update), mini-batch (``batch_size`` samples, default 32) or
     sgd (one). ``epochs``, ``max_steps``: whichever comes first; 10 epochs if neither is given.
     ``l2``: λ of the penalty λ/2m Σ W² over all weights, m training samples, biases left out (seed
-    001). ``shuffle``: a new order every epoch (not in batch mode, where order means nothing).
+    001); ``l1``: λ of λ/m Σ |W| (both: elastic).
+    ``clip``: bounds on the gradient. ``max_norm``: largest norm of the weights of one unit.
+    ``average``: decay of a moving average of the weights, which then is what is evaluated.
+    ``shuffle``: a new order every epoch (not in batch mode, where order means nothing).
     ``monitor``: the figure that decides which epoch is best; default val/accuracy, or val/loss for
     regression, or the same of the training split if there is no validation split.
     ``checkpoint_steps``: keep a checkpoint every so many steps.
@@ -92,6 +108,10 @@ class Train(Spec):
     epochs: Count | None = None
     max_steps: Count | None = None
     l2: NonNegative = 0.0
+    l1: NonNegative = 0.0
+    clip: Clip = field(default_factory=Clip)
+    max_norm: Positive | None = None
+    average: Fraction | None = None
     shuffle: bool = True
     monitor: str | None = None
     checkpoint_steps: Count | None = None
@@ -131,17 +151,42 @@ class Plan(Spec):
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
     seed: Annotated[int, Ge(0), Lt(2**64)] = 0
     dtype: Literal["float32", "float64"] = "float32"
-    input: tuple[Count, ...] | None = None
+    input: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     data: Data
     network: Annotated[tuple[Item, ...], Field(min_length=1)]
-    loss: Loss
+    loss: Annotated[tuple[LossTerm, ...], Field(min_length=1)]
+    metrics: tuple[Score, ...] = ()
     optimizer: Optimizer = field(default_factory=Sgd)
     schedule: Schedule = field(default_factory=Constant)
     train: Train = field(default_factory=Train)
+
+    def __post_init__(self) -> None:
+        on_last = sum(term.output is None for term in self.loss)
+        if on_last != 1:
+            raise ValueError(f"exactly one loss must be without 'output'; found {on_last}")
+
+    @classmethod
+    def expand(cls, options: Any) -> Any:
+        """``loss: X`` means ``loss: [X]``."""
+        if not isinstance(options, dict) or isinstance(options.get("loss", ()), tuple):
+            return options
+        return {**options, "loss": (options["loss"],)}
+
+    @classmethod
+    def collapse(cls, options: dict[str, Any]) -> Any:
+        """The inverse of ``expand``."""
+        loss = options["loss"]
+        return {**options, "loss": loss[0] if len(loss) == 1 else loss}
 
     @property
     def numpy_dtype(self) -> "np.dtype[Any]":
         return np.dtype(self.dtype)
 
 
-SECTIONS: dict[str, type[Spec]] = {"": Plan, "data": Data, "train": Train, "train.stop": Stop}
+SECTIONS: dict[str, type[Spec]] = {
+    "": Plan,
+    "data": Data,
+    "train": Train,
+    "train.stop": Stop,
+    "train.clip": Clip,
+}

@@ -24,6 +24,7 @@ from cnntrain.types import Array, Count, Shape
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
+PORTION = 1 << 20  # bytes decompressed at a time: a header may announce what memory cannot hold
 
 
 @contextmanager
@@ -52,6 +53,8 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[Shape, int]:
     code, axes = start[2], start[3]
     if code != UNSIGNED_BYTE:
         raise DataError(f"{path}: IDX type code 0x{code:02x}; only unsigned bytes (0x08) are read")
+    if not 1 <= axes <= 4:
+        raise DataError(f"{path}: announces {axes} axes; images have 3 or 4, labels 1")
     lengths = file.read(4 * axes)
     if len(lengths) < 4 * axes:
         raise DataError(f"{path}: the IDX header ends too early; fetch the file again")
@@ -69,14 +72,15 @@ def read_idx(path: Path) -> Array:
     with _opened(path) as file:
         shape, start = _read_header(file, path)
         size = math.prod(shape)
+        if size == 0:
+            raise DataError(f"{path}: announces no data (shape {shape})")
         if not _is_compressed(path):
             _check_size(path, path.stat().st_size - start, size)
-            if size == 0:
-                return np.zeros(shape, np.uint8)
             return np.memmap(path, np.uint8, mode="r", offset=start, shape=shape)
-        content = file.read(size + 1)
-        extra = len(content) > size
-        _check_size(path, size + 1 if extra else len(content), size)
+        content = bytearray()
+        while len(content) <= size and (portion := file.read(PORTION)):
+            content += portion
+        _check_size(path, len(content), size)
         return np.frombuffer(content, np.uint8).reshape(shape)
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.data.base import Dataset, Source, Split, checked_labels
+from cnntrain.data.base import Dataset, Source, Split
 from cnntrain.errors import ConfigError
 from cnntrain.files import Find
 from cnntrain.types import Array, Shape
+
+MAX_CLASSES = 1000  # more are no classes but a slip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,30 +40,58 @@ class Inline(Source, kind="inline"):
         return _numbers(self.inputs, "inputs").shape[1:]
 
     def load(self, find: Find, seed: int) -> Dataset:
-        labelled = all(isinstance(target, int) for target in (*self.targets, *self.test_targets))
-        classes = max(*self.targets, *self.test_targets, 1) + 1 if labelled else 0
-        train, test = (
-            Split(
-                _numbers(inputs, "inputs"),
-                checked_labels(np.array(targets, np.int64), classes, "data.targets")
-                if labelled
-                else _columns(_numbers(targets, "targets")),
+        targets = (*self.targets, *self.test_targets)
+        labelled = all(type(target) is int for target in targets)
+        read = _labels if labelled else _numbers
+        train = Split(_numbers(self.inputs, "inputs"), read(self.targets, "targets"))
+        test = None
+        if self.test_inputs:
+            x, y = (
+                _numbers(self.test_inputs, "test_inputs"),
+                read(self.test_targets, "test_targets"),
             )
-            for inputs, targets in self._pairs()
+            _check_shape(x, train.x, "inputs")
+            _check_shape(y, train.y, "targets")
+            test = Split(x, y)
+        names = tuple(str(k) for k in range(max(*targets, 1) + 1)) if labelled else None
+        return Dataset(train, test, names)
+
+
+def _check_shape(test: Array, train: Array, option: str) -> None:
+    if test.shape[1:] != train.shape[1:]:
+        raise ConfigError(
+            f"shape {test.shape[1:]} each, but {option!r} have {train.shape[1:]}",
+            ("data", f"test_{option}"),
         )
-        names = tuple(str(k) for k in range(classes)) if labelled else None
-        return Dataset(train, test if len(test) else None, names)
+
+
+def _labels(targets: tuple[Any, ...], option: str) -> Array:
+    for sample, label in enumerate(targets):
+        if not 0 <= label < MAX_CLASSES:
+            raise ConfigError(
+                f"label {label} is not in 0..{MAX_CLASSES - 1}; number the classes from 0",
+                ("data", option, sample),
+            )
+    return np.array(targets, np.int64)
 
 
 def _numbers(nested: tuple[Any, ...], option: str) -> Array:
-    try:
-        array = np.array(nested, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"data.{option}: must be numbers in nested lists of equal lengths"
-        ) from None
+    """(N, ...) from one nested list per sample; a bare number is a list of one."""
+    array = _regular(nested)
+    if array is None or (nested and not array.size):
+        raise ConfigError("must be numbers in nested lists of equal lengths", ("data", option))
     return array[:, None] if array.ndim == 1 and nested else array
 
 
-def _columns(targets: Array) -> Array:
-    return targets[:, None] if targets.ndim == 1 else targets
+def _regular(nested: tuple[Any, ...]) -> Array | None:
+    try:
+        return np.array(nested, dtype=np.float64) if _all_numbers(nested) else None
+    except ValueError:  # lists of different lengths
+        return None
+
+
+def _all_numbers(nested: tuple[Any, ...]) -> bool:
+    return all(
+        _all_numbers(item) if isinstance(item, tuple) else type(item) in (int, float)
+        for item in nested
+    )

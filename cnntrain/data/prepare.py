@@ -59,8 +59,9 @@ def held_out_indices(dataset: Dataset, validation: int | float, seed: int) -> Ar
     count = round(validation * n) if isinstance(validation, float) else validation
     if validation and not 0 < count < n:
         raise ConfigError(
-            f"data.validation: {validation} would hold {count} of {n} training samples out; "
-            "at least one must be held out and one must be left"
+            f"{validation} would hold {count} of {n} training samples out; "
+            "at least one must be held out and one must be left",
+            ("data", "validation"),
         )
     order = stream(seed, Purpose.SPLIT).permutation(n)
     if dataset.classes is None:

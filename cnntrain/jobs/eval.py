@@ -9,7 +9,7 @@ from typing import Any
 from cnntrain.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.console import warn
 from cnntrain.data.prepare import SplitName
-from cnntrain.errors import DataError, ExitCode, ShapeError
+from cnntrain.errors import ConfigError, DataError, ExitCode
 from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
@@ -28,7 +28,7 @@ def run_eval(
         warn("Warning: the data is not the data that this network was trained on")
     chosen = _chosen_split(experiment, split)
     with Workers(threads or available_cores()) as workers:
-        sums = evaluate(experiment, found.state.params, chosen, workers, detail=True)
+        sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
     result = summarize(chosen, sums, found.classes)
     print(json.dumps(result) if as_json else report(found, result))
     return ExitCode.DONE
@@ -38,7 +38,7 @@ def _opened(found: Checkpoint, data_dir: Path | None) -> Experiment:
     folders = DataFolders.of(data_dir, *recorded_folders(found.path), found.path.parent)
     try:
         return open_experiment(found.plan, folders.find, found.normalizer)
-    except ShapeError as error:
+    except ConfigError as error:
         raise DataError(f"the data does not fit the checkpoint: {error}") from None
 
 

@@ -1,6 +1,7 @@
 """``cnntrain fit``: the events of ``train`` go to the run folder and to the terminal."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from cnntrain.checkpoint import Checkpoint, best_checkpoint
 from cnntrain.config.plan import Plan
 from cnntrain.config.read import Config, plan_to_tree, read_config
 from cnntrain.console import Console, result_table, warn
-from cnntrain.errors import ExitCode, RunFolderError, ShapeError
+from cnntrain.errors import ConfigError, ExitCode, RunFolderError
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
 from cnntrain.network import equal_units
@@ -78,12 +79,12 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
 
 
 def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
-    """The experiment and its first state; shape errors get their line and column."""
+    """The experiment and its first state; errors of the config get their line and column."""
     try:
         experiment = open_experiment(config.plan, folders.find)
         check_training(experiment)
         return experiment, start(config.plan, experiment.network)
-    except ShapeError as error:
+    except ConfigError as error:
         raise config.located(error) from None
 
 
@@ -158,13 +159,22 @@ def _farewell(
     best = run.state.best
     if best is not None and best.step != stopped.step:
         console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
-    again = f"cnntrain fit {config_path} --out {run.path} --resume"
-    if options.data_dir:
-        again += f" --data-dir {options.data_dir}"
     console.say("\nNext:")
     if stopped.reason == "interrupted":
-        console.say(f"  {again:44}  # continue exactly here")
+        console.say(f"  {_resume_command(run, config_path, options):44}  # continue exactly here")
     console.say(
         f"  cnntrain eval {run.path!s:30}  # figures and confusion matrix on the test split"
     )
     console.say(f"  cnntrain gradcheck {best_checkpoint(run.path)!s:25}  # prove its gradients")
+
+
+def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> str:
+    """What continues this run: the same command, with the run's folder and --resume."""
+    words = ["cnntrain", "fit", str(config_path), "--out", str(run.path), "--resume"]
+    for setting in options.settings:
+        words += ["--set", setting]
+    if options.seed is not None:
+        words += ["--seed", str(options.seed)]
+    if options.data_dir:
+        words += ["--data-dir", str(options.data_dir)]
+    return shlex.join(words)

@@ -10,10 +10,11 @@ import numpy as np
 
 from cnntrain.checkpoint import best_checkpoint, load
 from cnntrain.config.read import read_config
-from cnntrain.errors import ExitCode, ShapeError
+from cnntrain.errors import ConfigError, ExitCode
 from cnntrain.experiment import build_network
 from cnntrain.files import DataFolders
-from cnntrain.gradcheck import Verdict, check_network, check_registry
+from cnntrain.gradcheck import BATCH, Verdict, check_network, check_registry
+from cnntrain.objective import Objective, Penalty
 from cnntrain.wording import table
 
 
@@ -46,9 +47,11 @@ def _verdicts(
         try:
             network = build_network(plan, DataFolders.of(data_dir, target.parent).find)
             params = network.init(plan.seed, np.dtype(np.float64))
-        except ShapeError as error:
+        except ConfigError as error:
             raise config.located(error) from None
-    return check_network(network, plan.loss, params, plan.train.l2, seed, tolerance)
+    objective = Objective(plan.loss).fitted(np.arange(network.out_shape[0]), network.out_shape[0])
+    penalty = Penalty(plan.train.l2 / BATCH, plan.train.l1 / BATCH)
+    return check_network(network, objective, params, penalty, seed, tolerance)
 
 
 def report(verdicts: list[Verdict], tolerance: float) -> str:

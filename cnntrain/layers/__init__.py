@@ -3,9 +3,27 @@
 Importing this package registers every layer in it.
 """
 
-from cnntrain.layers.base import Context, Example, Layer, Param, WeightedLayer
+from cnntrain.layers.base import (
+    Context,
+    Example,
+    Layer,
+    Param,
+    Steps,
+    Sums,
+    WholeBatchLayer,
+    alone,
+)
 from cnntrain.registry import import_members
 
 import_members(__name__, __path__)
 
-__all__ = ["Context", "Example", "Layer", "Param", "WeightedLayer"]
+__all__ = [
+    "Context",
+    "Example",
+    "Layer",
+    "Param",
+    "Steps",
+    "Sums",
+    "WholeBatchLayer",
+    "alone",
+]

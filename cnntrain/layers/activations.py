@@ -1,19 +1,24 @@
 """Activations a = f(z): one value of z gives one of a, except softmax, which couples channels.
 
-Each is a pair: f, and its derivative written with whatever of z and a makes it cheapest.
+Each is a pair: f, and δ = ∂C/∂z from ∂C/∂a, written with whatever of z and a makes it cheapest.
 """
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
 from cnntrain.ops import stable
-from cnntrain.types import Array, Arrays, NonNegative, Params, Shape
+from cnntrain.ops.erf import erf
+from cnntrain.types import Array, Arrays, NonNegative, Params, Positive, Shape
 
 
 class Activation(Layer):
-    """Base: any shape -> the same; backward is δ_z = δ_a ⊙ f'(z)."""
+    """Base: any shape -> the same; δ = ∂C/∂a ⊙ f'(z), from ``kept``, which is a or z."""
+
+    keeps_z: ClassVar[bool] = False  # whether the backward pass needs z, or else a
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -22,13 +27,13 @@ class Activation(Layer):
         """a = f(z)."""
         raise NotImplementedError
 
-    def delta(self, da: Array, a: Array) -> Array:
-        """δ = ∂C/∂z from ∂C/∂a and a = f(z)."""
+    def delta(self, da: Array, kept: Array) -> Array:
+        """δ = ∂C/∂z from ∂C/∂a and a = f(z), or z."""
         raise NotImplementedError
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Array]:
         a = self.f(x)
-        return a, a
+        return a, (x if self.keeps_z else a)
 
     def backward(
         self, params: Arrays, cache: Array, dy: Array, need_dx: bool = True
@@ -37,7 +42,7 @@ class Activation(Layer):
 
     @classmethod
     def examples(cls) -> list[Example]:
-        return [Example(cls(), (3, 2, 2)), Example(cls(), (5,), batch=3)]
+        return [Example(cls(), (3, 2, 2), reach=8.0), Example(cls(), (5,), batch=3)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class Identity(Activation, kind="identity"):
     def f(self, z: Array) -> Array:
         return z
 
-    def delta(self, da: Array, a: Array) -> Array:
+    def delta(self, da: Array, kept: Array) -> Array:
         return da
 
 
@@ -58,8 +63,8 @@ class Sigmoid(Activation, kind="sigmoid"):
     def f(self, z: Array) -> Array:
         return stable.sigmoid(z)
 
-    def delta(self, da: Array, a: Array) -> Array:
-        return da * (a * (1 - a))
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * (kept * (1 - kept))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +74,8 @@ class Tanh(Activation, kind="tanh"):
     def f(self, z: Array) -> Array:
         return np.tanh(z)
 
-    def delta(self, da: Array, a: Array) -> Array:
-        return da * (1 - a * a)
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * (1 - kept * kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +85,19 @@ class Relu(Activation, kind="relu"):
     def f(self, z: Array) -> Array:
         return np.maximum(z, 0)
 
-    def delta(self, da: Array, a: Array) -> Array:
-        return da * (a > 0)
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * (kept > 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relu6(Activation, kind="relu6"):
+    """a = min(max(z, 0), 6); f' = 1 for 0 < z < 6, else 0. Howard et al. 2017."""
+
+    def f(self, z: Array) -> Array:
+        return np.clip(z, 0, 6)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * ((kept > 0) & (kept < 6))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +109,173 @@ class LeakyRelu(Activation, kind="leaky_relu"):
 
     slope: NonNegative = 0.01
 
+    keeps_z: ClassVar[bool] = True  # with slope 0 the sign of z is lost in a
+
     def f(self, z: Array) -> Array:
         return np.where(z > 0, z, z * self.slope)
 
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Array]:
-        return self.f(x), x  # the sign of a is lost when slope is 0, that of z is not
+    def delta(self, da: Array, kept: Array) -> Array:
+        return np.where(kept > 0, da, da * self.slope)
 
-    def delta(self, da: Array, a: Array) -> Array:
-        return np.where(a > 0, da, da * self.slope)
+
+@dataclass(frozen=True, kw_only=True)
+class Elu(Activation, kind="elu"):
+    """a = z for z > 0, else alpha (e^z - 1); f' = 1 or alpha e^z. Clevert et al. 2016."""
+
+    alpha: Positive = 1.0
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0)))
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * np.where(kept > 0, 1, self.alpha * np.exp(np.minimum(kept, 0)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selu(Activation, kind="selu"):
+    """a = scale·elu(z; alpha), alpha = 1.6733, scale = 1.0507. Klambauer et al. 2017, eq. 2."""
+
+    ALPHA: ClassVar[float] = 1.6732632423543772
+    SCALE: ClassVar[float] = 1.0507009873554805
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return self.SCALE * np.where(z > 0, z, self.ALPHA * np.expm1(np.minimum(z, 0)))
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        slope = np.where(kept > 0, 1, self.ALPHA * np.exp(np.minimum(kept, 0)))
+        return da * (self.SCALE * slope)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Celu(Activation, kind="celu"):
+    """a = z for z > 0, else alpha (e^(z/alpha) - 1); f' = 1 or e^(z/alpha). Barron 2017."""
+
+    alpha: Positive = 1.0
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0) / self.alpha))
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * np.exp(np.minimum(kept, 0) / self.alpha)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gelu(Activation, kind="gelu"):
+    """a = z Φ(z), Φ the normal distribution; f' = Φ(z) + z φ(z).
+
+    ``approximation: tanh``: Φ ≈ ½ (1 + tanh(√(2/π) (z + 0.044715 z³))). Hendrycks & Gimpel 2016.
+    """
+
+    approximation: Literal["none", "tanh"] = "none"
+
+    keeps_z: ClassVar[bool] = True
+    ROOT_2_OVER_PI: ClassVar[float] = math.sqrt(2 / math.pi)
+    CUBIC: ClassVar[float] = 0.044715
+
+    def _tanh(self, z: Array) -> Array:
+        return np.tanh(self.ROOT_2_OVER_PI * (z + self.CUBIC * z * z * z))
+
+    def f(self, z: Array) -> Array:
+        if self.approximation == "tanh":
+            return 0.5 * z * (1 + self._tanh(z))
+        return 0.5 * z * (1 + erf(z * math.sqrt(0.5)))
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        z = kept
+        if self.approximation == "tanh":
+            t = self._tanh(z)
+            inner = self.ROOT_2_OVER_PI * (1 + 3 * self.CUBIC * z * z)
+            return da * (0.5 * (1 + t) + 0.5 * z * (1 - t * t) * inner)
+        density = np.exp(-0.5 * z * z) * (0.5 * self.ROOT_2_OVER_PI)
+        return da * (0.5 * (1 + erf(z * math.sqrt(0.5))) + z * density)
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [*super().examples(), Example(cls(approximation="tanh"), (4,))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silu(Activation, kind="silu"):
+    """a = z σ(z); f' = σ (1 + z (1 - σ)). Elfwing et al. 2018; also called swish."""
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return z * stable.sigmoid(z)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        s = stable.sigmoid(kept)
+        return da * (s * (1 + kept * (1 - s)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mish(Activation, kind="mish"):
+    """a = z tanh(softplus(z)); f' = t + z (1 - t²) σ(z), t = tanh(softplus(z)). Misra 2019."""
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return z * np.tanh(stable.softplus(z))
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        t = np.tanh(stable.softplus(kept))
+        return da * (t + kept * (1 - t * t) * stable.sigmoid(kept))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softplus(Activation, kind="softplus"):
+    """a = log(1 + e^z); f' = σ(z). Dugas et al. 2001. Never overflows."""
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return stable.softplus(z)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * stable.sigmoid(kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softsign(Activation, kind="softsign"):
+    """a = z / (1 + |z|); f' = (1 - |a|)². Bergstra et al. 2009."""
+
+    def f(self, z: Array) -> Array:
+        return z / (1 + np.abs(z))
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * np.square(1 - np.abs(kept))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardSigmoid(Activation, kind="hard_sigmoid"):
+    """a = min(max(z/6 + ½, 0), 1); f' = 1/6 for -3 < z < 3, else 0. The slope of PyTorch."""
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return np.clip(z / 6 + 0.5, 0, 1)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * ((np.abs(kept) < 3) / kept.dtype.type(6))
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardSwish(Activation, kind="hard_swish"):
+    """a = z · hard_sigmoid(z); f' = 0, z/3 + ½ or 1 on the three pieces. Howard et al. 2019."""
+
+    keeps_z: ClassVar[bool] = True
+
+    def f(self, z: Array) -> Array:
+        return z * np.clip(z / 6 + 0.5, 0, 1)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * np.where(np.abs(kept) < 3, kept / 3 + 0.5, kept > 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +288,22 @@ class Softmax(Activation, kind="softmax"):
     def f(self, z: Array) -> Array:
         return stable.softmax(z)
 
-    def delta(self, da: Array, a: Array) -> Array:
-        return a * (da - (a * da).sum(axis=0, keepdims=True))
+    def delta(self, da: Array, kept: Array) -> Array:
+        return kept * (da - (kept * da).sum(axis=0, keepdims=True))
+
+    def flops(self, in_shape: Shape) -> int:
+        return 5 * super().flops(in_shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSoftmax(Activation, kind="log_softmax"):
+    """a_k = z_k - log Σ_j e^(z_j) over channels or units; δ_k = ∂C/∂a_k - e^(a_k) Σ_j ∂C/∂a_j."""
+
+    def f(self, z: Array) -> Array:
+        return stable.log_softmax(z)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da - np.exp(kept) * da.sum(axis=0, keepdims=True)
 
     def flops(self, in_shape: Shape) -> int:
         return 5 * super().flops(in_shape)

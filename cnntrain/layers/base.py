@@ -3,16 +3,18 @@
 A layer never holds arrays, so one network may run in many threads at once.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.init import HeNormal, Initializer, Zeros
 from cnntrain.registry import Registered, did_you_mean
-from cnntrain.types import Array, Arrays, Params, Shape
+from cnntrain.types import Array, Arrays, NonNegative, Params, Shape
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,10 @@ class Param:
     fan_in: int
     fan_out: int
     init: Initializer
-    trainable: bool
-    is_weight: bool  # weights are regularised (seed 001), biases are not
+    trainable: bool = True
+    lr_mult: float = 1.0  # factor on the learning rate
+    decay_mult: float = 0.0  # factor on penalties and decay: 1 for weights, 0 for biases (seed 001)
+    is_buffer: bool = False  # a running statistic: no gradient, updated by ``Layer.buffers``
 
 
 @dataclass(frozen=True)
@@ -43,35 +47,46 @@ class Example:
     """A small case of a layer: the contract tests and ``cnntrain gradcheck`` run it."""
 
     layer: "Layer"
-    in_shape: Shape
+    in_shape: Any  # a shape; a tuple of shapes for a layer that joins several inputs
     batch: int = 2
+    reach: float = 1.0  # inputs are spread over (-reach, reach)
 
 
 class Layer(Registered, family="layer"):
-    """A function y = f(x; parameters) with its derivative. Shapes here are those of one sample."""
+    """A function y = f(x; parameters) with its derivative. Shapes here are those of one sample.
 
-    def out_shape(self, in_shape: Shape) -> Shape:
+    A layer with ``joins`` takes several inputs: x is then a tuple of arrays, ``in_shape`` a tuple
+    of shapes, and ∂C/∂x a tuple.
+    """
+
+    joins: ClassVar[bool] = False
+
+    def out_shape(self, in_shape: Any) -> Shape:
         """Shape of y; raises ``ShapeError`` if x cannot have ``in_shape``."""
         raise NotImplementedError
 
-    def params(self, in_shape: Shape) -> dict[str, Param]:
+    def params(self, in_shape: Any) -> dict[str, Param]:
         """The layer's parameter arrays by their letter (W, b); most layers have none."""
         return {}
 
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
+    def forward(self, params: Arrays, x: Any, ctx: Context) -> tuple[Array, Any]:
         """(y, cache): the output, and what ``backward`` needs to remember."""
         raise NotImplementedError
 
     def backward(
         self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
+    ) -> tuple[Any, Params]:
         """(∂C/∂x, {letter: ∂C/∂parameter}) from dy = ∂C/∂y.
 
         ``need_dx=False`` allows to skip ∂C/∂x: nobody reads it at the first layer.
         """
         raise NotImplementedError
 
-    def flops(self, in_shape: Shape) -> int:
+    def buffers(self, params: Arrays, cache: Any) -> Params:
+        """New values of the layer's running statistics after a forward pass in training."""
+        return {}
+
+    def flops(self, in_shape: Any) -> int:
         """Floating-point operations of ``forward`` for one sample (a multiply-add counts 2)."""
         return int(np.prod(self.out_shape(in_shape)))
 
@@ -81,17 +96,60 @@ class Layer(Registered, family="layer"):
         raise NotImplementedError
 
 
-@dataclass(frozen=True, kw_only=True)
-class WeightedLayer(Layer):
-    """A layer z = W · a + b, by whatever product.
+Sums = Params  # what is added up over the shards of a batch
+Steps = Generator[Sums, Sums, T]  # yields sums over one shard, receives those over all shards
 
-    Options: ``init`` (an initialiser for W, or ``{W: ..., b: ...}``; default he_normal and zeros),
-    ``bias`` (false leaves b out), ``trainable`` (false, or ``{W: false}``, freezes arrays).
+
+def alone(steps: Steps[T]) -> T:
+    """Run steps for a batch that is not cut: its own sums are those of the whole batch."""
+    try:
+        sums = next(steps)
+        while True:
+            sums = steps.send(sums)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+class WholeBatchLayer(Layer):
+    """A layer whose output depends on sums over the whole batch, however that is cut into shards.
+
+    ``forward_steps`` and ``backward_steps`` are written for one shard; where a sum over the whole
+    batch is needed they yield their share of it and receive the total.
     """
 
-    bias: bool = True
+    def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Any]]:
+        """As ``forward``."""
+        raise NotImplementedError
+
+    def backward_steps(
+        self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
+    ) -> Steps[tuple[Any, Params]]:
+        """As ``backward``; the parameters' gradients are this shard's share."""
+        raise NotImplementedError
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
+        return alone(self.forward_steps(params, x, ctx))
+
+    def backward(
+        self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Any, Params]:
+        return alone(self.backward_steps(params, cache, dy, need_dx))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParametricLayer(Layer):
+    """A layer with parameter arrays.
+
+    Options, each for all arrays or per letter: ``init`` (an initialiser, for the first letter if
+    not per letter), ``trainable`` (false freezes), ``lr_mult`` and ``decay_mult`` (Caffe's factors
+    on the learning rate and on penalties; by default 1 for weights and 0 for biases).
+    """
+
     init: Mapping[str, Initializer] = field(default_factory=dict)
     trainable: bool | Mapping[str, bool] = True
+    lr_mult: NonNegative | Mapping[str, NonNegative] = 1.0
+    decay_mult: NonNegative | Mapping[str, NonNegative] = field(default_factory=dict)
 
     letters: ClassVar[tuple[str, ...]] = ("W", "b")
 
@@ -102,38 +160,48 @@ class WeightedLayer(Layer):
             return options
         init = options["init"]
         per_letter = isinstance(init, dict) and not init.keys() & Initializer.kinds.keys()
-        return options if per_letter else {**options, "init": {"W": init}}
+        return options if per_letter else {**options, "init": {cls.letters[0]: init}}
+
+    def tuned(self, declared: dict[str, Param]) -> dict[str, Param]:
+        """The declared arrays with this layer's options applied."""
+        self._check_letters(declared)
+        return {
+            letter: replace(
+                param,
+                init=self.init.get(letter, param.init),
+                trainable=_for(letter, self.trainable, True) and param.trainable,
+                lr_mult=_for(letter, self.lr_mult, 1.0),
+                decay_mult=_for(letter, self.decay_mult, param.decay_mult),
+            )
+            for letter, param in declared.items()
+        }
+
+    def _check_letters(self, declared: Mapping[str, Param]) -> None:
+        for option in ("init", "trainable", "lr_mult", "decay_mult"):
+            value = getattr(self, option)
+            for letter in value if isinstance(value, Mapping) else ():
+                if letter not in declared:
+                    hint = did_you_mean(letter, declared)
+                    raise ShapeError(
+                        f"{option}: this layer has no array {letter!r}{hint}", (option,)
+                    )
+
+
+def _for(letter: str, option: Any, default: Any) -> Any:
+    """What an option says about one array: it may hold for all, or per letter."""
+    return option.get(letter, default) if isinstance(option, Mapping) else option
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedLayer(ParametricLayer):
+    """A layer z = W · a + b, by whatever product. Option ``bias``: false leaves b out."""
+
+    bias: bool = True
 
     def declare(
         self, shape_W: Shape, shape_b: Shape, fan_in: int, fan_out: int
     ) -> dict[str, Param]:
-        """The declarations of W and b, with this layer's ``init`` and ``trainable``."""
-        shapes = {"W": shape_W, "b": shape_b} if self.bias else {"W": shape_W}
-        self._check_letters(shapes)
-        defaults = {"W": HeNormal(), "b": Zeros()}
-        return {
-            letter: Param(
-                shape,
-                fan_in,
-                fan_out,
-                init=self.init.get(letter, defaults[letter]),
-                trainable=self._trains(letter),
-                is_weight=letter == "W",
-            )
-            for letter, shape in shapes.items()
-        }
-
-    def _trains(self, letter: str) -> bool:
-        if isinstance(self.trainable, bool):
-            return self.trainable
-        return self.trainable.get(letter, True)
-
-    def _check_letters(self, shapes: Mapping[str, Shape]) -> None:
-        chosen = {"init": self.init, "trainable": self.trainable}
-        for option, mapping in chosen.items():
-            for letter in mapping if isinstance(mapping, Mapping) else ():
-                if letter not in shapes:
-                    hint = did_you_mean(letter, shapes)
-                    raise ShapeError(
-                        f"{option}: this layer has no array {letter!r}{hint}", (option,)
-                    )
+        """The declarations of W (he_normal) and b (zeros), with the layer's options applied."""
+        W = Param(shape_W, fan_in, fan_out, HeNormal(), decay_mult=1.0)
+        b = Param(shape_b, fan_in, fan_out, Zeros())
+        return self.tuned({"W": W, "b": b} if self.bias else {"W": W})

@@ -1,11 +1,12 @@
-"""Dropout: units left out at random, so that none relies on another."""
+"""Layers that are random while training and do nothing in evaluation."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer
-from cnntrain.types import Array, Arrays, Fraction, Params, Shape
+from cnntrain.types import Array, Arrays, Fraction, NonNegative, Params, Shape
 
 
 def dropout_mask(shape: Shape, rate: float, rng: np.random.Generator, like: Array) -> Array:
@@ -28,10 +29,14 @@ class Dropout(Layer, kind="dropout"):
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
 
+    def mask_shape(self, shape: Shape) -> Shape:
+        """Which units share a fate: here each is drawn by itself."""
+        return shape
+
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Array | None]:
         if not ctx.training or self.rate == 0:
             return x, None
-        mask = dropout_mask(x.shape, self.rate, ctx.generator(), like=x)
+        mask = dropout_mask(self.mask_shape(x.shape), self.rate, ctx.generator(), like=x)
         return x * mask, mask
 
     def backward(
@@ -41,4 +46,48 @@ class Dropout(Layer, kind="dropout"):
 
     @classmethod
     def examples(cls) -> list[Example]:
-        return [Example(cls(rate=0.4), (3, 4, 4)), Example(cls(rate=0.0), (5,))]
+        return [Example(cls(rate=0.4), (3, 4, 4)), Example(cls(rate=0.0), (5, 1, 1))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpatialDropout(Dropout, kind="spatial_dropout"):
+    """Dropout of whole maps: (C, H, W) -> the same, one draw per sample and channel.
+
+    Option: ``rate``. Source: Tompson et al. 2015.
+    """
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        if len(in_shape) != 3:
+            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        return in_shape
+
+    def mask_shape(self, shape: Shape) -> Shape:
+        return (shape[0], 1, 1, shape[3])
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianNoise(Layer, kind="gaussian_noise"):
+    """y = x + N(0, std²) while training, y = x otherwise.
+
+    Any shape -> the same. Option: ``std``, drawn anew for every number in every step.
+    """
+
+    std: NonNegative = 0.1
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, None]:
+        if not ctx.training:
+            return x, None
+        noise = ctx.generator().standard_normal(x.shape, dtype=np.float32)
+        return x + noise * x.dtype.type(self.std), None
+
+    def backward(
+        self, params: Arrays, cache: None, dy: Array, need_dx: bool = True
+    ) -> tuple[Array, Params]:
+        return dy, {}
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [Example(cls(std=0.3), (3, 2, 2)), Example(cls(), (4,), batch=3)]

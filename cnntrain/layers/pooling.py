@@ -4,25 +4,24 @@ Two passes of KW and KH steps replace one of KH*KW, and the second works on a ma
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer
-from cnntrain.ops.windows import Axis, place
+from cnntrain.ops.windows import (
+    Axis,
+    along,
+    place,
+    sum_along,
+    sum_along_backward,
+    with_length,
+)
 from cnntrain.types import Array, Arrays, CountPair, NaturalPair, Params, Shape, as_pair
 
 AT_HEIGHT, AT_WIDTH = 1, 2  # axes of (C, H, W, N)
-
-
-def _along(axis: int, part: slice) -> tuple[slice, ...]:
-    return (slice(None),) * axis + (part,)
-
-
-def _new_length(x: Array, axis: int, length: int) -> Shape:
-    return (*x.shape[:axis], length, *x.shape[axis + 1 :])
 
 
 def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
@@ -30,38 +29,22 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
 
     The first of equal values wins; NaN wins over all, so that it is not lost.
     """
-    shape = _new_length(x, axis, window.out)
+    shape = with_length(x.shape, axis, window.out)
     y = np.full(shape, -np.inf, x.dtype)
     winner = np.zeros(shape, np.uint8 if window.size <= 256 else np.intp)
     for j, outputs, inputs in window.taps():
-        best, rival = y[_along(axis, outputs)], x[_along(axis, inputs)]
-        np.copyto(winner[_along(axis, outputs)], j, where=rival > best)
+        best, rival = y[along(axis, outputs)], x[along(axis, inputs)]
+        np.copyto(winner[along(axis, outputs)], j, where=rival > best)
         np.maximum(best, rival, out=best)
     return y, winner
 
 
 def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Array:
     """∂C/∂x: each δ goes to the tap that won its window, 0 to all others (seed 002)."""
-    dx = np.zeros(_new_length(dy, axis, window.length), dy.dtype)
+    dx = np.zeros(with_length(dy.shape, axis, window.length), dy.dtype)
     for j, outputs, inputs in window.taps():
-        won = winner[_along(axis, outputs)] == j
-        dx[_along(axis, inputs)] += dy[_along(axis, outputs)] * won
-    return dx
-
-
-def sum_along(x: Array, window: Axis, axis: int) -> Array:
-    """Σ_j x[o·stride + j - before] along one axis."""
-    y = np.zeros(_new_length(x, axis, window.out), x.dtype)
-    for _, outputs, inputs in window.taps():
-        y[_along(axis, outputs)] += x[_along(axis, inputs)]
-    return y
-
-
-def sum_along_backward(dy: Array, window: Axis, axis: int) -> Array:
-    """∂C/∂x: each δ goes to every tap of its window."""
-    dx = np.zeros(_new_length(dy, axis, window.length), dy.dtype)
-    for _, outputs, inputs in window.taps():
-        dx[_along(axis, inputs)] += dy[_along(axis, outputs)]
+        won = winner[along(axis, outputs)] == j
+        dx[along(axis, inputs)] += dy[along(axis, outputs)] * won
     return dx
 
 
@@ -81,15 +64,14 @@ def max_pool2d_backward(
     return max_along_backward(d_row_max, column_of, horizontal, AT_WIDTH)
 
 
-def avg_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """y = (Σ over each window) / (KH·KW); padding counts as zeros."""
-    sums = sum_along(sum_along(x, horizontal, AT_WIDTH), vertical, AT_HEIGHT)
-    return sums / (vertical.size * horizontal.size)
+def avg_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis, counts: Array) -> Array:
+    """y = (Σ over each window) / (how many of its inputs count); padding is zeros."""
+    return sum_along(sum_along(x, horizontal, AT_WIDTH), vertical, AT_HEIGHT) / counts
 
 
-def avg_pool2d_backward(dy: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """∂C/∂x: each δ / (KH·KW) goes to every input of its window (seed 002)."""
-    share = dy / (vertical.size * horizontal.size)
+def avg_pool2d_backward(dy: Array, vertical: Axis, horizontal: Axis, counts: Array) -> Array:
+    """∂C/∂x: each δ, divided as in the forward pass, goes to its whole window (seed 002)."""
+    share = dy / counts
     return sum_along_backward(sum_along_backward(share, vertical, AT_HEIGHT), horizontal, AT_WIDTH)
 
 
@@ -104,18 +86,28 @@ class Cache(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Pool2d(Layer):
     """A window over each map: ``size``, ``stride`` (default: the size) and ``padding``, each a
-    number or [vertical, horizontal]. Padding is at most half the window, so that none is empty."""
+    number or [vertical, horizontal]. Padding is at most half the window, so that none is empty.
+    ``ceil``: a last window that hangs over the edge counts too, if it starts inside (Caffe)."""
 
     size: CountPair
     stride: CountPair | None = None
     padding: NaturalPair = 0
+    ceil: bool = False
 
     def _axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
         size, padding = as_pair(self.size), as_pair(self.padding)
         if any(2 * pad > k for pad, k in zip(padding, size, strict=True)):
             raise ShapeError(f"padding {padding} is more than half the window {size}", ("padding",))
         stride = size if self.stride is None else as_pair(self.stride)
-        return place(in_shape, size, stride, padding)
+        vertical, horizontal = place(in_shape, size, stride, padding)
+        return (
+            (_overhanging(vertical), _overhanging(horizontal))
+            if self.ceil
+            else (
+                vertical,
+                horizontal,
+            )
+        )
 
     def out_shape(self, in_shape: Shape) -> Shape:
         vertical, horizontal = self._axes(in_shape)
@@ -132,16 +124,29 @@ class Pool2d(Layer):
             Example(cls(size=3, stride=2, padding=1), (2, 5, 6), batch=1),
             Example(cls(size=(4, 5)), (2, 4, 5)),
             Example(cls(size=2, stride=3), (1, 6, 5)),
+            Example(cls(size=3, stride=2, ceil=True), (1, 6, 4)),
+            Example(cls(size=2, stride=3, padding=1, ceil=True), (2, 4, 5)),
         ]
+
+
+def _overhanging(axis: Axis) -> Axis:
+    """The axis with as much more padding after it as one more window needs, if it starts inside."""
+    padded = axis.length + axis.before + axis.after
+    rest = (padded - axis.size) % axis.stride
+    starts_inside = axis.out * axis.stride < axis.length + axis.before
+    if rest == 0 or not starts_inside:
+        return axis
+    return replace(axis, after=axis.after + axis.stride - rest)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool2d(Pool2d, kind="max_pool2d"):
     """y = the largest value of each window.
 
-    (C, H, W) -> (C, OH, OW) with OH = floor((H + 2·padding - KH) / stride) + 1, OW alike. Padding
-    never wins. Options: ``size``, ``stride`` (default: size), ``padding``, each a number or
-    [vertical, horizontal]. Raises ``ShapeError`` if the window does not fit.
+    (C, H, W) -> (C, OH, OW) with OH = floor((H + 2·padding - KH) / stride) + 1, OW alike; rounded
+    up with ``ceil``. Padding never wins. Options: ``size``, ``stride`` (default: size),
+    ``padding``, each a number or [vertical, horizontal]; ``ceil``. Raises ``ShapeError`` if the
+    window does not fit.
     """
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
@@ -157,18 +162,35 @@ class MaxPool2d(Pool2d, kind="max_pool2d"):
 
 @dataclass(frozen=True, kw_only=True)
 class AvgPool2d(Pool2d, kind="avg_pool2d"):
-    """y = the mean of each window; padding counts as zeros.
+    """y = the mean of each window.
 
-    (C, H, W) -> (C, OH, OW) with OH = floor((H + 2·padding - KH) / stride) + 1, OW alike.
-    Options: ``size``, ``stride`` (default: size), ``padding``, each a number or
-    [vertical, horizontal]. Raises ``ShapeError`` if the window does not fit.
+    (C, H, W) -> (C, OH, OW) with OH = floor((H + 2·padding - KH) / stride) + 1, OW alike; rounded
+    up with ``ceil``. Options: ``size``, ``stride`` (default: size), ``padding``, each a number or
+    [vertical, horizontal]; ``ceil``; ``count_padding``: whether padding counts, as zeros, in the
+    mean (default, as PyTorch) or not (as TensorFlow). What hangs over beyond the padding never
+    counts. Raises ``ShapeError`` if the window does not fit.
     """
 
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
+    count_padding: bool = True
+
+    def _counts(self, vertical: Axis, horizontal: Axis, like: Array) -> Array:
+        """How many inputs count in each window: (OH, OW, 1)."""
+        pads = as_pair(self.padding) if self.count_padding else (0, 0)
+        down, across = (
+            ax.counts(pad, pad) for ax, pad in zip((vertical, horizontal), pads, strict=True)
+        )
+        return np.multiply.outer(down, across)[..., None].astype(like.dtype)
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, tuple[Axis, Axis]]:
         axes = self._axes(x.shape[:3])
-        return avg_pool2d_forward(x, *axes), Cache((), *axes)
+        return avg_pool2d_forward(x, *axes, self._counts(*axes, like=x)), axes
 
     def backward(
-        self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
+        self, params: Arrays, cache: tuple[Axis, Axis], dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        return avg_pool2d_backward(dy, cache.vertical, cache.horizontal), {}
+        return avg_pool2d_backward(dy, *cache, self._counts(*cache, like=dy)), {}
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        without = cls(size=3, stride=2, padding=1, ceil=True, count_padding=False)
+        return [*super().examples(), Example(without, (2, 4, 6))]

@@ -5,26 +5,53 @@ many samples there are in all.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import numpy as np
 
+from cnntrain.errors import ShapeError
 from cnntrain.registry import Registered
 from cnntrain.types import Array, Shape
 
 
+def is_labels(y: Array) -> bool:
+    """Whether targets are class numbers (N,), and not real numbers shaped like the output."""
+    return y.dtype.kind in "iu"
+
+
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
-    """(N,) integers -> (K, N) columns with a single 1."""
+    """(N,) integers -> (K, N) columns with a single 1; of a single output, the label itself."""
+    if classes == 1:
+        return labels[None].astype(dtype)
     hot = np.zeros((classes, len(labels)), dtype)
     hot[labels, np.arange(len(labels))] = 1
     return hot
 
 
+def as_targets(y: Array, like: Array) -> Array:
+    """Labels as one-hot columns for the outputs ``like``; real-valued targets as they are."""
+    return one_hot(y, len(like), like.dtype) if is_labels(y) else y
+
+
 class Loss(Registered, family="loss"):
-    """C = 1/m Σ_n cost(z_n, y_n)."""
+    """C = 1/m Σ_n cost(z_n, y_n). ``contains``: activations that it must not be given."""
+
+    contains: ClassVar[tuple[str, ...]] = ()
+    needs_vector: ClassVar[bool] = False  # outputs (K,), not maps
+    least_outputs: ClassVar[int] = 1
 
     def check(self, out_shape: Shape, target_shape: Shape | None) -> None:
         """Raise ``ShapeError`` unless outputs and targets fit; ``None`` stands for labels."""
-        raise NotImplementedError
+        if (self.needs_vector or target_shape is None) and (
+            len(out_shape) != 1 or out_shape[0] < self.least_outputs
+        ):
+            least = f", at least {self.least_outputs}" if self.least_outputs > 1 else ""
+            raise ShapeError(
+                f"{self.kind} needs one output per class{least}, but the network gives "
+                f"{out_shape}; end it with 'dense: {{units: <number of classes>}}'"
+            )
+        if target_shape is not None and target_shape != out_shape:
+            raise ShapeError(f"the network gives {out_shape}, but the targets are {target_shape}")
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         """(Σ_n cost, δ) for outputs z (K, N) and labels (N,) or targets (K, N).
@@ -33,7 +60,16 @@ class Loss(Registered, family="loss"):
         """
         raise NotImplementedError
 
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        """With what it takes from the training targets ``y``; most losses take nothing."""
+        return self
+
     @classmethod
     def examples(cls) -> Sequence[tuple["Loss", Shape, Shape | None]]:
         """(loss, output shape, target shape or None for labels): cases for the gradient check."""
         raise NotImplementedError
+
+
+def total(costs: Array) -> float:
+    """Σ in float64."""
+    return float(np.sum(costs, dtype=np.float64))

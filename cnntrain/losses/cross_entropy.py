@@ -1,14 +1,15 @@
 """Softmax and the negative log-likelihood of the right class, as one function."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from cnntrain.errors import ShapeError
-from cnntrain.losses.base import Loss
+from cnntrain.errors import ConfigError
+from cnntrain.losses.base import Loss, as_targets, is_labels, one_hot, total
 from cnntrain.ops.stable import log_softmax
-from cnntrain.types import Array, Shape
+from cnntrain.types import Array, Fraction, NonNegative, Shape
 
 
 def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
@@ -18,35 +19,91 @@ def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
     """
     log_p = log_softmax(z)  # (K, N)
     columns = np.arange(len(labels))
-    total = -float(np.sum(log_p[labels, columns], dtype=np.float64))
+    cost = -total(log_p[labels, columns])
     delta = np.exp(log_p)
     delta[labels, columns] -= 1
-    return total, delta
+    return cost, delta
+
+
+def soft_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
+    """(-Σ t log softmax(z), softmax(z) Σ_k t_k - t) for targets t >= 0 of any sum."""
+    log_p = log_softmax(z)
+    return -total(t * log_p), np.exp(log_p) * t.sum(axis=0, keepdims=True) - t
 
 
 @dataclass(frozen=True, kw_only=True)
 class CrossEntropy(Loss, kind="cross_entropy"):
-    """C = -1/m Σ_n log softmax(z_n)[y_n]; δ = (softmax(z) - one-hot(y))/m.
+    """C = -1/m Σ_n Σ_k w_k t_k log softmax(z_n)_k; δ = (softmax(z) Σ w t - w t)/m.
 
-    Logits (K, N) and integer labels (N,): the last layer has one unit per class and no softmax.
-    Source: Bishop 2006, eq. 4.108 (cost) and 4.109 (δ).
+    Logits (K, N); integer labels (N,), or soft targets (K, N): the last layer has one unit per
+    class and no softmax. Options: ``label_smoothing`` ε: t = (1 - ε) one-hot + ε/K;
+    ``class_weight`` w: K numbers, or ``balanced``: m/(K · samples of the class). The mean is over
+    m samples, not over their weights. Sources: Bishop 2006, eq. 4.108 (cost) and 4.109 (δ);
+    Szegedy et al. 2016, section 7 (smoothing).
     """
 
-    def check(self, out_shape: Shape, target_shape: Shape | None) -> None:
-        if target_shape is not None:
-            raise ShapeError(
-                "cross_entropy needs class labels, but the data has real-valued targets; "
-                "use 'squared_error'"
-            )
-        if len(out_shape) != 1 or out_shape[0] < 2:
-            raise ShapeError(
-                f"cross_entropy needs one output per class, at least 2, but the network gives "
-                f"{out_shape}; end it with 'dense: {{units: <number of classes>}}'"
-            )
+    label_smoothing: Fraction = 0.0
+    class_weight: tuple[NonNegative, ...] | Literal["balanced"] | None = None
+
+    contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
+    needs_vector: ClassVar[bool] = True
+    least_outputs: ClassVar[int] = 2
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
-        return cross_entropy(z, y)
+        if is_labels(y) and not self.label_smoothing and self.class_weight is None:
+            return cross_entropy(z, y)
+        return soft_cross_entropy(z, self._targets(z, y))
+
+    def _targets(self, z: Array, y: Array) -> Array:
+        t = as_targets(y, z)
+        if self.label_smoothing:
+            t = t * (1 - self.label_smoothing) + self.label_smoothing / len(z)
+        if isinstance(self.class_weight, tuple):
+            t = t * np.array(self.class_weight, z.dtype)[:, None]
+        return t
+
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        """The weights that ``balanced`` stands for, from the training labels."""
+        if self.class_weight is None or classes is None:
+            return self
+        if self.class_weight != "balanced":
+            if len(self.class_weight) != classes:
+                raise ConfigError(
+                    f"class_weight has {len(self.class_weight)} numbers for {classes} classes",
+                    ("loss",),
+                )
+            return self
+        counts = np.maximum(np.bincount(y, minlength=classes), 1)
+        return replace(self, class_weight=tuple((len(y) / (classes * counts)).tolist()))
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
-        return [(cls(), (4,), None), (cls(), (2,), None)]
+        return [
+            (cls(), (4,), None),
+            (cls(), (2,), None),
+            (cls(), (3,), (3,)),
+            (cls(label_smoothing=0.1), (3,), None),
+            (cls(class_weight=(1.0, 0.5, 2.0)), (3,), None),
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KlDivergence(Loss, kind="kl_divergence"):
+    """C = 1/m Σ_n Σ_k t_k (log t_k - log softmax(z_n)_k); δ as for cross_entropy.
+
+    Logits (K, N) and target distributions (K, N), or labels. It differs from cross_entropy by the
+    entropy of the targets, which no weight changes. Source: Kullback & Leibler 1951.
+    """
+
+    contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
+    needs_vector: ClassVar[bool] = True
+    least_outputs: ClassVar[int] = 2
+
+    def forward(self, z: Array, y: Array) -> tuple[float, Array]:
+        t = one_hot(y, len(z), z.dtype) if is_labels(y) else y
+        cost, delta = soft_cross_entropy(z, t)
+        return cost + total(t * np.log(np.where(t > 0, t, 1))), delta
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
+        return [(cls(), (3,), (3,)), (cls(), (4,), None)]

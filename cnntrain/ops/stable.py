@@ -21,3 +21,8 @@ def log_softmax(z: Array) -> Array:
     """z_k - log Σ_j e^(z_j) along axis 0."""
     shifted = z - z.max(axis=0, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
+
+
+def softplus(z: Array) -> Array:
+    """log(1 + e^z), elementwise."""
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))

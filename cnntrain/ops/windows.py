@@ -18,22 +18,28 @@ Padding = Literal["same", "valid"] | NaturalPair
 
 @dataclass(frozen=True)
 class Axis:
-    """A window along one axis: tap j of output o reads input o*stride + j - before."""
+    """A window along one axis: tap j of output o reads input o*stride + j*dilation - before."""
 
     length: int
     size: int
-    stride: int
-    before: int
-    after: int
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
+
+    @property
+    def span(self) -> int:
+        """Inputs from the first tap to the last, both included."""
+        return (self.size - 1) * self.dilation + 1
 
     @property
     def out(self) -> int:
-        """Number of windows that fit: floor((length + before + after - size) / stride) + 1."""
-        return (self.length + self.before + self.after - self.size) // self.stride + 1
+        """Number of windows that fit: floor((length + before + after - span) / stride) + 1."""
+        return (self.length + self.before + self.after - self.span) // self.stride + 1
 
     def tap(self, j: int) -> tuple[slice, slice]:
         """(outputs, inputs): the outputs whose tap j is not padding, and the inputs it reads."""
-        offset = j - self.before
+        offset = j * self.dilation - self.before
         first = max(0, -(offset // self.stride))
         stop = min(self.out, (self.length - 1 - offset) // self.stride + 1)
         start = first * self.stride + offset
@@ -48,10 +54,11 @@ class Axis:
         for j in range(self.size):
             yield j, *self.tap(j)
 
-    @property
-    def tiles(self) -> bool:
-        """Windows lie side by side: every input belongs to at most one of them."""
-        return self.stride >= self.size
+    def counts(self, before: int = 0, after: int = 0) -> Array:
+        """For every output, how many of its taps lie in the input, widened by before and after."""
+        positions = np.arange(self.out)[:, None] * self.stride - self.before
+        taps = positions + np.arange(self.size) * self.dilation  # (OUT, taps)
+        return ((taps >= -before) & (taps < self.length + after)).sum(axis=1)
 
 
 def place(
@@ -59,6 +66,7 @@ def place(
     size: tuple[int, int],
     stride: tuple[int, int],
     padding: Padding,
+    dilation: tuple[int, int] = (1, 1),
 ) -> tuple[Axis, Axis]:
     """The vertical and horizontal axis of a window over (C, H, W).
 
@@ -72,13 +80,13 @@ def place(
     if isinstance(padding, str):
         pads = [
             _same(*axis) if padding == "same" else (0, 0)
-            for axis in zip(in_shape[1:], size, stride, strict=True)
+            for axis in zip(in_shape[1:], size, stride, dilation, strict=True)
         ]
     else:
         pads = [(pad, pad) for pad in as_pair(padding)]
     vertical, horizontal = (
-        Axis(length, k, s, *pad)
-        for length, k, s, pad in zip(in_shape[1:], size, stride, pads, strict=True)
+        Axis(length, k, s, *pad, d)
+        for length, k, s, pad, d in zip(in_shape[1:], size, stride, pads, dilation, strict=True)
     )
     if vertical.out < 1 or horizontal.out < 1:
         raise ShapeError(
@@ -88,8 +96,9 @@ def place(
     return vertical, horizontal
 
 
-def _same(length: int, size: int, stride: int) -> tuple[int, int]:
-    total = max(0, (-(-length // stride) - 1) * stride + size - length)
+def _same(length: int, size: int, stride: int, dilation: int) -> tuple[int, int]:
+    span = (size - 1) * dilation + 1
+    total = max(0, (-(-length // stride) - 1) * stride + span - length)
     return total // 2, total - total // 2
 
 
@@ -127,9 +136,46 @@ def patches(rows: Array, vertical: Axis) -> Array:
 
 
 def scatter(taps: Array, in_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
-    """Add every tap to the input it was read from: (KH, KW, C, OH, OW, N) -> (C, H, W, N)."""
+    """Add every tap to the input it was read from: (C, KH, KW, OH, OW, N) -> (C, H, W, N)."""
     x = np.zeros((*in_shape, taps.shape[-1]), taps.dtype)
     for i, out_rows, in_rows in vertical.taps():
         for j, out_cols, in_cols in horizontal.taps():
-            x[:, in_rows, in_cols] += taps[i, j][:, out_rows, out_cols]
+            x[:, in_rows, in_cols] += taps[:, i, j, out_rows, out_cols]
     return x
+
+
+def lower_columns(x: Array, vertical: Axis, horizontal: Axis) -> Array:
+    """Copy along both axes, "im2col": (C, H, W, N) -> (C, KH, KW, OH, OW, N); any dilation."""
+    c, _, _, n = x.shape
+    shape = (c, vertical.size, horizontal.size, vertical.out, horizontal.out, n)
+    taps = np.zeros(shape, x.dtype)
+    for i, out_rows, in_rows in vertical.taps():
+        for j, out_cols, in_cols in horizontal.taps():
+            taps[:, i, j, out_rows, out_cols] = x[:, in_rows, in_cols]
+    return taps
+
+
+def along(axis: int, part: slice) -> tuple[slice, ...]:
+    """The index that takes ``part`` of one axis and all of those before it."""
+    return (slice(None),) * axis + (part,)
+
+
+def with_length(shape: Shape, axis: int, length: int) -> Shape:
+    """The shape with another length of one axis."""
+    return (*shape[:axis], length, *shape[axis + 1 :])
+
+
+def sum_along(x: Array, window: Axis, axis: int) -> Array:
+    """y[o] = Σ_j x[o·stride + j·dilation - before] along one axis."""
+    y = np.zeros(with_length(x.shape, axis, window.out), x.dtype)
+    for _, outputs, inputs in window.taps():
+        y[along(axis, outputs)] += x[along(axis, inputs)]
+    return y
+
+
+def sum_along_backward(dy: Array, window: Axis, axis: int) -> Array:
+    """∂C/∂x: each ∂C/∂y goes to every tap of its window."""
+    dx = np.zeros(with_length(dy.shape, axis, window.length), dy.dtype)
+    for _, outputs, inputs in window.taps():
+        dx[along(axis, inputs)] += dy[along(axis, outputs)]
+    return dx

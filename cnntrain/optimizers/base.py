@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 
 from cnntrain.registry import Registered
-from cnntrain.types import Array, Params, Positive
+from cnntrain.types import Array, NonNegative, Params, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(Registered, family="optimiser"):
-    """W ← W + change(∂C/∂W). ``lr`` is η, the learning rate before the schedule."""
+    """W ← W + change(∂C/∂W). ``lr`` is η, the learning rate before the schedule.
+
+    ``weight_decay``: decoupled, W ← W - η·weight_decay·W beside the update, for weights only.
+    """
 
     lr: Positive = 0.01
+    weight_decay: NonNegative = 0.0
 
     def active_slots(self) -> tuple[str, ...]:
         """Names of the arrays, each shaped like W and starting at 0, that the rule remembers."""

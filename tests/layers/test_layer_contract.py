@@ -6,11 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
-from cnntrain.gradcheck import DEFAULT_TOLERANCE, check_layer, spread
+from cnntrain.gradcheck import DEFAULT_TOLERANCE, check_layer, example_input, spread
 from cnntrain.layers import Layer
-from cnntrain.registry import to_tree
 
 
 def examples_of(layer):
@@ -33,27 +31,37 @@ every_example = pytest.mark.parametrize("example", EXAMPLES)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def read_only(array):
-    array.setflags(write=False)
-    return array
+def inputs_of(x):
+    """The arrays of x: one, or those of a layer that joins several."""
+    return x if isinstance(x, tuple) else (x,)
 
 
-def lock(cache):
-    """Forbid to write into any array of a cache."""
-    if isinstance(cache, np.ndarray):
-        cache.setflags(write=False)
-    elif isinstance(cache, tuple | list):
-        for part in cache:
+def each(change, x):
+    """x with every array changed."""
+    return tuple(change(part) for part in x) if isinstance(x, tuple) else change(x)
+
+
+def lock(arrays):
+    """Forbid to write into any array of a nested structure."""
+    if isinstance(arrays, np.ndarray):
+        arrays.setflags(write=False)
+    elif isinstance(arrays, tuple | list):
+        for part in arrays:
             lock(part)
+    return arrays
 
 
 def arguments(example, dtype, batch=None):
     """(params, x): read-only, far from kinks."""
     rng = np.random.default_rng(7)
-    x = spread((*example.in_shape, batch or example.batch), rng).astype(dtype)
-    declared = example.layer.params(example.in_shape)
-    params = {name: spread(p.shape, rng).astype(dtype) for name, p in declared.items()}
-    return {name: read_only(array) for name, array in params.items()}, read_only(x)
+    x = example_input(dataclasses.replace(example, batch=batch or example.batch), rng)
+    params = {}
+    for letter, param in example.layer.params(example.in_shape).items():
+        drawn = param.init.draw(param.shape, param.fan_in, param.fan_out, rng)
+        params[letter] = lock(
+            (drawn if param.is_buffer else spread(param.shape, rng)).astype(dtype)
+        )
+    return params, lock(each(lambda part: part.astype(dtype), x))
 
 
 def both_ways(example, ctx, dtype, batch=None):
@@ -61,16 +69,28 @@ def both_ways(example, ctx, dtype, batch=None):
     params, x = arguments(example, dtype, batch)
     y, cache = example.layer.forward(params, x, ctx)
     lock(cache)
-    dx, grads = example.layer.backward(params, cache, read_only(y.copy()))
+    dx, grads = example.layer.backward(params, cache, lock(y.copy()))
     return y, dx, grads
 
 
 def assert_same(found, expected):
-    for mine, other in zip(found[:2], expected[:2], strict=True):
-        np.testing.assert_array_equal(mine, other)
+    """Equal (y, dx, grads)."""
+    for mine, theirs in zip(found[:2], expected[:2], strict=True):
+        for a, b in zip(inputs_of(mine), inputs_of(theirs), strict=True):
+            np.testing.assert_array_equal(a, b)
     assert found[2].keys() == expected[2].keys()
     for name, grad in found[2].items():
         np.testing.assert_array_equal(grad, expected[2][name])
+
+
+def trained(example):
+    """The declared arrays that have a gradient."""
+    declared = example.layer.params(example.in_shape)
+    return {letter: param for letter, param in declared.items() if not param.is_buffer}
+
+
+def shapes_of(in_shape, joins):
+    return in_shape if joins else (in_shape,)
 
 
 @every_kind
@@ -81,10 +101,7 @@ def test_kind_has_examples(kind):
 
 
 @every_kind
-def test_kind_is_a_documented_frozen_dataclass(kind):
-    doc = vars(kind).get("__doc__") or ""
-    assert doc
-    assert not doc.startswith(f"{kind.__name__}("), "the docstring is the dataclass's default"
+def test_options_cannot_be_changed(kind):
     layer = kind.examples()[0].layer
     for name in [field.name for field in dataclasses.fields(kind)] + ["anything"]:
         with pytest.raises(dataclasses.FrozenInstanceError):
@@ -95,7 +112,8 @@ def test_kind_is_a_documented_frozen_dataclass(kind):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_derivatives_equal_central_differences(example, seed):
     verdicts = check_layer(example, seed, DEFAULT_TOLERANCE)
-    assert len(verdicts) == 1 + len(example.layer.params(example.in_shape))
+    inputs = shapes_of(example.in_shape, example.layer.joins)
+    assert len(verdicts) == len(inputs) + len(trained(example))
     for verdict in verdicts:
         assert verdict.ok, verdict
         assert verdict.kinks == 0, f"{verdict}: the example stands on a kink"
@@ -106,25 +124,25 @@ def test_derivatives_equal_central_differences(example, seed):
 def test_shapes_and_dtypes(example, training, dtype):
     y, dx, grads = both_ways(example, training, dtype)
     assert y.shape == (*example.layer.out_shape(example.in_shape), example.batch)
-    assert dx.shape == (*example.in_shape, example.batch)
-    declared = example.layer.params(example.in_shape)
-    assert {name: grad.shape for name, grad in grads.items()} == {
-        name: param.shape for name, param in declared.items()
+    assert [part.shape for part in inputs_of(dx)] == [
+        (*shape, example.batch) for shape in shapes_of(example.in_shape, example.layer.joins)
+    ]
+    assert {letter: grad.shape for letter, grad in grads.items()} == {
+        letter: param.shape for letter, param in trained(example).items()
     }
-    assert {array.dtype for array in (y, dx, *grads.values())} == {np.dtype(dtype)}
+    assert {array.dtype for array in (y, *inputs_of(dx), *grads.values())} == {np.dtype(dtype)}
 
 
 @every_example
 def test_arguments_are_not_modified(example, training):
     params, x = arguments(example, np.float64)
-    before = {name: array.copy() for name, array in params.items()}, x.copy()
+    before = [array.copy() for array in (*inputs_of(x), *params.values())]
     y, cache = example.layer.forward(params, x, training)
-    dy = read_only(y.copy())
+    dy = lock(y.copy())
     example.layer.backward(params, cache, dy)
-    np.testing.assert_array_equal(x, before[1])
     np.testing.assert_array_equal(dy, y)
-    for name, array in params.items():
-        np.testing.assert_array_equal(array, before[0][name])
+    for array, copy in zip((*inputs_of(x), *params.values()), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
 
 
 @every_example
@@ -152,7 +170,8 @@ def test_forward_of_a_shard_is_the_shard_of_the_forward(example, evaluation, dty
     params, x = arguments(example, dtype, batch=6)
     whole, _ = example.layer.forward(params, x, evaluation)
     for part in (slice(0, 1), slice(1, 4), slice(4, 6)):
-        y, _ = example.layer.forward(params, x[..., part], evaluation)
+        x_part = each(lambda array, part=part: array[..., part], x)
+        y, _ = example.layer.forward(params, x_part, evaluation)
         scale = np.abs(whole).max()
         np.testing.assert_allclose(y, whole[..., part], rtol=tolerance, atol=tolerance * scale)
 
@@ -160,9 +179,9 @@ def test_forward_of_a_shard_is_the_shard_of_the_forward(example, evaluation, dty
 @every_example
 def test_a_batch_of_one_works(example, training):
     y, dx, _ = both_ways(example, training, np.float32, batch=1)
-    assert (y.shape[-1], dx.shape[-1]) == (1, 1)
-    assert np.isfinite(y).all()
-    assert np.isfinite(dx).all()
+    for array in (y, *inputs_of(dx)):
+        assert array.shape[-1] == 1
+        assert np.isfinite(array).all()
 
 
 @every_example
@@ -187,16 +206,8 @@ def test_flops_are_counted(example):
     assert flops >= 0
 
 
-def with_tuples(tree):
-    """The tree as the config reader hands it on: tuples for lists."""
-    if isinstance(tree, dict):
-        return {key: with_tuples(value) for key, value in tree.items()}
-    return tuple(with_tuples(item) for item in tree) if isinstance(tree, list) else tree
-
-
 @every_example
-def test_what_is_written_is_read_back_equal(example):
-    tree = with_tuples(to_tree(example.layer))
-    again = TypeAdapter(Layer).validate_python(tree)
+def test_what_is_written_is_read_back_equal(example, read_back):
+    again = read_back(Layer, example.layer)
     assert type(again) is type(example.layer)
     assert again == example.layer

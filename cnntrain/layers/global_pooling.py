@@ -1,0 +1,62 @@
+"""Global pooling: a whole map becomes one number."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.errors import ShapeError
+from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.types import Array, Arrays, Params, Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalAvgPool2d(Layer, kind="global_avg_pool2d"):
+    """y[c] = the mean of map c: (C, H, W) -> (C,). Lin, Chen & Yan 2014, section 3.2."""
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return _channels(in_shape)
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
+        return x.mean(axis=(1, 2)), x.shape
+
+    def backward(
+        self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True
+    ) -> tuple[Array, Params]:
+        share = dy / dy.dtype.type(cache[1] * cache[2])
+        return np.ascontiguousarray(np.broadcast_to(share[:, None, None], cache)), {}
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [Example(cls(), (2, 3, 4)), Example(cls(), (3, 1, 1), batch=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalMaxPool2d(Layer, kind="global_max_pool2d"):
+    """y[c] = the largest value of map c, the first of equals: (C, H, W) -> (C,)."""
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return _channels(in_shape)
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Shape]]:
+        flat = x.reshape(len(x), -1, x.shape[-1])  # (C, H*W, N)
+        winner = flat.argmax(axis=1)[:, None]  # (C, 1, N)
+        return np.take_along_axis(flat, winner, axis=1)[:, 0], (winner, x.shape)
+
+    def backward(
+        self, params: Arrays, cache: tuple[Array, Shape], dy: Array, need_dx: bool = True
+    ) -> tuple[Array, Params]:
+        winner, shape = cache
+        dx = np.zeros((shape[0], math.prod(shape[1:3]), shape[3]), dy.dtype)
+        np.put_along_axis(dx, winner, dy[:, None], axis=1)
+        return dx.reshape(shape), {}
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [Example(cls(), (2, 3, 4)), Example(cls(), (3, 1, 1), batch=1)]
+
+
+def _channels(in_shape: Shape) -> Shape:
+    if len(in_shape) != 3:
+        raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+    return in_shape[:1]

@@ -1,0 +1,83 @@
+"""Layers that join several inputs: what residual and branching networks are made of."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cnntrain.errors import ShapeError
+from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.types import Array, Arrays, Params, Shape
+
+
+class Joining(Layer):
+    """Base: x is a tuple of arrays, and so is ∂C/∂x."""
+
+    joins: ClassVar[bool] = True
+
+    def flops(self, in_shape: tuple[Shape, ...]) -> int:
+        return sum(math.prod(shape) for shape in in_shape[1:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Joining, kind="add"):
+    """y = Σ of all inputs, which have the same shape; ∂C/∂y goes to each. He et al. 2016."""
+
+    def out_shape(self, in_shape: tuple[Shape, ...]) -> Shape:
+        if len(in_shape) < 2 or len(set(in_shape)) != 1:
+            shapes = " and ".join(map(str, in_shape))
+            raise ShapeError(f"adds two or more inputs of one shape, but they are {shapes}")
+        return in_shape[0]
+
+    def forward(self, params: Arrays, x: tuple[Array, ...], ctx: Context) -> tuple[Array, int]:
+        total = x[0] + x[1]
+        for more in x[2:]:
+            total += more
+        return total, len(x)
+
+    def backward(
+        self, params: Arrays, cache: int, dy: Array, need_dx: bool = True
+    ) -> tuple[tuple[Array, ...], Params]:
+        return (dy,) * cache, {}
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [Example(cls(), ((2, 2, 3),) * 2), Example(cls(), ((4,),) * 3, batch=3)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concat(Joining, kind="concat"):
+    """All inputs one after the other along the channels (or units): (C₁, H, W), (C₂, H, W), ...
+
+    -> (C₁ + C₂ + ..., H, W). ∂C/∂y is cut at the same places.
+    """
+
+    def out_shape(self, in_shape: tuple[Shape, ...]) -> Shape:
+        if len(in_shape) < 2 or len({shape[1:] for shape in in_shape}) != 1:
+            shapes = " and ".join(map(str, in_shape))
+            raise ShapeError(
+                f"joins two or more inputs that differ in their channels alone, not {shapes}"
+            )
+        return (sum(shape[0] for shape in in_shape), *in_shape[0][1:])
+
+    def forward(
+        self, params: Arrays, x: tuple[Array, ...], ctx: Context
+    ) -> tuple[Array, list[int]]:
+        edges = np.cumsum([len(part) for part in x])[:-1]
+        return np.concatenate(x), edges.tolist()
+
+    def backward(
+        self, params: Arrays, cache: list[int], dy: Array, need_dx: bool = True
+    ) -> tuple[tuple[Array, ...], Params]:
+        return tuple(np.split(dy, cache)), {}
+
+    def flops(self, in_shape: tuple[Shape, ...]) -> int:
+        return 0
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [
+            Example(cls(), ((1, 2, 3), (2, 2, 3))),
+            Example(cls(), ((2,), (1,), (3,)), batch=1),
+        ]

@@ -1,0 +1,205 @@
+"""Normalisation within a sample: by layer, by groups of channels, by neighbours (LRN)."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from cnntrain.errors import ShapeError
+from cnntrain.init import Constant, Zeros
+from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer
+from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
+from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
+
+
+def standardize(x: Array, epsilon: float) -> tuple[Array, Array]:
+    """(x̂, 1/σ): x̂ = (x - mean) / √(variance + ε) along axis 1 of x (G, M, N)."""
+    centered = x - x.mean(axis=1, keepdims=True)
+    variance = (centered * centered).mean(axis=1, keepdims=True)
+    inverse = 1 / np.sqrt(variance + x.dtype.type(epsilon))
+    return centered * inverse, inverse
+
+
+def standardize_backward(d_hat: Array, x_hat: Array, inverse: Array) -> Array:
+    """∂C/∂x = (d̂ - mean(d̂) - x̂ mean(d̂ x̂)) / σ from d̂ = ∂C/∂x̂, along axis 1."""
+    along = (d_hat * x_hat).mean(axis=1, keepdims=True)
+    return inverse * (d_hat - d_hat.mean(axis=1, keepdims=True) - x_hat * along)
+
+
+class Cache(NamedTuple):
+    """What the backward pass needs of the forward pass."""
+
+    x_hat: Array
+    inverse: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleNorm(ParametricLayer):
+    """Base: y = γ x̂ + β with x̂ standardised within ``_groups`` parts of each sample."""
+
+    epsilon: Positive = 1e-5
+
+    letters: ClassVar[tuple[str, ...]] = ("gamma", "beta")
+
+    def _groups(self) -> int:
+        raise NotImplementedError
+
+    def _scale_shape(self, in_shape: Shape) -> Shape:
+        raise NotImplementedError
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    def params(self, in_shape: Shape) -> dict[str, Param]:
+        shape = self._scale_shape(in_shape)
+        return self.tuned(
+            {
+                "gamma": Param(shape, 1, 1, Constant(value=1.0)),
+                "beta": Param(shape, 1, 1, Zeros()),
+            }
+        )
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
+        x_hat, inverse = standardize(x.reshape(self._groups(), -1, x.shape[-1]), self.epsilon)
+        x_hat = x_hat.reshape(x.shape)
+        return params["gamma"][..., None] * x_hat + params["beta"][..., None], Cache(x_hat, inverse)
+
+    def backward(
+        self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
+    ) -> tuple[Array, Params]:
+        x_hat, inverse = cache
+        gamma = params["gamma"]
+        grads = {"gamma": _onto(dy * x_hat, gamma.shape), "beta": _onto(dy, gamma.shape)}
+        grouped = (self._groups(), -1, dy.shape[-1])
+        d_hat = (dy * gamma[..., None]).reshape(grouped)
+        return standardize_backward(d_hat, x_hat.reshape(grouped), inverse).reshape(dy.shape), grads
+
+    def flops(self, in_shape: Shape) -> int:
+        return 8 * super().flops(in_shape)
+
+
+def _onto(array: Array, shape: Shape) -> Array:
+    """Sum over the samples, and over every axis that ``shape`` has with length 1."""
+    axes = tuple(k for k, size in enumerate(shape) if size == 1 and array.shape[k] != 1)
+    total: Array = array.sum(axis=-1)
+    return total.sum(axis=axes, keepdims=True) if axes else total
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNorm(SampleNorm, kind="layer_norm"):
+    """y = γ (x - mean) / √(variance + ε) + β, mean and variance over all features of a sample.
+
+    Any shape -> the same; gamma and beta have the shape of a sample. Option: ``epsilon``.
+    Source: Ba, Kiros & Hinton 2016; over (C, H, W) for images, as PyTorch with the full shape.
+    """
+
+    def _groups(self) -> int:
+        return 1
+
+    def _scale_shape(self, in_shape: Shape) -> Shape:
+        return in_shape
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [Example(cls(), (5,)), Example(cls(), (2, 3, 2), batch=3)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupNorm(SampleNorm, kind="group_norm"):
+    """y = γ (x - mean) / √(variance + ε) + β, mean and variance over each group of channels.
+
+    Any shape -> the same; gamma and beta (C, 1, 1), or (C,) for vectors. Options: ``groups``, which
+    must divide C (1: like layer_norm but for γ and β; C: instance normalisation); ``epsilon``.
+    Source: Wu & He 2018.
+    """
+
+    groups: Count
+
+    def _groups(self) -> int:
+        return self.groups
+
+    def _scale_shape(self, in_shape: Shape) -> Shape:
+        return (in_shape[0], *(1,) * (len(in_shape) - 1))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        if in_shape[0] % self.groups:
+            raise ShapeError(
+                f"{self.groups} groups do not divide {in_shape[0]} channels", ("groups",)
+            )
+        return in_shape
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [
+            Example(cls(groups=2), (4, 3, 2)),
+            Example(cls(groups=1), (3, 2, 2), batch=1),
+            Example(cls(groups=3), (6,), batch=3),
+        ]
+
+
+class LrnCache(NamedTuple):
+    """What the backward pass needs of the forward pass."""
+
+    x: Array
+    scale: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lrn(Layer, kind="lrn"):
+    """y = x · s^-β with s = k + α/n · Σ x² over the n neighbours, x itself included.
+
+    (C, H, W) -> the same. Options: ``size``, the odd side of the neighbourhood; ``across``:
+    ``channels`` (n = size neighbouring channels at the same place) or ``space`` (n = size² places
+    of the same map, zeros beyond the edge); ``alpha``, ``beta``, ``k``.
+    Source: Krizhevsky et al. 2012, section 3.3, with α divided by n, as Caffe and PyTorch do.
+    """
+
+    size: Count = 5
+    across: Literal["channels", "space"] = "channels"
+    alpha: Positive = 1e-4
+    beta: Positive = 0.75
+    k: Positive = 1.0
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        if len(in_shape) != 3:
+            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        if self.size % 2 == 0:
+            raise ShapeError(f"size {self.size} has no middle; make it odd", ("size",))
+        return in_shape
+
+    def _windows(self, shape: Shape) -> list[tuple[int, Axis]]:
+        axes = (0,) if self.across == "channels" else (1, 2)
+        reach = self.size // 2
+        return [(axis, Axis(shape[axis], self.size, before=reach, after=reach)) for axis in axes]
+
+    def _share(self) -> float:
+        return self.alpha / self.size ** (1 if self.across == "channels" else 2)
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, LrnCache]:
+        squares = x * x
+        for axis, window in self._windows(x.shape):
+            squares = sum_along(squares, window, axis)
+        scale = self.k + self._share() * squares
+        return x * scale**-self.beta, LrnCache(x, scale)
+
+    def backward(
+        self, params: Arrays, cache: LrnCache, dy: Array, need_dx: bool = True
+    ) -> tuple[Array, Params]:
+        """∂C/∂x = dy s^-β - 2 β α/n · x · Σ over neighbours of (dy x s^(-β-1))."""
+        x, scale = cache
+        power = scale**-self.beta
+        pull = dy * x * power / scale
+        for axis, window in self._windows(x.shape):
+            pull = sum_along_backward(pull, window, axis)
+        return dy * power - (2 * self.beta * self._share()) * x * pull, {}
+
+    def flops(self, in_shape: Shape) -> int:
+        return (4 + 2 * self.size) * math.prod(in_shape)
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [
+            Example(cls(size=3, alpha=0.5), (5, 2, 2)),
+            Example(cls(size=3, across="space", alpha=0.9, k=2.0), (2, 4, 3)),
+        ]

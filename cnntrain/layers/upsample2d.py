@@ -1,0 +1,78 @@
+"""Upsampling: maps made larger by an integer factor."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from cnntrain.errors import ShapeError
+from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.types import Array, Arrays, CountPair, Params, Shape, as_pair
+
+
+@lru_cache(maxsize=64)
+def interpolation(length: int, factor: int, mode: str) -> Array:
+    """The matrix (factor·length, length) that upsamples one axis; its rows sum to 1.
+
+    ``nearest``: output o copies input floor(o / factor). ``bilinear``: output o lies at
+    (o + ½)/factor - ½ between two inputs, clamped to the edge ("align_corners" off).
+    """
+    outputs = np.arange(factor * length)
+    matrix = np.zeros((factor * length, length))
+    if mode == "nearest":
+        matrix[outputs, outputs // factor] = 1
+        return matrix
+    place = np.clip((outputs + 0.5) / factor - 0.5, 0, length - 1)
+    left = np.minimum(place.astype(int), max(length - 2, 0))
+    share = place - left
+    np.add.at(matrix, (outputs, left), 1 - share)
+    np.add.at(matrix, (outputs, np.minimum(left + 1, length - 1)), share)
+    return matrix
+
+
+def resize(x: Array, vertical: Array, horizontal: Array) -> Array:
+    """V x Hᵀ for every map: (C, H, W, N) -> (C, OH, OW, N) with V (OH, H) and H (OW, W)."""
+    c, h, w, n = x.shape
+    rows = vertical @ x.reshape(c, h, w * n)  # (C, OH, W*N) = (OH, H) @ (C, H, W*N)
+    return horizontal @ rows.reshape(c, len(vertical), w, n)  # (C, OH, OW, N)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsample2d(Layer, kind="upsample2d"):
+    """(C, H, W) -> (C, factor·H, factor·W).
+
+    Options: ``factor``, a number or [vertical, horizontal]; ``mode``: nearest or bilinear (half
+    pixel centres, as PyTorch with align_corners off). ∂C/∂x multiplies by the transposed matrices.
+    """
+
+    factor: CountPair = 2
+    mode: Literal["nearest", "bilinear"] = "nearest"
+
+    def _matrices(self, shape: Shape, dtype: np.dtype) -> list[Array]:
+        factors = as_pair(self.factor)
+        sizes = zip(shape[1:3], factors, strict=True)
+        return [interpolation(*size, self.mode).astype(dtype) for size in sizes]
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        if len(in_shape) != 3:
+            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        vertical, horizontal = as_pair(self.factor)
+        return (in_shape[0], vertical * in_shape[1], horizontal * in_shape[2])
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
+        return resize(x, *self._matrices(x.shape, x.dtype)), x.shape
+
+    def backward(
+        self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True
+    ) -> tuple[Array, Params]:
+        vertical, horizontal = self._matrices(cache, dy.dtype)
+        return resize(dy, vertical.T, horizontal.T), {}
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [
+            Example(cls(), (2, 2, 3)),
+            Example(cls(factor=(1, 3), mode="bilinear"), (1, 2, 3)),
+            Example(cls(factor=2, mode="bilinear"), (2, 3, 1), batch=1),
+        ]

@@ -1,0 +1,55 @@
+"""Losses that grow with the error itself, so that outliers pull less."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.losses.base import Loss, as_targets, total
+from cnntrain.types import Array, Positive, Shape
+
+
+def absolute_error(a: Array, y: Array) -> tuple[float, Array]:
+    """(Σ |a - y|, sign(a - y)); 0 where they are equal."""
+    error = a - y
+    return total(np.abs(error)), np.sign(error)
+
+
+def huber(a: Array, y: Array, limit: float) -> tuple[float, Array]:
+    """(Σ ½e² for |e| <= limit, else limit (|e| - ½ limit); e clipped to ±limit), e = a - y."""
+    error = a - y
+    delta = np.clip(error, -limit, limit)
+    return total(delta * (error - 0.5 * delta)), delta
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbsoluteError(Loss, kind="absolute_error"):
+    """C = 1/m Σ_n Σ_k |a_k - y_k|; δ = sign(a - y)/m.
+
+    Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
+    """
+
+    def forward(self, z: Array, y: Array) -> tuple[float, Array]:
+        return absolute_error(z, as_targets(y, z))
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
+        return [(cls(), (3,), (3,)), (cls(), (4,), None)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Huber(Loss, kind="huber"):
+    """C = 1/m Σ_n Σ_k h(a_k - y_k), h(e) = ½e² for |e| <= limit, else limit (|e| - ½ limit).
+
+    Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
+    Option: ``limit``. Source: Huber 1964.
+    """
+
+    limit: Positive = 1.0
+
+    def forward(self, z: Array, y: Array) -> tuple[float, Array]:
+        return huber(z, as_targets(y, z), self.limit)
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
+        return [(cls(limit=0.5), (3,), (3,)), (cls(), (4,), None)]

@@ -1,0 +1,81 @@
+"""Losses of yes-or-no answers: each output is a question of its own.
+
+Labels (N,) of K classes ask "is it class k?" at each of K outputs; with a single output, label 1
+means yes and 0 no.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cnntrain.losses.base import Loss, as_targets, total
+from cnntrain.ops.stable import sigmoid, softplus
+from cnntrain.types import Array, Shape
+
+
+def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
+    """(Σ log(1 + e^z) - t z, σ(z) - t): -t log σ(z) - (1-t) log(1-σ(z)) without its logs of 0."""
+    return total(softplus(z) - t * z), sigmoid(z) - t
+
+
+def hinge(z: Array, sign: Array) -> tuple[float, Array]:
+    """(Σ max(0, 1 - sign·z), -sign where the margin is less than 1)."""
+    shortfall = 1 - sign * z
+    return total(np.maximum(shortfall, 0)), -sign * (shortfall > 0)
+
+
+def squared_hinge(z: Array, sign: Array) -> tuple[float, Array]:
+    """(Σ max(0, 1 - sign·z)², -2 sign max(0, 1 - sign·z))."""
+    shortfall = np.maximum(1 - sign * z, 0)
+    return total(shortfall * shortfall), -2 * sign * shortfall
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
+    """C = -1/m Σ_n Σ_k t_k log σ(z_k) + (1 - t_k) log(1 - σ(z_k)); δ = (σ(z) - t)/m.
+
+    Logits of any shape, targets in [0, 1] of the same, or labels; the last layer has no sigmoid.
+    Source: Bishop 2006, eq. 4.90.
+    """
+
+    contains: ClassVar[tuple[str, ...]] = ("sigmoid", "softmax", "log_softmax")
+
+    def forward(self, z: Array, y: Array) -> tuple[float, Array]:
+        return binary_cross_entropy(z, as_targets(y, z))
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
+        return [(cls(), (3,), (3,)), (cls(), (4,), None), (cls(), (2, 2, 3), (2, 2, 3))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hinge(Loss, kind="hinge"):
+    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k), s_k = 1 for the right class, else -1.
+
+    One against all, as Caffe. Scores (K, N) and labels, or targets of which 1 means yes and
+    0 no. Source: Cortes & Vapnik 1995; Caffe's HingeLoss with norm L1.
+    """
+
+    def forward(self, z: Array, y: Array) -> tuple[float, Array]:
+        return hinge(z, 2 * as_targets(y, z) - 1)
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
+        return [(cls(), (4,), None), (cls(), (3,), (3,))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquaredHinge(Loss, kind="squared_hinge"):
+    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k)², s_k = 1 for the right class, else -1.
+
+    Scores and targets as for ``hinge``. Source: Caffe's HingeLoss with norm L2.
+    """
+
+    def forward(self, z: Array, y: Array) -> tuple[float, Array]:
+        return squared_hinge(z, 2 * as_targets(y, z) - 1)
+
+    @classmethod
+    def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
+        return [(cls(), (4,), None), (cls(), (3,), (3,))]

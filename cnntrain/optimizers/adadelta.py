@@ -1,0 +1,33 @@
+"""Adadelta: steps whose size follows from the sizes of past steps and gradients."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.optimizers.base import Optimizer
+from cnntrain.types import Array, Fraction, Params, Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adadelta(Optimizer, kind="adadelta"):
+    """E ← ρ E + (1-ρ) g²; d = √(D + ε) / √(E + ε) · g; D ← ρ D + (1-ρ) d²; W ← W - η d.
+
+    Options: ``lr`` η (1 in the paper), ``rho`` ρ, ``epsilon`` ε inside both roots.
+    Source: Zeiler 2012, algorithm 1.
+    """
+
+    lr: Positive = 1.0
+    rho: Fraction = 0.9
+    epsilon: Positive = 1e-6
+
+    def active_slots(self) -> tuple[str, ...]:
+        return ("squares", "steps")
+
+    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
+        squares, steps = memory["squares"], memory["steps"]
+        squares *= self.rho
+        squares += (1 - self.rho) * (dW * dW)
+        d = np.sqrt((steps + self.epsilon) / (squares + self.epsilon)) * dW
+        steps *= self.rho
+        steps += (1 - self.rho) * (d * d)
+        return d * -lr

@@ -1,0 +1,100 @@
+"""Adam and its relatives: momentum divided by a running root mean square, both without start bias.
+
+All use ε outside the root, after the bias correction: m̂ / (√v̂ + ε), the formula of algorithm 1
+of Kingma & Ba 2015 (not the "epsilon hat" of its section 2), as PyTorch does.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from cnntrain.optimizers.base import Optimizer
+from cnntrain.types import Array, Fraction, NonNegative, Params, Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Optimizer, kind="adam"):
+    """m ← β₁ m + (1-β₁) g; v ← β₂ v + (1-β₂) g²; W ← W - η m̂ / (√v̂ + ε).
+
+    m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ), t counts updates from 1. Options: ``lr``, ``beta1``, ``beta2``,
+    ``epsilon``. Source: Kingma & Ba 2015, algorithm 1.
+    """
+
+    lr: Positive = 0.001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.999
+    epsilon: Positive = 1e-8
+
+    def active_slots(self) -> tuple[str, ...]:
+        return ("mean", "square")
+
+    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
+        mean, square = self._moments(dW, memory)
+        root = np.sqrt(self._bound(square, memory))
+        root *= (1 - self.beta2 ** (step + 1)) ** -0.5
+        root += self.epsilon
+        return self._numerator(mean, dW, step) / root * -lr
+
+    def _moments(self, dW: Array, memory: Params) -> tuple[Array, Array]:
+        mean, square = memory["mean"], memory["square"]
+        mean *= self.beta1
+        mean += (1 - self.beta1) * dW
+        square *= self.beta2
+        square += (1 - self.beta2) * (dW * dW)
+        return mean, square
+
+    def _bound(self, square: Array, memory: Params) -> Array:  # memory: for amsgrad
+        return square
+
+    def _numerator(self, mean: Array, dW: Array, step: int) -> Array:  # dW: for nadam
+        return mean / (1 - self.beta1 ** (step + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(Adam, kind="adamw"):
+    """Adam with decoupled weight decay on by default: W ← W - η·weight_decay·W beside the update.
+
+    Weights only; biases are left out. Source: Loshchilov & Hutter 2019, algorithm 2, with the
+    learning rate as a factor of the decay, as PyTorch does.
+    """
+
+    weight_decay: NonNegative = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amsgrad(Adam, kind="amsgrad"):
+    """Adam with u ← max(u, v) in place of v, so that step sizes never grow.
+
+    Source: Reddi, Kale & Kumar 2018, algorithm 2; with bias correction of u, as PyTorch does.
+    """
+
+    def active_slots(self) -> tuple[str, ...]:
+        return ("mean", "square", "largest_square")
+
+    def _bound(self, square: Array, memory: Params) -> Array:
+        return np.maximum(memory["largest_square"], square, out=memory["largest_square"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nadam(Adam, kind="nadam"):
+    """Adam with Nesterov momentum: m̂ = μ' m / (1 - Π' μ) + (1 - μ) g / (1 - Π μ).
+
+    μ = μ_t and μ' = μ_{t+1} with μ_t = β₁ (1 - ½·0.96^(t·momentum_decay)); Π μ is the product up to
+    t, Π' μ up to t+1. Source: Dozat 2016, as PyTorch implements it.
+    """
+
+    lr: Positive = 0.002
+    momentum_decay: Positive = 0.004
+
+    def _numerator(self, mean: Array, dW: Array, step: int) -> Array:
+        mu, mu_next, product = momentum_schedule(self.beta1, self.momentum_decay, step + 1)
+        ahead = mean * (mu_next / (1 - product * mu_next))
+        return ahead + dW * ((1 - mu) / (1 - product))
+
+
+@lru_cache(maxsize=2)
+def momentum_schedule(beta1: float, decay: float, t: int) -> tuple[float, float, float]:
+    """(μ_t, μ_{t+1}, Π_{i≤t} μ_i)."""
+    mus = beta1 * (1 - 0.5 * 0.96 ** (np.arange(1, t + 2) * decay))
+    return float(mus[-2]), float(mus[-1]), float(np.prod(mus[:-1]))

@@ -1,0 +1,31 @@
+"""Lion: every entry moves by the same amount; only the sign of a momentum counts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.optimizers.base import Optimizer
+from cnntrain.types import Array, Fraction, Params, Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lion(Optimizer, kind="lion"):
+    """W ← W - η sign(β₁ m + (1-β₁) g); then m ← β₂ m + (1-β₂) g.
+
+    Options: ``lr`` (a third to a tenth of Adam's), ``beta1``, ``beta2``, ``weight_decay``.
+    Source: Chen et al. 2023, "Symbolic discovery of optimization algorithms", algorithm 2.
+    """
+
+    lr: Positive = 0.0001
+    beta1: Fraction = 0.9
+    beta2: Fraction = 0.99
+
+    def active_slots(self) -> tuple[str, ...]:
+        return ("mean",)
+
+    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
+        mean = memory["mean"]
+        direction = np.sign(self.beta1 * mean + (1 - self.beta1) * dW)
+        mean *= self.beta2
+        mean += (1 - self.beta2) * dW
+        return direction * -lr

@@ -1,0 +1,54 @@
+"""RMSProp: each entry's gradient divided by a running root mean square of itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.optimizers.base import Optimizer
+from cnntrain.types import Array, Fraction, Params, Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rmsprop(Optimizer, kind="rmsprop"):
+    """E ← ρ E + (1-ρ) g²; W ← W - η g / (√E + ε), or / √(E + ε).
+
+    ``centered``: m ← ρ m + (1-ρ) g, and E - m² stands for E (a running variance; Graves 2013,
+    eq. 38-41). ``momentum`` μ: v ← μ v + the quotient, W ← W - η v. ``epsilon_inside`` chooses
+    the place of ε: outside the root as PyTorch (default), inside as TensorFlow.
+    Source: Tieleman & Hinton 2012, lecture 6.5.
+    """
+
+    rho: Fraction = 0.99
+    epsilon: Positive = 1e-8
+    epsilon_inside: bool = False
+    centered: bool = False
+    momentum: Fraction = 0.0
+
+    def active_slots(self) -> tuple[str, ...]:
+        means = ("means",) if self.centered else ()
+        velocity = ("velocity",) if self.momentum else ()
+        return ("squares", *means, *velocity)
+
+    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
+        squares = memory["squares"]
+        squares *= self.rho
+        squares += (1 - self.rho) * (dW * dW)
+        variance = squares - self._squared_mean(dW, memory) if self.centered else squares
+        quotient = dW / self._root(variance)
+        if not self.momentum:
+            return quotient * -lr
+        velocity = memory["velocity"]
+        velocity *= self.momentum
+        velocity += quotient
+        return velocity * -lr
+
+    def _squared_mean(self, dW: Array, memory: Params) -> Array:
+        means = memory["means"]
+        means *= self.rho
+        means += (1 - self.rho) * dW
+        return means * means
+
+    def _root(self, variance: Array) -> Array:
+        if self.epsilon_inside:
+            return np.sqrt(variance + self.epsilon)
+        return np.sqrt(variance) + self.epsilon

@@ -1,0 +1,112 @@
+"""The two losses as closed forms, at the ends of the number range, and what they refuse."""
+
+import math
+
+import numpy as np
+import pytest
+
+from cnntrain.errors import ShapeError
+from cnntrain.losses.base import one_hot
+from cnntrain.losses.cross_entropy import CrossEntropy
+from cnntrain.losses.squared_error import SquaredError
+
+
+def test_one_hot():
+    hot = one_hot(np.array([2, 0]), 3, np.dtype(np.float32))
+    assert hot.tolist() == [[0, 1], [0, 0], [1, 0]]
+    assert hot.dtype == np.float32
+
+
+def test_cross_entropy_by_hand():
+    z, labels = np.array([[1.0, 0.0], [2.0, 0.0], [0.5, 0.0]]), np.array([1, 2])
+    total, delta = CrossEntropy().forward(z, labels)
+    e = [math.exp(v) for v in (1.0, 2.0, 0.5)]
+    p = [v / sum(e) for v in e]
+    assert total == pytest.approx(-math.log(p[1]) - math.log(1 / 3), rel=1e-14)
+    expected = [[p[0], 1 / 3], [p[1] - 1, 1 / 3], [p[2], 1 / 3 - 1]]
+    np.testing.assert_allclose(delta, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cross_entropy_of_huge_logits_is_exact(dtype):
+    z = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        right, delta_right = CrossEntropy().forward(z, np.array([0, 1]))
+        wrong, delta_wrong = CrossEntropy().forward(z, np.array([1, 0]))
+    assert (right, wrong) == (0.0, 4e4)
+    assert delta_right.tolist() == [[0, 0], [0, 0]]
+    assert delta_wrong.tolist() == [[1, -1], [-1, 1]]
+
+
+def test_cross_entropy_delta_sums_to_zero_over_the_classes():
+    z = np.random.default_rng(0).standard_normal((5, 20))
+    _, delta = CrossEntropy().forward(z, np.arange(20) % 5)
+    np.testing.assert_allclose(delta.sum(axis=0), 0, atol=1e-15)
+
+
+def test_squared_error_by_hand():
+    total, delta = SquaredError().forward(np.array([[1.0, 2.0], [0.5, -1.0]]), np.zeros((2, 2)))
+    assert total == 0.5 * (1 + 4 + 0.25 + 1)
+    assert delta.tolist() == [[1, 2], [0.5, -1]]
+
+
+def test_squared_error_of_labels_is_that_of_one_hot_columns():
+    z, labels = np.random.default_rng(0).standard_normal((3, 4)), np.array([2, 0, 1, 1])
+    total, delta = SquaredError().forward(z, labels)
+    expected, expected_delta = SquaredError().forward(z, one_hot(labels, 3, z.dtype))
+    assert total == expected
+    np.testing.assert_array_equal(delta, expected_delta)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), SquaredError()], ids=lambda loss: loss.kind)
+def test_the_cost_is_summed_in_float64(loss):
+    """A million float32 terms keep more than float32's seven digits."""
+    z = np.full((2, 1_000_000), 0.1, np.float32)
+    z[1] = 0.3
+    total, _ = loss.forward(z, np.zeros(1_000_000, np.int64))
+    single, _ = loss.forward(z[:, :1], np.zeros(1, np.int64))
+    assert total == pytest.approx(single * 1_000_000, rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), SquaredError()], ids=lambda loss: loss.kind)
+def test_nan_is_not_lost(loss):
+    total, _ = loss.forward(np.array([[np.nan], [1.0]]), np.array([1]))
+    assert math.isnan(total)
+
+
+@pytest.mark.parametrize(
+    ("loss", "out_shape", "target_shape", "message"),
+    [
+        (
+            CrossEntropy(),
+            (1,),
+            None,
+            "cross_entropy needs one output per class, at least 2, but the network gives (1,); "
+            "end it with 'dense: {units: <number of classes>}'",
+        ),
+        (
+            CrossEntropy(),
+            (10, 1, 1),
+            None,
+            "cross_entropy needs one output per class, at least 2, but the network gives "
+            "(10, 1, 1); end it with 'dense: {units: <number of classes>}'",
+        ),
+        (
+            SquaredError(),
+            (2,),
+            (3,),
+            "the network gives (2,), but the targets are (3,)",
+        ),
+        (
+            SquaredError(),
+            (2, 4, 4),
+            None,
+            "squared_error needs one output per class, but the network gives (2, 4, 4); "
+            "end it with 'dense: {units: <number of classes>}'",
+        ),
+    ],
+)
+def test_messages(loss, out_shape, target_shape, message):
+    with pytest.raises(ShapeError) as caught:
+        loss.check(out_shape, target_shape)
+    assert str(caught.value) == message

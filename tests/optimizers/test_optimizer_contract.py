@@ -1,0 +1,99 @@
+"""What every registered optimiser must keep, whatever its rule. The registry is the list."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from cnntrain.optimizers import Optimizer
+
+KINDS = [pytest.param(kind, id=name) for name, kind in Optimizer.kinds.items()]
+every_kind = pytest.mark.parametrize("kind", KINDS)
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+WITH_EVERY_SWITCH = {"momentum": 0.9, "nesterov": True, "centered": True}
+
+
+def plain_and_switched(kind):
+    """The rule with its defaults, and with every optional part switched on."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    switched = {name: value for name, value in WITH_EVERY_SWITCH.items() if name in names}
+    return [kind(), kind(**switched)]
+
+
+def empty_memory(rule, like):
+    return {slot: np.zeros_like(like) for slot in rule.active_slots()}
+
+
+def gradient(dtype, step=0):
+    g = np.random.default_rng([7, step]).standard_normal((3, 4)).astype(dtype)
+    g.setflags(write=False)
+    return g
+
+
+@every_kind
+@every_dtype
+def test_shape_and_dtype_are_those_of_the_gradient(kind, dtype):
+    for rule in plain_and_switched(kind):
+        memory = empty_memory(rule, gradient(dtype))
+        for step in range(3):
+            change = rule.change(gradient(dtype, step), memory, 0.1, step)
+            assert (change.shape, change.dtype) == ((3, 4), np.dtype(dtype))
+            assert np.isfinite(change).all()
+        assert {array.dtype for array in memory.values()} <= {np.dtype(dtype)}
+        assert set(memory) == set(rule.active_slots())
+
+
+@every_kind
+def test_the_gradient_is_not_modified_and_not_kept(kind):
+    for rule in plain_and_switched(kind):
+        dW = gradient(np.float64)  # read-only: writing into it raises
+        memory = empty_memory(rule, dW)
+        change = rule.change(dW, memory, 0.1, 0)
+        for array in (change, *memory.values()):
+            assert not np.shares_memory(array, dW)
+
+
+@every_kind
+def test_the_change_is_an_array_of_its_own(kind):
+    """Writing into the change must not reach the memory."""
+    for rule in plain_and_switched(kind):
+        memory = empty_memory(rule, gradient(np.float64))
+        change = rule.change(gradient(np.float64), memory, 0.1, 0)
+        assert not any(np.shares_memory(change, array) for array in memory.values())
+
+
+@every_kind
+def test_all_state_is_in_the_memory(kind):
+    """Two arrays updated in turn by one rule do not disturb each other."""
+    for rule in plain_and_switched(kind):
+        alone, in_turn, other = (empty_memory(rule, gradient(np.float64)) for _ in range(3))
+        for step in range(4):
+            expected = rule.change(gradient(np.float64, step), alone, 0.1, step)
+            found = rule.change(gradient(np.float64, step), in_turn, 0.1, step)
+            rule.change(gradient(np.float64, step + 100), other, 0.1, step)
+            np.testing.assert_array_equal(found, expected)
+
+
+@every_kind
+def test_it_goes_downhill(kind):
+    for rule in plain_and_switched(kind):
+        W = np.array([1.0, -2.0])
+        memory = empty_memory(rule, W)
+        start = W.copy()
+        for step in range(200):
+            W += rule.change(2 * W, memory, rule.lr, step)
+        assert (np.abs(W) < np.abs(start)).all()
+
+
+@every_kind
+def test_no_gradient_no_change(kind):
+    for rule in plain_and_switched(kind):
+        memory = empty_memory(rule, np.zeros(3))
+        assert not rule.change(np.zeros(3), memory, 0.1, 0).any()
+
+
+@every_kind
+def test_what_is_written_is_read_back_equal(kind, read_back):
+    for rule in plain_and_switched(kind):
+        assert read_back(Optimizer, rule) == rule

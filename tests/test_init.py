@@ -1,0 +1,172 @@
+"""Initialisers: the documented distribution, the array's own shape, the stream's own numbers."""
+
+import math
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from cnntrain.errors import ShapeError
+from cnntrain.init import (
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Initializer,
+    LecunNormal,
+    LecunUniform,
+    Literal,
+    Normal,
+    Uniform,
+    Zeros,
+)
+from cnntrain.rng import Purpose, stream
+
+SHAPE, FAN_IN, FAN_OUT = (200, 30, 5, 5), 750, 5000
+NEEDED = {"constant": {"value": 0.5}, "literal": {"values": 0.25}}
+KINDS = [
+    pytest.param(kind(**NEEDED.get(name, {})), id=name) for name, kind in Initializer.kinds.items()
+]
+every_kind = pytest.mark.parametrize("init", KINDS)
+
+
+def draw(init, shape=SHAPE, seed=0):
+    return init.draw(shape, FAN_IN, FAN_OUT, stream(seed, Purpose.INIT))
+
+
+@every_kind
+@pytest.mark.parametrize("shape", [(2, 3, 3, 2), (4, 1, 2, 2), (1, 1, 1, 1)])
+def test_shape_and_dtype(init, shape):
+    array = draw(init, shape)
+    assert (array.shape, array.dtype) == (shape, np.float64)
+    assert array.flags.writeable
+
+
+@every_kind
+def test_the_same_stream_gives_the_same_numbers(init):
+    np.testing.assert_array_equal(draw(init, (2, 3, 3, 2)), draw(init, (2, 3, 3, 2)))
+
+
+@every_kind
+def test_what_is_written_is_read_back_equal(init, read_back):
+    assert read_back(Initializer, init) == init
+
+
+NORMALS = [  # init, mean, variance
+    (HeNormal(), 0, 2 / FAN_IN),
+    (GlorotNormal(), 0, 2 / (FAN_IN + FAN_OUT)),
+    (LecunNormal(), 0, 1 / FAN_IN),
+    (Normal(), 0, 1e-4),
+    (Normal(mean=-3.0, std=0.5), -3, 0.25),
+]
+UNIFORMS = [  # init, limit
+    (HeUniform(), math.sqrt(6 / FAN_IN)),
+    (GlorotUniform(), math.sqrt(6 / (FAN_IN + FAN_OUT))),
+    (LecunUniform(), math.sqrt(3 / FAN_IN)),
+    (Uniform(), 0.05),
+    (Uniform(limit=2.0), 2.0),
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("init", "mean", "variance"), NORMALS, ids=str)
+def test_normal_distributions(init, mean, variance, seed):
+    values = draw(init, seed=seed)
+    n = values.size
+    assert abs(values.mean() - mean) < 4 * math.sqrt(variance / n)
+    assert abs(values.var() - variance) < 4 * variance * math.sqrt(2 / n)
+    assert np.abs(values - mean).max() > 3.5 * math.sqrt(variance), "truncated"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("init", "limit"), UNIFORMS, ids=str)
+def test_uniform_distributions(init, limit, seed):
+    values = draw(init, seed=seed)
+    variance, n = limit**2 / 3, values.size
+    assert abs(values.mean()) < 4 * math.sqrt(variance / n)
+    assert abs(values.var() - variance) < 4 * variance * math.sqrt(0.8 / n)
+    assert 0.999 * limit < np.abs(values).max() <= limit
+
+
+@pytest.mark.parametrize("init", [row[0] for row in (*NORMALS, *UNIFORMS)], ids=str)
+def test_another_seed_gives_other_numbers(init):
+    for shape in ((40, 30), (40, 1)):
+        assert not (draw(init, shape, seed=0) == draw(init, shape, seed=1)).any()
+
+
+def test_fixed_values():
+    assert draw(Zeros(), (2, 2)).tolist() == [[0, 0], [0, 0]]
+    assert draw(Constant(value=-1.5), (1, 2)).tolist() == [[-1.5, -1.5]]
+    assert draw(Normal(std=0.0, mean=2.0), (2,)).tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "expected"),
+    [
+        (((1, 2), (3, 4)), (2, 2), [[1, 2], [3, 4]]),
+        ([[0.5], [1.5]], (2, 1), [[0.5], [1.5]]),
+        ((0.5, 1.5), (2, 1), [[0.5], [1.5]]),
+        (((0.5, 1.5),), (1, 2), [[0.5, 1.5]]),
+        (0.35, (2, 1), [[0.35], [0.35]]),
+        (7, (1, 1), [[7]]),
+        ((((0, 1), (2, 3)),), (1, 1, 2, 2), [[[[0, 1], [2, 3]]]]),
+    ],
+)
+def test_literal_shapes(values, shape, expected):
+    array = draw(Literal(values=values), shape)
+    assert array.tolist() == expected
+    assert array.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "message"),
+    [
+        ((1, 2, 3), (2, 1), "literal values have shape (3,); the array has (2, 1)"),
+        (((1, 2), (3, 4)), (4, 1), "literal values have shape (2, 2); the array has (4, 1)"),
+        (((1, 2, 3),), (3, 2), "literal values have shape (1, 3); the array has (3, 2)"),
+        ((1,), (2, 1), "literal values have shape (1,); the array has (2, 1)"),
+        ((), (2, 1), "literal values have shape (0,); the array has (2, 1)"),
+    ],
+)
+def test_literals_of_the_wrong_shape(values, shape, message):
+    with pytest.raises(ShapeError) as caught:
+        draw(Literal(values=values), shape)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ((1, 2), (3,)),
+        (1, (2, 3)),
+        ("a", "b"),
+        ("1", "2"),
+        (None, 1.0),
+        (True, False),
+        (math.inf, 1.0),
+        (math.nan, 1.0),
+        {"a": 1},
+    ],
+    ids=str,
+)
+def test_literals_that_are_no_numbers(values):
+    with pytest.raises(ShapeError) as caught:
+        draw(Literal(values=values), (2, 1))
+    assert str(caught.value) == "literal values must be numbers in a regular nested list"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("he_uniform", HeUniform()),
+        (0.35, Literal(values=0.35)),
+        (2, Literal(values=2)),
+        (((1.0, 2.0), (3.0, 4.0)), Literal(values=((1.0, 2.0), (3.0, 4.0)))),
+        ({"normal": {"std": 0.1}}, Normal(std=0.1)),
+        ({"constant": {"value": 1.0}}, Constant(value=1.0)),
+    ],
+    ids=str,
+)
+def test_short_forms(written, expected):
+    assert TypeAdapter(Initializer).validate_python(written) == expected

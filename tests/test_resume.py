@@ -1,0 +1,361 @@
+"""A resumed run equals an uninterrupted one, byte for byte, wherever it was stopped."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnntrain import runfolder
+from cnntrain.checkpoint import load
+from cnntrain.errors import CheckpointError, ExitCode, RunFolderError
+from cnntrain.jobs.fit import FitOptions, run_fit
+from cnntrain.runfolder import RunFolder, newest_checkpoint
+from cnntrain.state import start
+from cnntrain.train import Stopped
+
+TIMES = ("elapsed_s", "samples_per_s")
+# 16 training and 4 validation samples, batches of 5: the last of an epoch holds one sample
+EVERYTHING = {
+    "data": {"source": "synthetic", "problem": "spirals", "n": 20, "n_test": 5, "validation": 4},
+    "network": [
+        {"dense": {"units": 6, "activation": "relu"}},
+        {"dropout": {"rate": 0.4}},
+        {"dense": {"units": 2}},
+    ],
+    "optimizer": {"sgd": {"lr": 0.2, "momentum": 0.9, "nesterov": True}},
+    "schedule": {"cosine": {"warmup_epochs": 0.5}},
+    "train": {"epochs": 3, "batch_size": 5, "l2": 0.1, "checkpoint_steps": 5},
+}
+EVENTS = 3 * (4 + 1) + 1  # steps, ends of epochs, the end
+
+
+@pytest.fixture(scope="module")
+def everything(experiment_of):
+    return experiment_of(**EVERYTHING)
+
+
+@pytest.fixture
+def run_into(train_events):
+    """``run_into(folder, experiment, stop_after=i)``: train; stop cleanly or crash at event i."""
+
+    def continued(run, stop_after=None, crash=False):
+        for i, event in enumerate(train_events(run.experiment, run.state)):
+            run.record(event)
+            if i == stop_after:
+                if not crash and not isinstance(event, Stopped):
+                    run.record(interrupted_at(event))
+                return
+
+    def fresh_or_resumed(folder, experiment, stop_after=None, crash=False):
+        if folder.exists():
+            found, skipped = newest_checkpoint(folder)
+            assert not skipped
+            run = RunFolder.resume(folder, experiment, found)
+        else:
+            folder.mkdir()
+            state = start(experiment.plan, experiment.network)
+            run = RunFolder.create(folder, experiment, state, about={})
+        if stop_after != "at once":
+            continued(run, stop_after, crash)
+
+    return fresh_or_resumed
+
+
+def interrupted_at(event):
+    return Stopped("interrupted", "SIGINT", event.epoch, event.step, {}, event.elapsed_s)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(everything, tmp_path_factory, train_events):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    run = RunFolder.create(folder, everything, start(everything.plan, everything.network), {})
+    for event in train_events(everything, run.state):
+        run.record(event)
+    return folder
+
+
+def metrics(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [without_times(json.loads(line)) for line in lines]
+
+
+def without_times(entry):
+    return {key: value for key, value in entry.items() if key not in TIMES}
+
+
+def summary(folder):
+    return without_times(json.loads((folder / "summary.json").read_text()))
+
+
+def checkpoints(folder):
+    return {path.name: path.read_bytes() for path in (folder / "checkpoints").iterdir()}
+
+
+def assert_same_run(folder, expected):
+    assert checkpoints(folder) == checkpoints(expected)
+    assert metrics(folder) == metrics(expected)
+    assert summary(folder) == summary(expected)
+    assert (folder / "config.yaml").read_bytes() == (expected / "config.yaml").read_bytes()
+
+
+def test_the_run_is_as_long_as_these_tests_think(everything, train_events, uninterrupted):
+    assert len(list(train_events(everything))) == EVENTS
+    assert sorted(checkpoints(uninterrupted)) == [
+        "best.npz", "last.npz", "step-10.npz", "step-5.npz",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("stop_after", ["at once", *range(EVENTS)])
+def test_stopped_anywhere_and_resumed(tmp_path, everything, run_into, uninterrupted, stop_after):
+    folder = tmp_path / "run"
+    run_into(folder, everything, stop_after)
+    run_into(folder, everything)
+    assert_same_run(folder, uninterrupted)
+
+
+@pytest.mark.parametrize("stop_after", range(EVENTS))
+def test_crashed_anywhere_and_resumed(tmp_path, everything, run_into, uninterrupted, stop_after):
+    """Nothing is written when the run dies: it goes on from the newest checkpoint there is."""
+    folder = tmp_path / "run"
+    run_into(folder, everything, stop_after, crash=True)
+    run_into(folder, everything)
+    assert_same_run(folder, uninterrupted)
+
+
+@pytest.mark.parametrize("stop_after", range(EVENTS))
+def test_crashed_with_a_checkpoint_of_every_epoch(
+    tmp_path, monkeypatch, everything, run_into, uninterrupted, stop_after
+):
+    monkeypatch.setattr(runfolder, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    folder = tmp_path / "run"
+    run_into(folder, everything, stop_after, crash=True)
+    run_into(folder, everything)
+    assert_same_run(folder, uninterrupted)
+
+
+def test_stopped_after_every_single_step(tmp_path, everything, run_into, uninterrupted):
+    folder = tmp_path / "run"
+    for _ in range(EVENTS):
+        run_into(folder, everything, stop_after=0)
+    assert_same_run(folder, uninterrupted)
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path, everything, run_into, uninterrupted):
+    folder = tmp_path / "run"
+    for _ in range(3):
+        run_into(folder, everything)
+    assert_same_run(folder, uninterrupted)
+
+
+@pytest.mark.parametrize("resume", [0, 3, 4, 7, 11, 12, 13, 15])
+def test_a_rule_that_looks_back_sees_the_same_after_resuming(
+    tmp_path, experiment_of, run_into, resume
+):
+    """Patience counts epochs before the stop too."""
+    train = {**EVERYTHING["train"], "epochs": 30, "stop": {"patience": 2}}
+    experiment = experiment_of(**{**EVERYTHING, "train": train, "schedule": "constant"})
+    run_into(tmp_path / "whole", experiment)
+    run_into(tmp_path / "parts", experiment, stop_after=resume)
+    run_into(tmp_path / "parts", experiment)
+    assert summary(tmp_path / "whole")["reason"] == "patience"
+    assert_same_run(tmp_path / "parts", tmp_path / "whole")
+
+
+# Through the command
+
+
+@pytest.fixture
+def fit(config_file, tmp_path):
+    """``fit(settings, resume=True, **sections)``: run the command into ``tmp_path / "run"``."""
+
+    def run(*settings, out=None, resume=False, overwrite=False, **sections):
+        options = FitOptions(settings, out or tmp_path / "run", resume, overwrite, quiet=True)
+        return run_fit(config_file(**sections), options)
+
+    return run
+
+
+def test_more_epochs_continue_where_the_run_ended(tmp_path, fit):
+    fit("train.epochs=2")
+    fit("train.epochs=4", resume=True)
+    fit("train.epochs=4", out=tmp_path / "whole")
+    assert checkpoints(tmp_path / "run") == checkpoints(tmp_path / "whole")
+    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("setting", "change"),
+    [
+        ("optimizer.sgd.lr=0.2", 'optimizer: {"sgd": '),
+        ("seed=1", "seed: 0 -> 1"),
+        ("train.batch_size=4", "train.batch_size: 8 -> 4"),
+        ("train.l2=0.5", "train.l2: 0.0 -> 0.5"),
+        ("dtype=float64", 'dtype: "float32" -> "float64"'),
+        ("name=other", 'name: "small" -> "other"'),
+        ("train.stop.threshold=1e-9", "train.stop.threshold: false -> true"),
+    ],
+)
+def test_another_config_is_refused(fit, setting, change):
+    fit()
+    with pytest.raises(RunFolderError) as caught:
+        fit(setting, resume=True)
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("so it cannot be resumed exactly:")
+    assert lines[1].strip().startswith(change)
+    assert lines[-1] == "Use the config it was started with, or start a new run."
+
+
+def test_another_length_is_refused_if_the_schedule_sees_the_end(fit):
+    fit(schedule="cosine")
+    with pytest.raises(RunFolderError, match=r"train\.epochs: 2 -> 3"):
+        fit("train.epochs=3", resume=True, schedule="cosine")
+
+
+@pytest.fixture
+def idx_data(tmp_path, idx_file):
+    """``idx_data(images)``: the ``data:`` section for two files with these images."""
+
+    def write(images):
+        idx_file(tmp_path / "images.idx", images)
+        idx_file(tmp_path / "labels.idx", np.arange(len(images)) % 2)
+        return {"source": "idx", "train": {"images": "images.idx", "labels": "labels.idx"},
+                "classes": 2}  # fmt: skip
+
+    return write
+
+
+def test_other_data_is_refused(fit, idx_data):
+    network = ["flatten", {"dense": {"units": 2}}]
+    images = np.arange(40).reshape(10, 2, 2)
+    fit(data=idx_data(images), network=network)
+    with pytest.raises(RunFolderError, match="the data has changed since the run was started"):
+        fit(resume=True, data=idx_data(images + 1), network=network)
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path, fit):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    with pytest.raises(RunFolderError, match="the folder is not empty; continue its run with"):
+        fit()
+    with pytest.raises(CheckpointError, match="no readable checkpoint to resume from"):
+        fit(resume=True)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_is_not_written_over_by_chance(tmp_path, fit):
+    fit()
+    before = checkpoints(tmp_path / "run")
+    with pytest.raises(RunFolderError, match="the folder is not empty"):
+        fit("seed=1")
+    assert checkpoints(tmp_path / "run") == before
+
+
+def test_overwrite_replaces_the_run_and_leaves_other_files(tmp_path, fit):
+    fit("train.epochs=9", "train.checkpoint_steps=1")
+    (tmp_path / "run" / "thesis.txt").write_text("mine")
+    fit(overwrite=True)
+    assert (tmp_path / "run" / "thesis.txt").read_text() == "mine"
+    assert sorted(checkpoints(tmp_path / "run")) == ["best.npz", "last.npz"]
+    assert [line["epoch"] for line in metrics(tmp_path / "run")] == [1, 2, 2]
+
+
+def test_resuming_nothing_is_refused(fit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="no readable checkpoint to resume from"):
+        fit(resume=True)
+
+
+# Damage
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"not a checkpoint at all"])
+def test_a_damaged_checkpoint_is_skipped_loudly(
+    tmp_path, everything, run_into, uninterrupted, capsys, fit, damage
+):
+    folder = tmp_path / "run"
+    run_into(folder, everything, stop_after=13)
+    (folder / "checkpoints" / "last.npz").write_bytes(damage)
+    assert fit(resume=True, **EVERYTHING) == ExitCode.DONE
+    warning = capsys.readouterr().err
+    assert warning.startswith("Warning: skipped ")
+    assert "last.npz: not a readable checkpoint" in warning
+    assert_same_run(folder, uninterrupted)
+
+
+def test_nothing_readable_is_an_error_that_names_every_file(tmp_path, fit):
+    fit("train.checkpoint_steps=3")
+    names = sorted(checkpoints(tmp_path / "run"))
+    for name in names:
+        (tmp_path / "run" / "checkpoints" / name).write_bytes(b"")
+    with pytest.raises(CheckpointError) as caught:
+        fit("train.checkpoint_steps=3", resume=True)
+    lines = str(caught.value).splitlines()
+    assert [name in line for name, line in zip(names, lines[1:], strict=True)] == [True] * len(
+        names
+    )
+
+
+@pytest.mark.parametrize("cut", ["{", '{"event": "epoch", "epoch": 3, "st', "\n", "nul"])
+def test_a_cut_last_line_of_the_metrics(tmp_path, everything, run_into, uninterrupted, cut):
+    folder = tmp_path / "run"
+    run_into(folder, everything, stop_after=11)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(cut)
+    run_into(folder, everything)
+    assert_same_run(folder, uninterrupted)
+
+
+def test_litter_of_a_killed_write_does_no_harm(tmp_path, everything, run_into, uninterrupted):
+    folder = tmp_path / "run"
+    run_into(folder, everything, stop_after=6)
+    litter = folder / "checkpoints" / ".last.npz.x1.tmp"
+    litter.write_bytes(b"half")
+    run_into(folder, everything)
+    litter.unlink(missing_ok=True)
+    assert_same_run(folder, uninterrupted)
+
+
+# Signals, to a real process
+
+
+def wait_for(path: Path, process: subprocess.Popen) -> None:
+    """Until the file has a line; a process that ends before that is a failure."""
+    for _ in range(6000):
+        if path.is_file() and path.read_text():
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    raise AssertionError("no epoch after 30 s")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)],
+)
+def test_a_signal_stops_after_the_step_with_a_checkpoint(tmp_path, fit, config_file, number, code):
+    endless = {**EVERYTHING, "schedule": "constant"}
+    endless["train"] = {"epochs": 10_000_000, "batch_size": 5}
+    path, folder = config_file(**endless), tmp_path / "run"
+    command = [sys.executable, "-m", "cnntrain", "fit", str(path), "--out", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_for(folder / "metrics.jsonl", process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert out == b""
+    assert f"interrupted (interrupted: {number.name})" in err.decode()
+    assert "--resume" in err.decode()
+    assert summary(folder)["reason"] == "interrupted"
+    step = load(folder / "checkpoints" / "last.npz").state.step
+    assert step == summary(folder)["step"]
+    limit = f"train.max_steps={step + 7}"
+    assert fit(limit, resume=True, **endless) == ExitCode.DONE
+    fit(limit, out=tmp_path / "whole", **endless)
+    assert metrics(folder) == metrics(tmp_path / "whole")
+    last, whole = (load(f / "checkpoints" / "last.npz") for f in (folder, tmp_path / "whole"))
+    assert last.path.read_bytes() == whole.path.read_bytes()
