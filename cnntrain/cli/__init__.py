@@ -38,7 +38,7 @@ for command in (fit, eval_command, gradcheck):
 def run() -> None:
     """Run the command line; whatever goes wrong ends in one message and a documented exit code."""
     try:
-        code = main(standalone_mode=False)
+        code = main(prog_name="cnntrain", standalone_mode=False)
     except CnntrainError as error:
         code = _fail(str(error), error.exit_code)
     except click.ClickException as error:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeAlias, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from cnntrain.config.compose import Problem
 from cnntrain.config.document import KeyPath
 from cnntrain.config.plan import SECTIONS, Data
+from cnntrain.config.settings import dotted
 from cnntrain.data import Source
 from cnntrain.init import Initializer
 from cnntrain.layers import Layer
@@ -17,8 +19,6 @@ from cnntrain.optimizers import Optimizer
 from cnntrain.registry import Registered, Spec, did_you_mean
 from cnntrain.schedules import Schedule
 from cnntrain.scores import Score
-
-Problem: TypeAlias = tuple[KeyPath, str]
 
 
 def problems_of(error: ValidationError, tree: Any) -> list[Problem]:
@@ -33,11 +33,6 @@ def _is_echo(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
     return details["type"] == "too_short" and any(
         len(other) > len(loc) and other[: len(loc)] == loc for other in others
     )
-
-
-def dotted(path: KeyPath) -> str:
-    """A path as ``--set`` takes it."""
-    return ".".join(str(key) for key in path)
 
 
 def _merged(problems: Iterable[Problem]) -> list[Problem]:

@@ -1,9 +1,7 @@
 """From a document to a plan: every problem of the config in one report."""
 
-import copy
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,8 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from cnntrain.config.document import Document, KeyPath, parse_value, read_document
-from cnntrain.config.mistakes import Problem, dotted, problems_of
+from cnntrain.config.compose import Composition, Problem, compose
+from cnntrain.config.mistakes import problems_of
 from cnntrain.config.plan import Plan
 from cnntrain.errors import ConfigError
 from cnntrain.registry import to_tree
@@ -23,26 +21,21 @@ class Config:
     """A plan with the place of each of its words, for errors that show later."""
 
     plan: Plan
-    document: Document
-    overrides: Mapping[KeyPath, str] = field(default_factory=dict)
+    source: Composition
 
     def located(self, error: ConfigError) -> ConfigError:
         """An error that showed after reading, with the line and column of what it is about."""
-        return _report(self.document, [(error.path, str(error))], self.overrides)
+        return self.source.error([(error.path, str(error))])
 
 
 def read_config(path: Path, settings: Sequence[str] = (), seed: int | None = None) -> Config:
     """Read a config file, with ``--set`` overrides such as ``train.epochs=3``."""
-    document = read_document(path)
-    tree: Any = copy.deepcopy(document.tree)
-    overrides = {_override(tree, setting): f"--set {setting}" for setting in settings}
-    if seed is not None:
-        overrides[_override(tree, f"seed={seed}")] = f"--seed {seed}"
-    tree.setdefault("name", _default_name(path))
-    plan, problems = _validated(tree)
+    source = compose(path, settings, seed)
+    source.tree.setdefault("name", _default_name(path))
+    plan, problems = _validated(source.tree)
     if plan is None:
-        raise _report(document, problems, overrides)
-    return Config(plan, document, overrides)
+        raise source.error(problems)
+    return Config(plan, source)
 
 
 def plan_from_tree(tree: object) -> Plan:
@@ -95,70 +88,6 @@ def _frozen(tree: Any) -> Any:
     return tuple(_frozen(item) for item in tree) if isinstance(tree, list | tuple) else tree
 
 
-def _override(tree: dict[str, Any], setting: str) -> KeyPath:
-    """Put one ``key.path=value`` into the tree; returns its path."""
-    words, equals, text = setting.partition("=")
-    if not equals or not words:
-        raise ConfigError(f"--set {setting}: write it as key=value, such as train.epochs=3")
-    names = words.split(".")
-    place: Any = tree
-    path: KeyPath = ()
-    for name, following in itertools.pairwise(names):
-        key = _key(place, name)
-        path = (*path, key)
-        place = _below(place, key, following)
-        if place is None:
-            raise ConfigError(f"--set {setting}: {dotted(path)} is not in the config")
-    key = _key(place, names[-1])
-    if not isinstance(place, dict) and not _has_item(place, key):
-        raise ConfigError(f"--set {setting}: {dotted((*path, key))} is not in the config")
-    place[key] = parse_value(text, f"--set {words}")
-    return (*path, key)
-
-
-def _below(place: Any, key: str | int, following: str) -> Any:
-    """What stands at ``key``, or None; made a mapping if it is missing or a bare kind."""
-    if isinstance(place, dict):
-        place.setdefault(key, {})
-    elif not _has_item(place, key):
-        return None
-    if place[key] == following:
-        place[key] = {following: {}}
-    return place[key]
-
-
-def _key(place: Any, word: str) -> str | int:
-    return int(word) if isinstance(place, list) and word.isdecimal() else word
-
-
-def _has_item(place: Any, key: str | int) -> bool:
-    return isinstance(place, list) and isinstance(key, int) and key < len(place)
-
-
 def _default_name(path: Path) -> str:
     letters = "".join(c if c.isalnum() or c in "._-" else "-" for c in path.stem)
     return letters.lstrip(".-")[:100] or "run"
-
-
-def _report(
-    document: Document, problems: Iterable[Problem], overrides: Mapping[KeyPath, str]
-) -> ConfigError:
-    """One error for all problems; those of an override name it instead of a line."""
-    in_file, in_settings = [], []
-    for path, message in problems:
-        option = _option_of(path, document, overrides)
-        if option is None:
-            in_file.append((path, message))
-        else:
-            in_settings.append(f"{option}: {message}")
-    lines = in_settings + ([str(document.error(in_file))] if in_file else [])
-    return ConfigError("\n".join(lines))
-
-
-def _option_of(path: KeyPath, document: Document, overrides: Mapping[KeyPath, str]) -> str | None:
-    """The option that put ``path``, or what stands around it, into the tree."""
-    for place, option in overrides.items():
-        made_on_the_way = path == place[: len(path)] and path not in document.positions
-        if path[: len(place)] == place or made_on_the_way:
-            return option
-    return None

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cnntrain.gradcheck import DEFAULT_TOLERANCE, check_layer, example_input, spread
-from cnntrain.layers import Layer
+from cnntrain.layers import Layer, WholeBatchLayer
+from cnntrain.shards import Workers, cut
 
 
 def examples_of(layer):
@@ -211,3 +212,61 @@ def test_what_is_written_is_read_back_equal(example, read_back):
     again = read_back(Layer, example.layer)
     assert type(again) is type(example.layer)
     assert again == example.layer
+
+
+# --- layers that need sums over the whole batch, and running statistics ----------------------
+
+COUPLED = [e for e in EXAMPLES if isinstance(e.values[0].layer, WholeBatchLayer)]
+
+
+def add(a, b):
+    return {name: a[name] + b[name] for name in a}
+
+
+@pytest.mark.parametrize("example", COUPLED)
+@pytest.mark.parametrize("shards", [2, 3, 6])
+def test_shards_side_by_side_are_the_whole_batch(example, training, shards):
+    layer = example.layer
+    params, x = arguments(example, np.float64, batch=6)
+    dy = np.random.default_rng(3).standard_normal((*layer.out_shape(example.in_shape), 6))
+    y, cache = layer.forward(params, x, training)
+    dx, grads = layer.backward(params, cache, dy)
+    parts = cut(6, shards)
+    with Workers(2) as workers:
+        forward = [layer.forward_steps(params, x[..., part], training) for part in parts]
+        outputs = workers.together(forward, add)
+        backward = [
+            layer.backward_steps(params, cached, dy[..., part])
+            for (_, cached), part in zip(outputs, parts, strict=True)
+        ]
+        inputs = workers.together(backward, add)
+    found_y = np.concatenate([part for part, _ in outputs], axis=-1)
+    found_dx = np.concatenate([part for part, _ in inputs], axis=-1)
+    np.testing.assert_allclose(found_y, y, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(found_dx, dx, rtol=1e-11, atol=1e-12)
+    for letter, grad in grads.items():
+        total = sum(part[letter] for _, part in inputs)
+        np.testing.assert_allclose(total, grad, rtol=1e-11, atol=1e-12)
+    for _, cached in outputs:  # every shard knows the statistics of the whole batch
+        for letter, value in layer.buffers(params, cached).items():
+            expected = layer.buffers(params, cache)[letter]
+            np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+@every_example
+@every_dtype
+def test_running_statistics_are_new_arrays_in_training_and_none_in_evaluation(
+    example, training, evaluation, dtype
+):
+    declared = example.layer.params(example.in_shape)
+    params, x = arguments(example, dtype)
+    _, cache = example.layer.forward(params, x, training)
+    buffers = example.layer.buffers(params, cache)
+    assert {letter: (array.shape, array.dtype) for letter, array in buffers.items()} == {
+        letter: (param.shape, np.dtype(dtype))
+        for letter, param in declared.items()
+        if param.is_buffer
+    }
+    assert not any(np.shares_memory(buffers[letter], params[letter]) for letter in buffers)
+    _, cache = example.layer.forward(params, x, evaluation)
+    assert example.layer.buffers(params, cache) == {}

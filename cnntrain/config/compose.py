@@ -1,0 +1,247 @@
+"""A config made of parts: ``extends:``, ``vars:`` with ``${name}``, ``repeat:`` and ``--set``.
+
+The result is one plain tree, with the origin of each of its parts, so that a problem found later is
+reported where it was written.
+
+    extends: base.yaml                      # another file, relative to this one; this one wins
+    vars: {width: 32}                       # ${width} anywhere; alone in a value it keeps its type
+    network:
+      - repeat: {times: 3, layers: [...]}   # ${i} is 1, 2, 3 inside
+"""
+
+import copy
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnntrain.config.document import Document, KeyPath, read_document
+from cnntrain.config.settings import override
+from cnntrain.errors import ConfigError
+from cnntrain.registry import did_you_mean
+
+Problem = tuple[KeyPath, str]
+LONGEST_CHAIN = 10  # files that extend each other
+MOST_LAYERS = 10_000  # after repetition
+LONGEST_TEXT = 10_000  # after substitution
+ONE_KEY_SECTIONS = {("loss",), ("optimizer",), ("schedule",)}  # another kind replaces, not merges
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a part of the tree was written: a path in a file, or an option of the command."""
+
+    document: Document
+    path: KeyPath
+    option: str | None = None
+
+
+@dataclass
+class Composition:
+    """The tree, and the origins of its parts; the longest known prefix of a path counts."""
+
+    tree: dict[str, Any]
+    origins: dict[KeyPath, Origin]
+
+    def origin(self, path: KeyPath) -> Origin:
+        """Where ``path`` was written."""
+        for end in range(len(path), -1, -1):
+            found = self.origins.get(path[:end])
+            if found is not None:
+                return Origin(found.document, found.path + path[end:], found.option)
+        raise KeyError(path)
+
+    def below(self, path: KeyPath) -> dict[KeyPath, Origin]:
+        """The origins under ``path``, by their paths relative to it."""
+        size = len(path)
+        inside = {q[size:]: o for q, o in self.origins.items() if q[:size] == path}
+        return {(): self.origin(path), **inside}
+
+    def error(self, problems: Iterable[Problem]) -> ConfigError:
+        """One error for all problems, each at its origin."""
+        by_document: dict[str, tuple[Document, list[Problem]]] = {}
+        options: list[str] = []
+        for path, message in problems:
+            origin = self.origin(path)
+            if origin.option is not None:
+                options.append(f"{origin.option}: {message}")
+                continue
+            document = origin.document
+            found = by_document.setdefault(document.name, (document, []))[1]
+            found.append((origin.path, message))
+        reports = [str(document.error(found)) for document, found in by_document.values()]
+        return ConfigError("\n".join(options + reports))
+
+
+def compose(path: Path, settings: Sequence[str], seed: int | None) -> Composition:
+    """Read a config file and all it extends; override, substitute and repeat."""
+    whole = _extended(path, ())
+    options = {setting: f"--set {setting}" for setting in settings}
+    if seed is not None:
+        options[f"seed={seed}"] = f"--seed {seed}"
+    for setting, option in options.items():
+        known = set(_paths(whole.tree))
+        place = override(whole.tree, setting)
+        new = next(
+            place[:end]
+            for end in range(1, len(place) + 1)
+            if place[:end] not in known or end == len(place)
+        )
+        whole.origins[new] = Origin(whole.origins[()].document, (), option)
+    _substitute(whole)
+    _repeat(whole)
+    return whole
+
+
+def _paths(tree: Any, path: KeyPath = ()) -> Iterable[KeyPath]:
+    yield path
+    entries = (
+        tree.items()
+        if isinstance(tree, Mapping)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
+    for key, value in entries:
+        yield from _paths(value, (*path, key))
+
+
+def _extended(path: Path, chain: tuple[Path, ...]) -> Composition:
+    """A file merged over the one it extends."""
+    document = read_document(path)
+    tree: Any = copy.deepcopy(document.tree)
+    own = Composition(tree, {(): Origin(document, ())})
+    base_name = tree.pop("extends", None)
+    if base_name is None:
+        return own
+    here = path.resolve()
+    if not isinstance(base_name, str):
+        raise own.error([(("extends",), "must be the name of a file")])
+    base_path = path.parent / base_name
+    if base_path.resolve() in (*chain, here) or len(chain) >= LONGEST_CHAIN:
+        raise own.error(
+            [(("extends",), f"{base_name} extends this file in turn; break the circle")]
+        )
+    if not base_path.is_file():
+        raise own.error([(("extends",), f"{base_path}: no such file")])
+    base = _extended(base_path, (*chain, here))
+    merged = Composition({}, {(): Origin(document, ())})
+    merged.tree = _merge(base, own.tree, (), merged.origins)
+    return merged
+
+
+def _merge(
+    base: Composition, over: dict[str, Any], path: KeyPath, origins: dict[KeyPath, Origin]
+) -> dict[str, Any]:
+    """``over`` on top of what ``base`` has at ``path``; notes what came from the base."""
+    under = _at(base.tree, path)
+    merged = dict(over)
+    for key, value in under.items():
+        here = (*path, key)
+        if key not in over:
+            merged[key] = value
+            origins |= {here + rest: origin for rest, origin in base.below(here).items()}
+        elif _mix(here, value, over[key]):
+            merged[key] = _merge(base, over[key], here, origins)
+    return {key: merged[key] for key in (*under, *(k for k in over if k not in under))}
+
+
+def _mix(path: KeyPath, under: Any, over: Any) -> bool:
+    """Whether two values are merged key by key, or the upper one replaces the lower."""
+    if not (isinstance(under, dict) and isinstance(over, dict)):
+        return False
+    if path in ONE_KEY_SECTIONS:
+        return under.keys() == over.keys()
+    return path != ("data",) or over.get("source", under.get("source")) == under.get("source")
+
+
+def _at(tree: Any, path: KeyPath) -> Any:
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def _substitute(whole: Composition) -> None:
+    """Replace ``${name}`` by its value from ``vars``; ``${i}`` waits for its ``repeat``."""
+    variables = whole.tree.pop("vars", {})
+    if not isinstance(variables, dict):
+        raise whole.error([(("vars",), "must be a mapping of names to values")])
+    problems: list[Problem] = []
+    whole.tree = _filled(whole.tree, variables, (), problems)
+    if problems:
+        raise whole.error(problems)
+
+
+def _filled(tree: Any, variables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> Any:
+    if isinstance(tree, dict):
+        return {k: _filled(v, variables, (*path, k), problems) for k, v in tree.items()}
+    if isinstance(tree, list):
+        return [_filled(v, variables, (*path, k), problems) for k, v in enumerate(tree)]
+    if not isinstance(tree, str):
+        return tree
+    unknown = [n for n in VARIABLE.findall(tree) if n not in variables and n != "i"]
+    if unknown:
+        hint = did_you_mean(unknown[0], variables)
+        problems.append((path, f"no variable {unknown[0]!r} in 'vars'{hint}"))
+        return tree
+    return _with_values(tree, variables)
+
+
+def _with_values(text: str, variables: Mapping[str, Any]) -> Any:
+    """A text with its variables replaced; one alone keeps the type of its value."""
+    alone = VARIABLE.fullmatch(text)
+    if alone:
+        return copy.deepcopy(variables.get(alone[1], text))
+    filled = VARIABLE.sub(lambda found: str(variables.get(found[1], found[0])), text)
+    return filled[:LONGEST_TEXT]
+
+
+def _repeat(whole: Composition) -> None:
+    """Write every ``repeat`` of the network out."""
+    items = whole.tree.get("network")
+    if not isinstance(items, list):
+        return
+    flat: list[tuple[Any, KeyPath]] = []
+    problems: list[Problem] = []
+    for k, item in enumerate(items):
+        _write_out(item, ("network", k), {}, flat, problems)
+    if problems:
+        raise whole.error(problems)
+    origins = {q: o for q, o in whole.origins.items() if q[:1] != ("network",)}
+    origins[("network",)] = whole.origin(("network",))
+    for k, (_, path) in enumerate(flat):
+        for rest, origin in whole.below(path).items():
+            origins[("network", k, *rest)] = origin
+    whole.tree["network"] = [item for item, _ in flat]
+    whole.origins = origins
+
+
+def _write_out(
+    item: Any,
+    path: KeyPath,
+    variables: Mapping[str, Any],
+    flat: list[tuple[Any, KeyPath]],
+    problems: list[Problem],
+) -> None:
+    """Append an item, or the layers of a ``repeat`` as often as it says."""
+    if not (isinstance(item, dict) and "repeat" in item):
+        flat.append((_filled(item, variables, path, problems), path))
+        return
+    block = item["repeat"]
+    keys = {"times", "layers"}
+    fits = isinstance(block, dict) and block.keys() == keys and len(item) == 1
+    times, layers = (block["times"], block["layers"]) if fits else (0, None)
+    if type(times) is not int or times < 1 or not isinstance(layers, list):
+        problems.append((path, "write it as repeat: {times: 3, layers: [...]}"))
+        return
+    for i in range(1, times + 1):
+        for k, layer in enumerate(layers):
+            if len(flat) >= MOST_LAYERS:
+                problems.append((path, f"more than {MOST_LAYERS:,} layers; repeat less"))
+                return
+            place = (*path, "repeat", "layers", k)
+            _write_out(layer, place, {**variables, "i": i}, flat, problems)
