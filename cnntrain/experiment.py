@@ -54,7 +54,14 @@ class Experiment:
 
     def batches(self, split: SplitName) -> Batches:
         """The batches of a split, as the network takes them."""
-        return Batches(self.data.splits[split], self.data.normalizer, self.plan.numpy_dtype)
+        classes = None if self.data.classes is None else max(self.network.out_shape[0], 2)
+        return Batches(
+            self.data.splits[split],
+            self.data.normalizer,
+            self.plan.numpy_dtype,
+            self.plan.data.augment if split == "train" else (),
+            classes,
+        )
 
 
 def build_network(plan: Plan, find: Find) -> Network:
@@ -98,11 +105,17 @@ def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None
             f"but 'input' says {network.in_shape}",
             ("input",),
         )
+    for k, augmentation in enumerate(plan.data.augment):
+        try:
+            augmentation.check(dataset.sample_shape)
+        except ShapeError as error:
+            raise ShapeError(str(error), ("data", "augment", k)) from None
     check_loss(plan, network, dataset.target_shape)
     if dataset.classes is not None:
         _check_classes(network.out_shape, dataset.classes)
     fitted = normalizer or plan.data.normalize
-    return Experiment(plan, network, prepare(dataset, plan.data.validation, fitted, plan.seed))
+    prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
+    return Experiment(plan, network, prepared)
 
 
 def check_loss(plan: Plan, network: Network, target_shape: Shape | None) -> None:

@@ -69,7 +69,7 @@ class DataFolders:
         wanted = Path(os.path.expandvars(name)).expanduser()
         tried = [wanted] if wanted.is_absolute() else [folder / wanted for folder in self.folders]
         for candidate in tried:
-            if candidate.is_file():
+            if candidate.exists():
                 return candidate
         places = "".join(f"\n  {candidate}" for candidate in tried)
         raise DataError(

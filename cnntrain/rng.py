@@ -20,6 +20,7 @@ class Purpose(IntEnum):
     LAYER = 4  # step, layer, shard
     SYNTHETIC = 5  # split
     GRADCHECK = 6  # case
+    AUGMENT = 7  # step, shard, augmentation
 
 
 def stream(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

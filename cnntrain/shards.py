@@ -21,6 +21,7 @@ from cnntrain.network import Network
 T = TypeVar("T")
 
 SHARD_FLOPS = 50_000_000  # forward work worth a thread: below, the interpreter lock eats the gain
+SHARD_LEAST_SAMPLES = 16  # fewer make narrow matrices, which are slow
 SHARD_SAMPLES = 256  # more per shard is no faster
 SHARD_ACTIVATIONS = 1 << 24  # numbers in all activations of a shard: bounds its memory
 
@@ -31,7 +32,9 @@ def shard_count(network: Network, samples: int) -> int:
     needed = max(samples / SHARD_SAMPLES, activations / SHARD_ACTIVATIONS)
     worthwhile = network.flops * samples / SHARD_FLOPS
     count = 1
-    while count < samples and (count < needed or 2 * count <= min(worthwhile, samples / 8)):
+    while count < samples and (
+        count < needed or 2 * count <= min(worthwhile, samples / SHARD_LEAST_SAMPLES)
+    ):
         count *= 2
     return count
 

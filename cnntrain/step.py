@@ -14,6 +14,7 @@ from cnntrain.layers import Steps, alone
 from cnntrain.metrics import Sums, add_sums
 from cnntrain.network import Pass
 from cnntrain.objective import forward_backward_steps
+from cnntrain.rng import Purpose, stream
 from cnntrain.schedules import Clock
 from cnntrain.shards import Workers, cut, shard_count
 from cnntrain.state import State
@@ -67,7 +68,9 @@ def gradients(
     slices = cut(m, shard_count(network, m))
 
     def shard(k: int) -> Steps[ShardResult]:
-        x, y = batches.take(indices[slices[k]])
+        x, y = batches.take(
+            indices[slices[k]], lambda a: stream(plan.seed, Purpose.AUGMENT, step, k, a)
+        )
         run = Pass(training=True, seed=plan.seed, step=step, shard=k)
         steps = forward_backward_steps(network, experiment.objective, params, x, y, run, m)
         out = yield from steps

@@ -46,9 +46,9 @@ def stopped_line(event: Stopped) -> str:
 
 def duration(seconds: float) -> str:
     """``0.4 s``, ``12 s``, ``3:07 min``, ``2:05 h``."""
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

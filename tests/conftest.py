@@ -138,3 +138,32 @@ def read_back():
         return tuple(with_tuples(item) for item in tree) if isinstance(tree, list) else tree
 
     return lambda family, spec: TypeAdapter(family).validate_python(with_tuples(to_tree(spec)))
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real data sets: ``data`` in $CNNTRAIN_SHARED, or in ../shared."""
+    import os
+    from pathlib import Path
+
+    beside = Path(__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("CNNTRAIN_SHARED", beside)) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}; CNNTRAIN_SHARED may name the folder that holds data/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recorded(train_events):
+    """``recorded(folder, experiment)``: the folder, in which a run was recorded to its end."""
+    from cnntrain.runfolder import RunFolder
+    from cnntrain.state import start
+
+    def run(folder, experiment):
+        state = start(experiment.plan, experiment.network)
+        run = RunFolder.create(folder, experiment, state, {"threads": 1, "data_folders": ["."]})
+        for event in train_events(experiment, run.state):
+            run.record(event)
+        return folder
+
+    return run

@@ -71,12 +71,8 @@ def interrupted_at(event):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(everything, tmp_path_factory, train_events):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    run = RunFolder.create(folder, everything, start(everything.plan, everything.network), {})
-    for event in train_events(everything, run.state):
-        run.record(event)
-    return folder
+def uninterrupted(everything, tmp_path_factory, recorded):
+    return recorded(tmp_path_factory.mktemp("uninterrupted"), everything)
 
 
 def metrics(folder):

@@ -6,6 +6,7 @@ import sys
 import click
 
 from cnntrain import __version__
+from cnntrain.cli.data import data
 from cnntrain.cli.eval import eval_command
 from cnntrain.cli.fit import fit
 from cnntrain.cli.gradcheck import gradcheck
@@ -31,7 +32,7 @@ def main() -> None:
     """
 
 
-for command in (fit, eval_command, gradcheck):
+for command in (fit, eval_command, gradcheck, data):
     main.add_command(command)
 
 

@@ -21,6 +21,16 @@ import click
     help="Continue the run in --out, or the newest one of this name, exactly where it stopped.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
+@click.option(
+    "--fold",
+    metavar="I/K",
+    help="Hold out the I-th of K parts of the training data: cross-validation.",
+)
+@click.option(
+    "--print-config",
+    is_flag=True,
+    help="Print the config with all defaults and the layers' shapes; do not train.",
+)
 @click.option("--seed", type=int, help="Seed of all randomness; stands above the config's.")
 @click.option(
     "--threads",
@@ -39,6 +49,8 @@ def fit(
     out: Path | None,
     resume: bool,
     overwrite: bool,
+    fold: str | None,
+    print_config: bool,
     seed: int | None,
     threads: int | None,
     data_dir: Path | None,
@@ -57,7 +69,12 @@ def fit(
       cnntrain fit configs/mnist-lenet5.yaml --data-dir ~/data --out runs/lenet
     """
     from cnntrain.jobs.fit import FitOptions, run_fit
+    from cnntrain.jobs.print_config import run_print_config
 
+    if fold is not None:
+        settings = (*settings, f"data.fold={fold}")
+    if print_config:
+        return int(run_print_config(config, settings, seed, data_dir))
     if resume and overwrite:
         raise click.UsageError("--resume continues a run and --overwrite replaces it; choose one")
     options = FitOptions(settings, out, resume, overwrite, seed, threads, data_dir, quiet)

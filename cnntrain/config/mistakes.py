@@ -12,6 +12,7 @@ from cnntrain.config.document import KeyPath
 from cnntrain.config.plan import SECTIONS, Data
 from cnntrain.config.settings import dotted
 from cnntrain.data import Source
+from cnntrain.data.augment import Augmentation
 from cnntrain.init import Initializer
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
@@ -166,6 +167,8 @@ def _family_at(place: KeyPath) -> type[Registered] | None:
         return Initializer
     if len(place) == 2 and place[0] == "metrics":
         return Score
+    if len(place) == 3 and place[:2] == ("data", "augment"):
+        return Augmentation
     return CHOICES.get(str(place[-1])) if place else None
 
 

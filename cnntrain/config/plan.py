@@ -9,6 +9,7 @@ from annotated_types import Ge, Lt
 from pydantic import Field
 
 from cnntrain.data import Source
+from cnntrain.data.augment import Augmentation
 from cnntrain.data.normalize import Normalization
 from cnntrain.network import Item
 from cnntrain.objective import LossTerm
@@ -28,12 +29,16 @@ class Data(Spec):
     """``data:`` the source and its options, and how its samples are used.
 
     ``validation``: samples held out of the training split, a count or a fraction.
+    ``fold``: i/k, the i-th of k parts is held out instead (cross-validation; ``--fold``).
+    ``augment``: random changes of the training samples, in this order.
     ``normalize``: none | unit | per_channel | per_feature, with statistics of the training split.
     """
 
     source: Source
     validation: Natural | Fraction = 0
+    fold: Annotated[str, Field(pattern=r"^[1-9][0-9]*/[1-9][0-9]*$")] | None = None
     normalize: Normalization = "none"
+    augment: tuple[Augmentation, ...] = ()
 
     @classmethod
     def expand(cls, options: Any) -> Any:

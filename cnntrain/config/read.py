@@ -1,5 +1,6 @@
 """From a document to a plan: every problem of the config in one report."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -46,12 +47,15 @@ def plan_from_tree(tree: object) -> Plan:
     return plan
 
 
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # texts that nobody takes for something else
+
+
 class _QuotingDumper(yaml.SafeDumper):
     """Quotes every text that a reader of YAML 1.2 would take for something else, such as 1e-3."""
 
 
 def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    plain = text.replace("_", "").replace("-", "").isalpha()
+    plain = PLAIN.fullmatch(text) and text.lower() not in ("null", "true", "false")
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
 
 

@@ -1,7 +1,10 @@
 """What a source gives: named splits of samples with labels or targets, first axis the sample."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +36,7 @@ class Dataset:
     train: Split
     test: Split | None
     classes: tuple[str, ...] | None
+    val: Split | None = None  # if the source has files of its own for validation
 
     @property
     def sample_shape(self) -> Shape:
@@ -46,7 +50,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 over all samples and labels, with their shapes and types."""
         digest = hashlib.sha256()
-        for split in (self.train, self.test):
+        for split in (self.train, self.test, self.val):
             for array in (split.x, split.y) if split else ():
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
@@ -61,6 +65,22 @@ def checked_labels(labels: Array, classes: int, where: str) -> Array:
             f"{where}: label {labels[bad[0]]} of sample {bad[0]} is not in 0..{classes - 1}"
         )
     return labels.astype(np.int64)
+
+
+def joined(splits: Sequence[Split]) -> Split:
+    """Several splits one after the other; a single one is not copied."""
+    if len(splits) == 1:
+        return splits[0]
+    return Split(np.concatenate([s.x for s in splits]), np.concatenate([s.y for s in splits]))
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What the system refuses becomes a DataError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 class Source(Registered, family="data source"):

@@ -1,30 +1,45 @@
 """The one place that turns a batch around: sources have the sample first, networks have it last."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.data.augment import Augmentation
 from cnntrain.data.base import Split
 from cnntrain.data.normalize import Normalizer
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array
 
+Draw = Callable[[int], np.random.Generator]
+
 
 @dataclass(frozen=True)
 class Batches:
-    """Samples of a split, normalised, in the network's precision, batch last."""
+    """Samples of a split, normalised, in the network's precision, batch last.
+
+    ``augmentations`` are for training; ``classes`` is None for real-valued targets.
+    """
 
     split: Split
     normalizer: Normalizer
     dtype: np.dtype
+    augmentations: tuple[Augmentation, ...] = ()
+    classes: int | None = None
 
-    def take(self, indices: Array) -> tuple[Array, Array]:
-        """(x (C, H, W, N) or (J, N); y (N,) labels or (K, N) targets)."""
-        x = self.normalizer.apply(np.moveaxis(self.split.x[indices], 0, -1), self.dtype)
-        y = self.split.y[indices]
+    def take(self, indices: Array, draw: Draw | None = None) -> tuple[Array, Array]:
+        """(x (C, H, W, N) or (J, N); y (N,) labels or (K, N) targets).
+
+        With ``draw``, which gives the k-th augmentation its random stream, x and y are augmented.
+        """
+        x, y = np.moveaxis(self.split.x[indices], 0, -1), self.split.y[indices]
         if y.dtype.kind == "f":
             y = np.moveaxis(y, 0, -1).astype(self.dtype, order="C")
-        return x, y
+        if draw is not None and self.augmentations:
+            x = x.astype(self.dtype, order="C")
+            for k, augmentation in enumerate(self.augmentations):
+                x, y = augmentation.apply(x, y, self.classes, draw(k))
+        return self.normalizer.apply(x, self.dtype), y
 
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool) -> Array:

@@ -102,13 +102,14 @@ class IdxPair(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Idx(Source, kind="idx"):
-    """Options: ``train`` and ``test``, each ``{images: FILE, labels: FILE}``; ``classes``.
+    """Options: ``train``, ``test`` and ``val``, each ``{images: FILE, labels: FILE}``; ``classes``.
 
     Images (N, H, W) become samples (1, H, W); (N, C, H, W) stay. Labels are 0..classes-1.
     """
 
     train: IdxPair
     test: IdxPair | None = None
+    val: IdxPair | None = None
     classes: Count = 10
 
     def sample_shape(self, find: Find) -> Shape:
@@ -116,12 +117,14 @@ class Idx(Source, kind="idx"):
 
     def load(self, find: Find, seed: int) -> Dataset:
         train = self._read(self.train, find)
-        test = self._read(self.test, find) if self.test else None
-        if test and test.x.shape[1:] != train.x.shape[1:]:
-            raise DataError(
-                f"test samples have shape {test.x.shape[1:]}, training samples {train.x.shape[1:]}"
-            )
-        return Dataset(train, test, tuple(str(k) for k in range(self.classes)))
+        test, val = (self._read(pair, find) if pair else None for pair in (self.test, self.val))
+        for name, split in (("test", test), ("validation", val)):
+            if split and split.x.shape[1:] != train.x.shape[1:]:
+                raise DataError(
+                    f"{name} samples have shape {split.x.shape[1:]}, "
+                    f"training samples {train.x.shape[1:]}"
+                )
+        return Dataset(train, test, tuple(str(k) for k in range(self.classes)), val)
 
     def _read(self, pair: IdxPair, find: Find) -> Split:
         images_path, labels_path = find(pair.images), find(pair.labels)

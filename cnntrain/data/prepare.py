@@ -1,5 +1,8 @@
 """From a dataset to what training and evaluation read: splits, statistics, batches."""
 
+import hashlib
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,26 +39,50 @@ class Prepared:
         return None if self.classes is not None else self.train.y.shape[1:]
 
 
-def split_dataset(dataset: Dataset, validation: int | float, seed: int) -> dict[SplitName, Split]:
-    """Hold ``validation`` samples (a count, or a fraction) out of the training split."""
-    for name, split in (("training", dataset.train), ("test", dataset.test)):
+def split_dataset(
+    dataset: Dataset, validation: int | float, seed: int, fold: str | None = None
+) -> dict[SplitName, Split]:
+    """Hold ``validation`` samples (a count or a fraction) or a fold out of the training split."""
+    named = {"training": dataset.train, "test": dataset.test, "validation": dataset.val}
+    for name, split in named.items():
         if split is not None:
             _check_values(split, name)
-    held_out = held_out_indices(dataset, validation, seed)
+    if dataset.val is not None and (validation or fold):
+        raise ConfigError(
+            "the source has validation files of its own; remove 'validation' and 'fold'",
+            ("data", "validation"),
+        )
+    held_out = held_out_indices(dataset, validation, seed, fold)
     kept = np.setdiff1d(np.arange(len(dataset.train)), held_out)
     splits: dict[SplitName, Split] = {
         "train": dataset.train.take(kept) if len(held_out) else dataset.train
     }
     if len(held_out):
         splits["val"] = dataset.train.take(held_out)
+    elif dataset.val is not None:
+        splits["val"] = dataset.val
     if dataset.test is not None:
         splits["test"] = dataset.test
     return splits
 
 
-def held_out_indices(dataset: Dataset, validation: int | float, seed: int) -> Array:
-    """Sorted indices of the validation samples: drawn by ``seed``, every class in proportion."""
+def held_out_indices(
+    dataset: Dataset, validation: int | float, seed: int, fold: str | None = None
+) -> Array:
+    """Sorted indices of the validation samples: drawn by ``seed``, every class in proportion.
+
+    The k folds of one seed are disjoint and together all samples.
+    """
     n = len(dataset.train)
+    order = _stratified_order(dataset, seed)
+    if fold is not None:
+        i, k = map(int, fold.split("/"))
+        if not (2 <= k <= n and i <= k):
+            raise ConfigError(
+                f"fold {fold}: write it as i/k with 1 <= i <= k and 2 <= k <= {n} samples",
+                ("data", "fold"),
+            )
+        return np.sort(order[(i - 1) * n // k : i * n // k])
     count = round(validation * n) if isinstance(validation, float) else validation
     if validation and not 0 < count < n:
         raise ConfigError(
@@ -63,15 +90,21 @@ def held_out_indices(dataset: Dataset, validation: int | float, seed: int) -> Ar
             "at least one must be held out and one must be left",
             ("data", "validation"),
         )
+    return np.sort(order[:count])
+
+
+def _stratified_order(dataset: Dataset, seed: int) -> Array:
+    """All training samples in random order, such that any stretch has every class in proportion."""
+    n = len(dataset.train)
     order = stream(seed, Purpose.SPLIT).permutation(n)
     if dataset.classes is None:
-        return np.sort(order[:count])
+        return order
     labels = dataset.train.y[order]
     quantile = np.empty(n)
     for label in np.unique(labels):
         mine = np.flatnonzero(labels == label)
         quantile[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
-    return np.sort(order[np.argsort(quantile, kind="stable")[:count]])
+    return order[np.argsort(quantile, kind="stable")]
 
 
 def _check_values(split: Split, name: str) -> None:
@@ -88,12 +121,27 @@ def prepare(
     validation: int | float,
     normalization: Normalizer | Literal["none", "unit", "per_channel", "per_feature"],
     seed: int,
+    fold: str | None = None,
 ) -> Prepared:
     """Split the data and fit the normalisation, unless a fitted one is given."""
-    splits = split_dataset(dataset, validation, seed)
+    splits = split_dataset(dataset, validation, seed, fold)
     fitted = (
         normalization
         if isinstance(normalization, Normalizer)
         else fit_normalizer(normalization, splits["train"].x)
     )
     return Prepared(splits, fitted, dataset.classes, dataset.fingerprint())
+
+
+def overlaps(splits: Mapping[SplitName, Split]) -> dict[tuple[SplitName, SplitName], int]:
+    """For each pair of splits, how many samples of the second also stand in the first, exactly."""
+    digests = {name: [_digest(sample) for sample in split.x] for name, split in splits.items()}
+    return {
+        (a, b): sum(digest in set_a for digest in digests[b])
+        for a, b in itertools.combinations(splits, 2)
+        for set_a in [set(digests[a])]
+    }
+
+
+def _digest(sample: Array) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(sample).tobytes(), digest_size=16).digest()

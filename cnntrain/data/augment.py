@@ -1,0 +1,275 @@
+"""Augmentation: training samples changed at random, so that more is learned from few.
+
+Random numbers are keyed by step and shard, so nothing has to be remembered. Samples are changed in
+the units of the source, before normalisation; what comes in from outside an image is 0.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cnntrain.errors import ShapeError
+from cnntrain.registry import Registered
+from cnntrain.types import Array, Count, Fraction, Positive, Shape
+
+
+class Augmentation(Registered, family="augmentation"):
+    """A random change of a batch x (C, H, W, N) or (J, N) with targets y."""
+
+    images_only: ClassVar[bool] = True
+
+    def check(self, sample_shape: Shape) -> None:
+        """Raise ``ShapeError`` for samples that it cannot change."""
+        if self.images_only and len(sample_shape) != 3:
+            raise ShapeError(f"{self.kind} is for images (C, H, W), but samples are {sample_shape}")
+
+    def apply(
+        self, x: Array, y: Array, classes: int | None, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """(x, y) changed; the arguments stay as they are."""
+        return self.change(x, rng), y
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        """x changed, for augmentations that leave the targets alone."""
+        raise NotImplementedError
+
+
+def sample_at(x: Array, rows: Array, columns: Array) -> Array:
+    """Read maps between their pixels: (C, H, W, N) at places (H', W', N) -> (C, H', W', N).
+
+    Bilinear; 0 outside. Places at whole numbers give the pixels themselves.
+    """
+    top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    down, across = (rows - top).astype(x.dtype), (columns - left).astype(x.dtype)
+    return (
+        _pixels(x, top, left) * ((1 - down) * (1 - across))
+        + _pixels(x, top, left + 1) * ((1 - down) * across)
+        + _pixels(x, top + 1, left) * (down * (1 - across))
+        + _pixels(x, top + 1, left + 1) * (down * across)
+    )
+
+
+def _pixels(x: Array, rows: Array, columns: Array) -> Array:
+    _, h, w, n = x.shape
+    inside = (rows >= 0) & (rows < h) & (columns >= 0) & (columns < w)
+    found = x[:, np.clip(rows, 0, h - 1), np.clip(columns, 0, w - 1), np.arange(n)]
+    return found * inside
+
+
+def grid(shape: Shape) -> tuple[Array, Array]:
+    """Row and column of every pixel, (H, W, 1) each."""
+    _, h, w, _ = shape
+    rows, columns = np.mgrid[0:h, 0:w]
+    return rows[..., None], columns[..., None]
+
+
+def warp(x: Array, matrices: Array) -> Array:
+    """Turn each image about its middle: output place p shows what was at M p, M (2, 2, N)."""
+    _, h, w, _ = x.shape
+    rows, columns = grid(x.shape)
+    down, across = rows - (h - 1) / 2, columns - (w - 1) / 2
+    return sample_at(
+        x,
+        matrices[0, 0] * down + matrices[0, 1] * across + (h - 1) / 2,
+        matrices[1, 0] * down + matrices[1, 1] * across + (w - 1) / 2,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shift(Augmentation, kind="shift"):
+    """Moved by up to ``pixels`` whole pixels in each direction."""
+
+    pixels: Count = 1
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        offsets = rng.integers(-self.pixels, self.pixels + 1, (2, x.shape[-1]))
+        rows, columns = grid(x.shape)
+        return _pixels(x, rows + offsets[0], columns + offsets[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomCrop(Augmentation, kind="random_crop"):
+    """Padded with ``padding`` zeros on every side, then cut back to size at a random place.
+
+    The same as a shift by up to ``padding`` pixels; under the name by which CIFAR recipes know it.
+    """
+
+    padding: Count = 4
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        return Shift(pixels=self.padding).change(x, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flip(Augmentation):
+    """Base: mirrored with probability ``share``."""
+
+    share: Fraction = 0.5
+
+    axis: ClassVar[int] = 2
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        mirrored = rng.random(x.shape[-1]) < self.share
+        return np.where(mirrored, np.flip(x, self.axis), x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlipHorizontal(Flip, kind="flip_horizontal"):
+    """Left and right exchanged in a ``share`` of the samples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlipVertical(Flip, kind="flip_vertical"):
+    """Top and bottom exchanged in a ``share`` of the samples."""
+
+    axis: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotation(Augmentation, kind="rotation"):
+    """Turned about the middle by up to ``degrees`` to either side."""
+
+    degrees: Positive = 10.0
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        angle = np.radians(rng.uniform(-self.degrees, self.degrees, x.shape[-1]))
+        cos, sin = np.cos(angle), np.sin(angle)
+        return warp(x, np.array([[cos, -sin], [sin, cos]]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale(Augmentation, kind="scale"):
+    """Enlarged about the middle by a factor between 1/(1 + ``by``) and 1 + ``by``."""
+
+    by: Positive = 0.1
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        limit = math.log1p(self.by)
+        shrink = np.exp(-rng.uniform(-limit, limit, x.shape[-1]))
+        zero = np.zeros_like(shrink)
+        return warp(x, np.array([[shrink, zero], [zero, shrink]]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shear(Augmentation, kind="shear"):
+    """Rows slid sideways, by up to ``degrees`` off the vertical."""
+
+    degrees: Positive = 10.0
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        slope = np.tan(np.radians(rng.uniform(-self.degrees, self.degrees, x.shape[-1])))
+        one, zero = np.ones_like(slope), np.zeros_like(slope)
+        return warp(x, np.array([[one, zero], [slope, one]]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elastic(Augmentation, kind="elastic"):
+    """Every pixel displaced by a smooth random field.
+
+    ``alpha``: pixels that a field of norm 1 would move; ``sigma``: its smoothness in pixels.
+    Source: Simard, Steinkraus & Platt 2003, section 2 (there alpha 34, sigma 4 for MNIST).
+    """
+
+    alpha: Positive = 34.0
+    sigma: Positive = 4.0
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        _, h, w, n = x.shape
+        fields = rng.uniform(-1, 1, (2, h, w, n))
+        down, across = (self.alpha * blur(field, self.sigma) for field in fields)
+        rows, columns = grid(x.shape)
+        return sample_at(x, rows + down, columns + across)
+
+
+def blur(field: Array, sigma: float) -> Array:
+    """Gaussian smoothing of (H, W, N) along both axes; beyond the edge is 0."""
+    smooth = [_gaussian_matrix(size, sigma) for size in field.shape[:2]]
+    return np.einsum("ih,hwn,jw->ijn", smooth[0], field, smooth[1], optimize=True)
+
+
+def _gaussian_matrix(size: int, sigma: float) -> Array:
+    distance = np.subtract.outer(np.arange(size), np.arange(size))
+    reach = np.arange(-4 * math.ceil(sigma), 4 * math.ceil(sigma) + 1)
+    whole = np.exp(-0.5 * (reach / sigma) ** 2).sum()
+    return np.exp(-0.5 * (distance / sigma) ** 2) / whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brightness(Augmentation, kind="brightness"):
+    """All of a sample multiplied by a factor between 1 - ``by`` and 1 + ``by``."""
+
+    by: Fraction = 0.2
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        return x * _factors(self.by, x, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Augmentation, kind="contrast"):
+    """Distances from the sample's mean multiplied by 1 - ``by`` to 1 + ``by``."""
+
+    by: Fraction = 0.2
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        mean = x.mean(axis=tuple(range(x.ndim - 1)), keepdims=True)
+        return mean + (x - mean) * _factors(self.by, x, rng)
+
+
+def _factors(by: float, x: Array, rng: np.random.Generator) -> Array:
+    """One factor per sample, between 1 - by and 1 + by."""
+    return np.asarray(1 - by + 2 * by * rng.random(x.shape[-1]), x.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cutout(Augmentation, kind="cutout"):
+    """A square of ``size`` pixels at a random place set to 0. DeVries & Taylor 2017."""
+
+    size: Count = 8
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        _, h, w, n = x.shape
+        rows, columns = grid(x.shape)
+        top = rng.integers(0, h, n) - self.size // 2
+        left = rng.integers(0, w, n) - self.size // 2
+        down, across = rows - top, columns - left
+        cut = (down >= 0) & (down < self.size) & (across >= 0) & (across < self.size)
+        return x * ~cut
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianNoise(Augmentation, kind="gaussian_noise"):
+    """N(0, std²) added to every number; ``std`` in the units of the source."""
+
+    std: Positive = 0.1
+
+    images_only: ClassVar[bool] = False
+
+    def change(self, x: Array, rng: np.random.Generator) -> Array:
+        return x + x.dtype.type(self.std) * rng.standard_normal(x.shape, dtype=x.dtype.type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixup(Augmentation, kind="mixup"):
+    """λ x_a + (1 - λ) x_b with targets mixed alike, λ from Beta(alpha, alpha).
+
+    Labels become soft targets (K, N). Source: Zhang et al. 2018.
+    """
+
+    alpha: Positive = 0.2
+
+    images_only: ClassVar[bool] = False
+
+    def apply(
+        self, x: Array, y: Array, classes: int | None, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        n = x.shape[-1]
+        share = np.asarray(rng.beta(self.alpha, self.alpha, n), x.dtype)
+        other = rng.permutation(n)
+        if classes is not None and y.ndim == 1:
+            y = np.eye(classes, dtype=x.dtype)[:, y]  # (K, N)
+        return (
+            share * x + (1 - share) * x[..., other],
+            (share * y + (1 - share) * y[..., other]).astype(x.dtype),
+        )

@@ -1,0 +1,129 @@
+"""Holding validation samples out of the training split."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnntrain.data.base import Dataset, Split
+from cnntrain.data.prepare import held_out_indices, prepare, split_dataset
+from cnntrain.errors import ConfigError, DataError
+
+
+def dataset(labels, test=0, classes=("a", "b", "c")):
+    labels = np.asarray(labels)
+    x = np.arange(len(labels))[:, None]
+    other = Split(x[:test] + 1000, labels[:test]) if test else None
+    return Dataset(Split(x, labels), other, classes)
+
+
+def regression(n):
+    return dataset(np.linspace(0, 1, n)[:, None], classes=None)
+
+
+@pytest.mark.parametrize(
+    ("validation", "n", "expected"),
+    [
+        (1, 10, 1),
+        (9, 10, 9),
+        (0.5, 10, 5),
+        (0.25, 10, 2),
+        (0.3, 10, 3),
+        (0.06, 10, 1),
+        (0.99, 10, None),
+    ],
+)
+@pytest.mark.parametrize("make", [regression, lambda n: dataset(np.arange(n) % 3)])
+def test_a_count_or_a_fraction(make, validation, n, expected):
+    if expected is None:
+        with pytest.raises(ConfigError, match=r"0\.99 would hold 10 of 10 training samples out;"):
+            split_dataset(make(n), validation, seed=0)
+        return
+    splits = split_dataset(make(n), validation, seed=0)
+    assert (len(splits["train"]), len(splits["val"])) == (n - expected, expected)
+
+
+@pytest.mark.parametrize("validation", [0, 0.0])
+def test_none_is_held_out_without_validation(validation):
+    data = dataset([0, 1, 2], test=2)
+    splits = split_dataset(data, validation, seed=0)
+    assert list(splits) == ["train", "test"]
+    assert splits["train"] is data.train
+
+
+@pytest.mark.parametrize(
+    ("validation", "held_out"),
+    [(10, 10), (11, 11), (10**9, 10**9), (0.01, 0), (0.04, 0), (0.96, 10)],
+)
+def test_at_least_one_sample_on_either_side(validation, held_out):
+    with pytest.raises(ConfigError) as caught:
+        split_dataset(regression(10), validation, seed=0)
+    assert caught.value.path == ("data", "validation")
+    assert str(caught.value) == (
+        f"{validation} would hold {held_out} of 10 training samples out; at least one must be held"
+        " out and one must be left"
+    )
+
+
+@given(
+    labels=st.lists(st.integers(0, 4), min_size=2, max_size=60),
+    share=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**64 - 1),
+)
+def test_every_class_is_held_out_in_proportion(labels, share, seed):
+    count = max(1, min(len(labels) - 1, round(share * len(labels))))
+    data = dataset(labels, classes=tuple("abcde"))
+    splits = split_dataset(data, count, seed)
+    kept, held = splits["train"], splits["val"]
+    assert sorted([*kept.x[:, 0], *held.x[:, 0]]) == list(range(len(labels)))  # disjoint, complete
+    assert (held.x[:, 0] == np.sort(held.x[:, 0])).all()
+    np.testing.assert_array_equal(held.y, np.asarray(labels)[held.x[:, 0]])
+    for label in set(labels):
+        exact = labels.count(label) * count / len(labels)
+        assert abs((held.y == label).sum() - exact) <= 1
+
+
+def test_the_seed_alone_decides(small_tree):
+    data = dataset(np.arange(90) % 3)
+    first, again, other = (held_out_indices(data, 30, seed).tolist() for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_held_out_samples_do_not_change_with_what_they_hold():
+    """The same indices whatever is in the samples: only the labels matter."""
+    data = dataset(np.arange(30) % 3)
+    noisy = Dataset(Split(data.train.x * 7.5, data.train.y), None, data.classes)
+    assert held_out_indices(data, 10, 0).tolist() == held_out_indices(noisy, 10, 0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("train_x", "train_y", "message"),
+    [
+        (np.zeros((0, 2)), np.zeros(0, int), "the training split has no samples"),
+        (np.array([[1.0], [np.nan]]), np.zeros(2, int),
+         "the input of training sample 1 holds a NaN or an infinity"),
+        (np.array([[1.0], [-np.inf]]), np.zeros(2, int),
+         "the input of training sample 1 holds a NaN or an infinity"),
+        (np.zeros((2, 1)), np.array([[np.nan], [0.0]]),
+         "the target of training sample 0 holds a NaN or an infinity"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_on(train_x, train_y, message):
+    with pytest.raises(DataError) as caught:
+        split_dataset(Dataset(Split(train_x, train_y), None, None), 0, seed=0)
+    assert str(caught.value) == message
+
+
+def test_a_test_split_is_looked_at_too():
+    bad = Split(np.array([[np.nan]]), np.zeros(1, int))
+    with pytest.raises(DataError, match="the input of test sample 0 holds a NaN"):
+        split_dataset(Dataset(Split(np.zeros((1, 1)), np.zeros(1, int)), bad, ("a",)), 0, seed=0)
+
+
+def test_everything_about_an_experiments_data():
+    prepared = prepare(dataset([0, 1, 2, 0, 1, 2], test=2), 3, "unit", seed=0)
+    assert {name: len(split) for name, split in prepared.splits.items()} == {
+        "train": 3, "val": 3, "test": 2,
+    }  # fmt: skip
+    assert (prepared.sample_shape, prepared.target_shape) == ((1,), None)
+    assert prepare(regression(5), 0, "none", seed=0).target_shape == (1,)

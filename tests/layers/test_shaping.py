@@ -1,0 +1,55 @@
+"""Layers that move numbers: the order is channel by channel, row by row, for every sample alike."""
+
+import numpy as np
+import pytest
+
+from cnntrain.errors import ShapeError
+from cnntrain.layers.shaping import Flatten, Reshape, ZeroPad2d
+
+
+def test_flatten_goes_channel_row_column(evaluation):
+    x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
+    y, cache = Flatten().forward({}, x, evaluation)
+    for c, h, w, n in np.ndindex(x.shape):
+        assert y[(c * 3 + h) * 4 + w, n] == x[c, h, w, n]
+    dx, _ = Flatten().backward({}, cache, y)
+    np.testing.assert_array_equal(dx, x)
+
+
+@pytest.mark.parametrize("layer", [Flatten(), Reshape(shape=(6, 4))], ids=lambda layer: layer.kind)
+def test_nothing_is_copied(layer, evaluation):
+    x = np.zeros((2, 3, 4, 5))
+    y, _ = layer.forward({}, x, evaluation)
+    assert np.shares_memory(x, y)
+    assert layer.flops((2, 3, 4)) == 0
+
+
+@pytest.mark.parametrize(("in_shape", "length"), [((2, 3, 4), 24), ((5,), 5), ((1, 1, 1), 1)])
+def test_flatten_s_out_shape(in_shape, length):
+    assert Flatten().out_shape(in_shape) == (length,)
+
+
+def test_reshape_undoes_flatten(evaluation):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
+    flat, _ = Flatten().forward({}, x, evaluation)
+    y, _ = Reshape(shape=(2, 3, 4)).forward({}, flat, evaluation)
+    np.testing.assert_array_equal(y, x)
+
+
+def test_reshape_keeps_the_number_of_numbers():
+    with pytest.raises(ShapeError, match=r"^\(5,\) has 5 numbers, \(2, 3\) has 6$"):
+        Reshape(shape=(2, 3)).out_shape((5,))
+
+
+@pytest.mark.parametrize(
+    ("padding", "sides"),
+    [(2, ((2, 2), (2, 2))), ((1, 3), ((1, 1), (3, 3))), ((1, 2, 3, 4), ((1, 2), (3, 4)))],
+)
+def test_zero_padding_on_each_side(padding, sides, evaluation):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
+    layer = ZeroPad2d(padding=padding)
+    y, cache = layer.forward({}, x, evaluation)
+    np.testing.assert_array_equal(y, np.pad(x, ((0, 0), *sides, (0, 0))))
+    assert layer.out_shape((2, 3, 4)) == y.shape[:3]
+    dx, _ = layer.backward({}, cache, y)
+    np.testing.assert_array_equal(dx, x)
