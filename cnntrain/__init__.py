@@ -17,7 +17,7 @@ keeps it so.
     6    gradcheck config             numerical proof; YAML -> frozen plan
     7    experiment                   plan -> network and data, checked to fit
     8    state evaluate               what training remembers; figures of a split
-    9    update                       gradients -> new weights
+    9    update feed                  gradients -> new weights; the samples of each step
     10   step                         one batch: shards, sums, update
     11   train                        experiment and state -> stream of events
     12   checkpoint wording           state <-> one .npz file; events in words

@@ -1,22 +1,21 @@
 """One update: the gradients of a batch, summed over shards, and the change of every array."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from cnntrain.config.plan import Plan
-from cnntrain.data.batches import epoch_order
 from cnntrain.experiment import Experiment
+from cnntrain.feed import Feed, Shard, batch_indices, load_shard, shard_slices
 from cnntrain.layers import Steps, alone
 from cnntrain.metrics import Sums, add_sums
 from cnntrain.network import Pass
 from cnntrain.objective import forward_backward_steps
-from cnntrain.rng import Purpose, stream
 from cnntrain.schedules import Clock
-from cnntrain.shards import Workers, cut, shard_count
+from cnntrain.shards import Workers
 from cnntrain.state import State
 from cnntrain.types import Array, Arrays, Params
 from cnntrain.update import all_finite, update
@@ -42,44 +41,33 @@ def learning_rate(plan: Plan, step: int, clock: Clock) -> float:
         return math.inf
 
 
-@lru_cache(maxsize=1)
-def _epoch_order(samples: int, seed: int, epoch: int, shuffle: bool) -> Array:
-    return epoch_order(samples, seed, epoch, shuffle)
-
-
-def batch_indices(plan: Plan, samples: int, step: int, clock: Clock) -> Array:
-    """Which training samples ``step`` (from 0) takes."""
-    size = plan.train.samples_per_step(samples)
-    epoch, batch = divmod(step, clock.steps_per_epoch)
-    shuffle = plan.train.shuffle and plan.train.mode != "batch"
-    order = _epoch_order(samples, plan.seed, epoch, shuffle)
-    return order[batch * size : (batch + 1) * size]
-
-
 def gradients(
-    experiment: Experiment, params: Arrays, indices: Array, step: int, workers: Workers
+    experiment: Experiment,
+    params: Arrays,
+    indices: Array,
+    step: int,
+    workers: Workers,
+    loaded: Sequence[Shard] | None = None,
 ) -> ShardResult:
     """∂C/∂W of every array, C the mean loss over the samples ``indices``, and the batch's sums.
 
-    Each shard gathers, forwards and backwards its own samples; the tree adds them up.
+    Each shard forwards and backwards its own samples (``loaded``, or read when its turn comes);
+    the tree adds them up.
     """
-    network, plan = experiment.network, experiment.plan
-    batches, m = experiment.batches("train"), len(indices)
-    slices = cut(m, shard_count(network, m))
+    network, m = experiment.network, len(indices)
+    count = len(shard_slices(experiment, m))
 
     def shard(k: int) -> Steps[ShardResult]:
-        x, y = batches.take(
-            indices[slices[k]], lambda a: stream(plan.seed, Purpose.AUGMENT, step, k, a)
-        )
-        run = Pass(training=True, seed=plan.seed, step=step, shard=k)
+        x, y = loaded[k] if loaded is not None else load_shard(experiment, indices, step, k)
+        run = Pass(training=True, seed=experiment.plan.seed, step=step, shard=k)
         steps = forward_backward_steps(network, experiment.objective, params, x, y, run, m)
         out = yield from steps
         return ShardResult(out.grads, out.buffers, experiment.sums(out.loss, out.z, y))
 
     if network.couples_samples:
-        results = workers.together([silenced(shard(k)) for k in range(len(slices))], add_sums)
-        return workers.tree_sum(results.__getitem__, len(slices), _add_shards)
-    return workers.tree_sum(lambda k: alone(silenced(shard(k))), len(slices), _add_shards)
+        results = workers.together([silenced(shard(k)) for k in range(count)], add_sums)
+        return workers.tree_sum(results.__getitem__, count, _add_shards)
+    return workers.tree_sum(lambda k: alone(silenced(shard(k))), count, _add_shards)
 
 
 def silenced(steps: Steps[T]) -> Steps[T]:
@@ -105,13 +93,18 @@ def _add_shards(a: ShardResult, b: ShardResult) -> ShardResult:
 
 
 def take_step(
-    experiment: Experiment, state: State, workers: Workers, clock: Clock
+    experiment: Experiment,
+    state: State,
+    workers: Workers,
+    clock: Clock,
+    feed: Feed | None = None,
 ) -> tuple[Sums, float] | str:
     """(sums of the batch, η) of one update of ``state``; or, if it diverged, where."""
     plan, samples = experiment.plan, len(experiment.data.train)
     indices = batch_indices(plan, samples, state.step, clock)
     lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
-    grads, buffers, sums = gradients(experiment, state.params, indices, state.step, workers)
+    loaded = feed.take(state.step) if feed is not None else None
+    grads, buffers, sums = gradients(experiment, state.params, indices, state.step, workers, loaded)
     with np.errstate(all="ignore"):
         experiment.penalty.add_gradient(experiment.network, state.params, grads)
         trouble = _non_finite(experiment, state, indices, grads, sums)

@@ -17,6 +17,7 @@ from cnntrain.config.plan import Plan
 from cnntrain.errors import ConfigError
 from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment
+from cnntrain.feed import Feed
 from cnntrain.metrics import means
 from cnntrain.schedules import Clock
 from cnntrain.scores import is_better
@@ -115,7 +116,20 @@ def train(
     Leaving the loop over these events stops the training; calling ``train`` again with the same
     state continues it. ``elapsed_s``: time spent before, for ``stop.minutes``.
     """
-    plan, clock = experiment.plan, training_clock(experiment.plan, len(experiment.data.train))
+    clock = training_clock(experiment.plan, len(experiment.data.train))
+    with Feed(experiment, clock) as feed:
+        yield from _events(experiment, state, workers, feed, elapsed_s, now)
+
+
+def _events(
+    experiment: Experiment,
+    state: State,
+    workers: Workers,
+    feed: Feed,
+    elapsed_s: float,
+    now: Callable[[], float],
+) -> Iterator[Event]:
+    plan, clock = experiment.plan, feed.clock
     began = now() - elapsed_s
     epoch_began, epoch_samples = now(), 0
     while True:
@@ -141,7 +155,7 @@ def train(
         if rule is not None:
             reason, detail = rule
             break
-        outcome = take_step(experiment, state, workers, clock)
+        outcome = take_step(experiment, state, workers, clock, feed)
         if isinstance(outcome, str):
             reason, detail = "diverged", outcome
             break

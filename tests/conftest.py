@@ -167,3 +167,23 @@ def recorded(train_events):
         return folder
 
     return run
+
+
+@pytest.fixture
+def empty_folder(tmp_path, monkeypatch):
+    """The working folder of this test: empty, and thrown away with all that is written there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fitted(config_file, tmp_path):
+    """``fitted(data_dir=None, **sections)``: the run folder of such a config, trained quietly."""
+    from cnntrain.jobs.fit import FitOptions, run_fit
+
+    def folder(data_dir=None, **sections):
+        options = FitOptions(out=tmp_path / "run", data_dir=data_dir, quiet=True)
+        assert run_fit(config_file(**sections), options) == 0
+        return options.out
+
+    return folder

@@ -90,7 +90,7 @@ def test_imports_come_from_lower_rows(path):
     own = unit_of(path)
     wrong = [
         f"{own} (row {ROWS[own]}) imports {unit} (row {ROWS.get(unit)})"
-        for unit in imported_units(path)
+        for unit in sorted(set(imported_units(path)))
         if unit != own and not ROWS.get(unit, ROWS[own]) < ROWS[own]
     ]
     assert not wrong

@@ -58,12 +58,16 @@ def test_shard_count_is_a_power_of_two_that_grows_with_the_batch(networks, name)
     assert counts[0] == 1
 
 
-def test_shard_count_by_hand(networks):
+def test_shard_count_by_hand(networks, monkeypatch):
+    limits = {"FLOPS": 50_000_000, "LEAST_SAMPLES": 10, "SAMPLES": 256, "ACTIVATIONS": 1 << 24}
+    for name, value in limits.items():
+        monkeypatch.setattr(f"cnntrain.shards.SHARD_{name}", value)
     assert shard_count(networks["tiny"], 256) == 1  # too little work for a second thread
-    assert shard_count(networks["tiny"], 257) == 2  # at most 256 samples in a shard
+    assert shard_count(networks["tiny"], 257) == 2  # too many samples for one shard
     assert shard_count(networks["tiny"], 60_000) == 256
     assert shard_count(networks["mlp"], 64) == 1  # 0.48 MFLOP a sample
-    assert shard_count(networks["cnn"], 100) == 8  # 4.9 MFLOP a sample; 12 samples in a shard
+    assert shard_count(networks["cnn"], 100) == 8  # 4.9 MFLOP a sample: work for 9 shards
+    assert shard_count(networks["cnn"], 79) == 4  # work for 7, and 8 would be under 10 samples
     assert shard_count(networks["wide"], 16) == 4  # 3.2 million activations a sample
 
 

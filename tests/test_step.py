@@ -7,7 +7,8 @@ import cnntrain.step
 from cnntrain.schedules import Clock
 from cnntrain.shards import Workers
 from cnntrain.state import start
-from cnntrain.step import all_finite, batch_indices, gradients, learning_rate, take_step
+from cnntrain.feed import batch_indices
+from cnntrain.step import all_finite, gradients, learning_rate, take_step
 from cnntrain.train import training_clock
 
 EXACT = {

@@ -19,6 +19,8 @@ import cnntrain
 from cnntrain import cli
 from cnntrain.signals import StopRequest
 
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
 REGRESSION = {
     "data": {"source": "synthetic", "problem": "sine", "n": 20, "n_test": 10},
     "network": [{"dense": {"units": 1}}],
@@ -29,11 +31,6 @@ import cnntrain.layers.dense as dense
 right = dense.dense_backward
 dense.dense_backward = lambda *given: [d if d is None else 1.1 * d for d in right(*given)]
 """
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -62,18 +59,6 @@ def process():
         )  # fmt: skip
 
     return call
-
-
-@pytest.fixture
-def trained(command, config_file):
-    """``trained(**sections)``: the folder of a finished run."""
-
-    def folder(**sections):
-        code, _, err = command("fit", config_file(**sections), "--out", "run", "--quiet")
-        assert (code, err) == (0, "")
-        return Path("run")
-
-    return folder
 
 
 # Help
@@ -374,9 +359,9 @@ def test_no_terminal_gets_no_bar(process, config_file):
     assert len([line for line in done.stderr.splitlines() if line.startswith("epoch ")]) == 3
 
 
-def test_a_reader_that_leaves_early_does_no_harm(trained):
+def test_a_reader_that_leaves_early_does_no_harm(fitted):
     """As in ``cnntrain eval run | head -1``."""
-    folder = trained()
+    folder = fitted()
     with subprocess.Popen(
         [sys.executable, "-m", "cnntrain", "eval", str(folder)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -402,8 +387,8 @@ def test_closed_streams_do_no_harm(config_file, closed):
 # eval
 
 
-def test_eval_prints_one_json_document(command, trained):
-    code, out, err = command("eval", trained(), "--json")
+def test_eval_prints_one_json_document(command, fitted):
+    code, out, err = command("eval", fitted(), "--json")
     assert (code, err) == (0, "")
     assert out.count("\n") == 1
     result = json.loads(out)
@@ -414,8 +399,8 @@ def test_eval_prints_one_json_document(command, trained):
     assert list(result["per_class"][0]) == ["label", "precision", "recall", "f1", "support"]
 
 
-def test_eval_of_a_regression_prints_one_json_document(command, trained):
-    code, out, _ = command("eval", trained(**REGRESSION), "--json")
+def test_eval_of_a_regression_prints_one_json_document(command, fitted):
+    code, out, _ = command("eval", fitted(**REGRESSION), "--json")
     assert code == 0
     assert list(json.loads(out)) == ["split", "n", "loss", "mae", "rmse", "r2"]
 

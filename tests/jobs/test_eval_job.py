@@ -9,26 +9,10 @@ import pytest
 from cnntrain.checkpoint import load
 from cnntrain.errors import DataError
 from cnntrain.jobs.eval import run_eval
-from cnntrain.jobs.fit import FitOptions, run_fit
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 SPIRALS = {"source": "synthetic", "problem": "spirals", "n": 60, "n_test": 30, "validation": 20}
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def trained(config_file):
-    """``trained(**sections)``: the folder of a finished run."""
-
-    def folder(data_dir=None, **sections):
-        options = FitOptions(out=Path("run"), data_dir=data_dir, quiet=True)
-        run_fit(config_file(**sections), options)
-        return Path("run")
-
-    return folder
 
 
 @pytest.fixture
@@ -54,8 +38,8 @@ def shown(capsys):
 
 
 @pytest.mark.parametrize(("split", "n"), [("train", 40), ("val", 20), ("test", 30), (None, 30)])
-def test_the_split_that_was_asked_for(trained, evaluated, split, n):
-    found = evaluated(trained(data=SPIRALS), split)
+def test_the_split_that_was_asked_for(fitted, evaluated, split, n):
+    found = evaluated(fitted(data=SPIRALS), split)
     assert (found["split"], found["n"]) == (split or "test", n)
 
 
@@ -67,20 +51,20 @@ def test_the_split_that_was_asked_for(trained, evaluated, split, n):
         ({"source": "inline", "inputs": [[1], [2]], "targets": [0, 1]}, "train"),
     ],
 )  # fmt: skip
-def test_without_a_test_split_the_next_best(trained, evaluated, data, expected):
-    assert evaluated(trained(data=data))["split"] == expected
+def test_without_a_test_split_the_next_best(fitted, evaluated, data, expected):
+    assert evaluated(fitted(data=data))["split"] == expected
 
 
-def test_a_split_that_does_not_exist(trained, evaluated):
-    folder = trained()
+def test_a_split_that_does_not_exist(fitted, evaluated):
+    folder = fitted()
     with pytest.raises(DataError) as caught:
         evaluated(folder, "val")
     assert str(caught.value) == "this data has no val split; it has train, test"
 
 
-def test_the_figures_are_those_of_the_training(trained, evaluated):
+def test_the_figures_are_those_of_the_training(fitted, evaluated):
     """The validation split is held out again, with the same statistics."""
-    folder = trained(data={**SPIRALS, "normalize": "per_feature"}, train={"epochs": 7})
+    folder = fitted(data={**SPIRALS, "normalize": "per_feature"}, train={"epochs": 7})
     for name in ("best", "last"):
         path = folder / "checkpoints" / f"{name}.npz"
         expected = load(path).state.figures
@@ -89,15 +73,15 @@ def test_the_figures_are_those_of_the_training(trained, evaluated):
         assert found["accuracy"] == expected["val/accuracy"]
 
 
-def test_a_folder_stands_for_its_best_checkpoint(trained, evaluated):
-    folder = trained(data=SPIRALS, train={"epochs": 30})
+def test_a_folder_stands_for_its_best_checkpoint(fitted, evaluated):
+    folder = fitted(data=SPIRALS, train={"epochs": 30})
     assert evaluated(folder) == evaluated(folder / "checkpoints" / "best.npz")
     (folder / "checkpoints" / "best.npz").unlink()
     assert evaluated(folder) == evaluated(folder / "checkpoints" / "last.npz")
 
 
-def test_the_checkpoint_alone_is_enough(trained, evaluated):
-    folder = trained(data=SPIRALS)
+def test_the_checkpoint_alone_is_enough(fitted, evaluated):
+    folder = fitted(data=SPIRALS)
     expected = evaluated(folder)
     alone = Path("alone.npz")
     (folder / "checkpoints" / "best.npz").rename(alone)
@@ -120,12 +104,12 @@ IDX = {
 }
 
 
-def test_data_is_found_where_the_run_found_it(trained, evaluated, data_folder):
-    assert evaluated(trained(data_folder, **IDX))["n"] == 10
+def test_data_is_found_where_the_run_found_it(fitted, evaluated, data_folder):
+    assert evaluated(fitted(data_folder, **IDX))["n"] == 10
 
 
-def test_data_may_have_moved(trained, evaluated, data_folder, tmp_path):
-    run = trained(data_folder, **IDX)
+def test_data_may_have_moved(fitted, evaluated, data_folder, tmp_path):
+    run = fitted(data_folder, **IDX)
     expected = evaluated(run)
     moved = data_folder.rename(tmp_path / "moved")
     with pytest.raises(DataError) as caught:
@@ -134,8 +118,8 @@ def test_data_may_have_moved(trained, evaluated, data_folder, tmp_path):
     assert evaluated(run, data_dir=moved) == expected
 
 
-def test_other_data_is_warned_about(trained, evaluated, data_folder, idx_file, capsys):
-    run = trained(data_folder, **IDX)
+def test_other_data_is_warned_about(fitted, evaluated, data_folder, idx_file, capsys):
+    run = fitted(data_folder, **IDX)
     idx_file(data_folder / "images", np.arange(40).reshape(10, 2, 2) + 1)
     run_eval(run, None, None, threads=1, as_json=True)
     streams = capsys.readouterr()
@@ -143,18 +127,20 @@ def test_other_data_is_warned_about(trained, evaluated, data_folder, idx_file, c
     assert json.loads(streams.out)["n"] == 10
 
 
-def test_data_of_another_shape_is_refused(trained, evaluated, data_folder, idx_file):
-    run = trained(data_folder, **IDX, input=[1, 2, 2])
+def test_data_of_another_shape_is_refused(fitted, evaluated, data_folder, idx_file):
+    run = fitted(data_folder, **IDX, input=[1, 2, 2])
     idx_file(data_folder / "images", np.arange(60).reshape(10, 3, 2))
-    with pytest.raises(DataError, match="^the data does not fit the checkpoint: the data's sampl"):
+    with pytest.raises(
+        DataError, match=r"^the data does not fit the checkpoint: the data's samples"
+    ):
         evaluated(run)
 
 
-def test_the_text_for_a_classifier(trained, shown, evaluated):
-    folder = trained(data={**SPIRALS, "normalize": "per_feature"})
+def test_the_text_for_a_classifier(fitted, shown, evaluated):
+    folder = fitted(data={**SPIRALS, "normalize": "per_feature"})
     result = evaluated(folder)
     lines = shown(folder).splitlines()
-    assert lines[0].startswith("run/checkpoints/best.npz (step ")
+    assert lines[0].startswith(f"{folder}/checkpoints/best.npz (step ")
     assert lines[1] == (
         f"test split, 30 samples: loss {result['loss']:.5g}, accuracy {result['accuracy']:.2%}"
     )
@@ -168,8 +154,8 @@ def test_the_text_for_a_classifier(trained, shown, evaluated):
         assert line.split()[2:] == [str(count or ".") for count in counts]
 
 
-def test_the_text_for_a_regression(trained, shown, evaluated):
-    folder = trained(
+def test_the_text_for_a_regression(fitted, shown, evaluated):
+    folder = fitted(
         data={"source": "synthetic", "problem": "sine", "n": 30, "n_test": 20},
         network=[{"dense": {"units": 1}}],
         loss="squared_error",
@@ -183,15 +169,15 @@ def test_the_text_for_a_regression(trained, shown, evaluated):
     )
 
 
-def test_targets_without_variation_have_no_r2(trained, shown, evaluated):
+def test_targets_without_variation_have_no_r2(fitted, shown, evaluated):
     data = {"source": "inline", "inputs": [[1], [2]], "targets": [0.5, 0.5]}
-    folder = trained(data=data, network=[{"dense": {"units": 1}}], loss="squared_error")
+    folder = fitted(data=data, network=[{"dense": {"units": 1}}], loss="squared_error")
     assert evaluated(folder)["r2"] is None
     assert "R²" not in shown(folder)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"data_folders": 3}', "null"])
-def test_a_damaged_environment_file_does_no_harm(trained, evaluated, content):
-    folder = trained()
+def test_a_damaged_environment_file_does_no_harm(fitted, evaluated, content):
+    folder = fitted()
     (folder / "env.json").write_text(content)
     assert evaluated(folder)["n"] == 10

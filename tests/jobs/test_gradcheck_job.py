@@ -1,4 +1,4 @@
-"""The command ``gradcheck`` as a function: of the registry, a config, a checkpoint, a run folder."""
+"""The command ``gradcheck`` as a function: of all layers, a config, a checkpoint, a run folder."""
 
 import json
 from pathlib import Path
@@ -8,17 +8,13 @@ import pytest
 
 import cnntrain.layers.dense
 from cnntrain.errors import ConfigError, DataError, ExitCode
-from cnntrain.jobs.fit import FitOptions, run_fit
 from cnntrain.jobs.gradcheck import run_gradcheck
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 
+pytestmark = pytest.mark.usefixtures("empty_folder")
+
 ARRAYS = ["input", "dense1.W", "dense1.b", "dense2.W", "dense2.b"]
-
-
-@pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -58,16 +54,16 @@ def test_a_config_with_an_input_needs_no_data(checked, config_file):
 
 
 @pytest.mark.parametrize("target", ["run", "run/checkpoints/last.npz", "run/checkpoints/best.npz"])
-def test_a_checkpoint_or_its_folder(checked, config_file, target):
-    run_fit(config_file(), FitOptions(out=Path("run"), quiet=True))
+def test_a_checkpoint_or_its_folder(checked, fitted, target):
+    fitted()
     code, result = checked(Path(target))
     assert code == ExitCode.DONE
     assert [row["name"] for row in result["arrays"]] == ARRAYS
 
 
-def test_the_weights_are_those_of_the_checkpoint(checked, config_file, monkeypatch):
+def test_the_weights_are_those_of_the_checkpoint(checked, fitted, monkeypatch):
     """A fault that shows at some weights only is found at those."""
-    run_fit(config_file(), FitOptions(out=Path("run"), quiet=True))
+    fitted()
     right = cnntrain.layers.dense.dense_backward
     seen = []
 

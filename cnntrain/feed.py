@@ -1,0 +1,89 @@
+"""Which samples each step takes, and their arrays, made ready one step ahead."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from types import TracebackType
+from typing import Self
+
+from cnntrain.config.plan import Plan
+from cnntrain.data.batches import epoch_order
+from cnntrain.experiment import Experiment
+from cnntrain.rng import Purpose, stream
+from cnntrain.schedules import Clock
+from cnntrain.shards import cut, shard_count
+from cnntrain.types import Array
+
+Shard = tuple[Array, Array]  # inputs and targets, batch last
+MOST_AHEAD = 1024  # samples per step: larger batches are read shard by shard, to bound memory
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(samples: int, seed: int, epoch: int, shuffle: bool) -> Array:
+    return epoch_order(samples, seed, epoch, shuffle)
+
+
+def batch_indices(plan: Plan, samples: int, step: int, clock: Clock) -> Array:
+    """Which training samples ``step`` (from 0) takes."""
+    size = plan.train.samples_per_step(samples)
+    epoch, batch = divmod(step, clock.steps_per_epoch)
+    shuffle = plan.train.shuffle and plan.train.mode != "batch"
+    order = _epoch_order(samples, plan.seed, epoch, shuffle)
+    return order[batch * size : (batch + 1) * size]
+
+
+def shard_slices(experiment: Experiment, samples: int) -> list[slice]:
+    """How a batch of so many samples is cut."""
+    return cut(samples, shard_count(experiment.network, samples))
+
+
+def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Shard:
+    """The k-th shard of a batch: gathered, augmented, normalised, turned around."""
+    part = indices[shard_slices(experiment, len(indices))[k]]
+    seed = experiment.plan.seed
+    return experiment.batches("train").take(
+        part, lambda a: stream(seed, Purpose.AUGMENT, step, k, a)
+    )
+
+
+class Feed:
+    """Loads the shards of the next step in a background thread while the present one is trained.
+
+    What it gives does not depend on when it is made: every draw is keyed by step and shard.
+    """
+
+    def __init__(self, experiment: Experiment, clock: Clock) -> None:
+        self.experiment, self.clock = experiment, clock
+        self.samples = len(experiment.data.train)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
+        self._next: tuple[int, Future[list[Shard]]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def indices(self, step: int) -> Array:
+        """Which training samples ``step`` takes."""
+        return batch_indices(self.experiment.plan, self.samples, step, self.clock)
+
+    def take(self, step: int) -> list[Shard] | None:
+        """The shards of a step; None if they are too many to be held at once."""
+        if self.experiment.plan.train.samples_per_step(self.samples) > MOST_AHEAD:
+            return None
+        ready = self._next
+        now = ready[1] if ready and ready[0] == step else self._pool.submit(self._load, step)
+        following = step + 1
+        if following < self.clock.total_steps:
+            self._next = (following, self._pool.submit(self._load, following))
+        return now.result()
+
+    def _load(self, step: int) -> list[Shard]:
+        indices = self.indices(step)
+        count = len(shard_slices(self.experiment, len(indices)))
+        return [load_shard(self.experiment, indices, step, k) for k in range(count)]
