@@ -15,15 +15,16 @@ keeps it so.
                                       metrics that a config chooses
     5    objective shards             loss plus penalty; cutting and summing batches
     6    gradcheck config             numerical proof; YAML -> frozen plan
-    7    experiment                   plan -> network and data, checked to fit
-    8    state evaluate               what training remembers; figures of a split
-    9    update feed                  gradients -> new weights; the samples of each step
-    10   step                         one batch: shards, sums, update
-    11   train                        experiment and state -> stream of events
-    12   checkpoint wording           state <-> one .npz file; events in words
-    13   runfolder console            events -> files; events -> lines for a person
-    14   jobs                         what each command does
-    15   cli                          click, one short file per command; no logic
+    7    memory                       what a training will take
+    8    experiment                   plan -> network and data, checked to fit
+    9    state evaluate               what training remembers; figures of a split
+    10   update feed                  gradients -> new weights; the samples of each step
+    11   step                         one batch: shards, sums, update
+    12   train                        experiment and state -> stream of events
+    13   checkpoint wording           state <-> one .npz file; events in words
+    14   runfolder console            events -> files; events -> lines for a person
+    15   jobs                         what each command does
+    16   cli                          click, one short file per command; no logic
 
 Data flows one way: ``config`` turns text into frozen values, ``network`` turns values into shapes
 and arrays, ``train`` yields events, ``runfolder`` and ``console`` consume them.

@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from cnntrain.experiment import Experiment
+from cnntrain.memory import training_bytes
 from cnntrain.schedules import Clock
 from cnntrain.train import EpochEnd, Event, StepEnd, Stopped, training_clock
 from cnntrain.wording import epoch_line, figure, stopped_line, table
@@ -37,9 +38,11 @@ class Console:
         plan, network, data = self.experiment.plan, self.experiment.network, self.experiment.data
         splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         verb = f"resuming at step {step}" if step else "training"
+        memory = training_bytes(plan, network, len(data.train)) / 2**20
         self.say(
             f"{plan.name}: {verb}; {len(network.nodes)} layers, "
-            f"{network.parameter_count:,} parameters; samples {splits}; writing to {folder}"
+            f"{network.parameter_count:,} parameters; samples {splits}; "
+            f"about {memory:,.0f} MiB per step; writing to {folder}"
         )
 
     def show(self, event: Event) -> None:

@@ -1,6 +1,5 @@
 """From a plan to what can be run: the network laid out, the data read, both checked to fit."""
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,16 +7,14 @@ from cnntrain.config.plan import Plan
 from cnntrain.data.batches import Batches
 from cnntrain.data.normalize import Normalizer
 from cnntrain.data.prepare import Prepared, SplitName, prepare
-from cnntrain.environment import physical_memory
 from cnntrain.errors import DataError, ShapeError
 from cnntrain.files import Find
+from cnntrain.memory import check_parameters, check_training_memory
 from cnntrain.metrics import Sums, batch_sums
 from cnntrain.network import Network
 from cnntrain.objective import Objective, Penalty
 from cnntrain.scores import scored
 from cnntrain.types import Array, Shape
-
-COPIES = 3  # of all parameters, at the least: weights, gradients, changes
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Experiment:
 def build_network(plan: Plan, find: Find) -> Network:
     """The network for the plan's ``input``, or for the shape that the data's headers announce."""
     network = lay_out(plan, plan.input or plan.data.source.sample_shape(find))
-    _check_memory(plan, network)
+    check_parameters(plan, network)
     return network
 
 
@@ -75,21 +72,6 @@ def lay_out(plan: Plan, sample_shape: Shape) -> Network:
     """The plan's network for samples of this shape, with the heads that its losses read."""
     heads = [term.output for term in plan.loss if term.output is not None]
     return Network.build(plan.network, sample_shape, heads)
-
-
-def _check_memory(plan: Plan, network: Network) -> None:
-    """Refuse what cannot be trained here before anything of that size is made."""
-    needed = COPIES * network.parameter_count * plan.numpy_dtype.itemsize
-    available = physical_memory()
-    if needed > available:
-        largest = max(
-            network.nodes, key=lambda node: sum(math.prod(p.shape) for p in node.params.values())
-        )
-        raise ShapeError(
-            f"{largest.name}: {network.parameter_count:,} parameters in all need at least "
-            f"{needed / 2**30:,.0f} GiB, but this machine has {available / 2**30:,.0f} GiB",
-            ("network", largest.item),
-        )
 
 
 def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None) -> Experiment:
@@ -115,6 +97,7 @@ def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None
         _check_classes(network.out_shape, dataset.classes)
     fitted = normalizer or plan.data.normalize
     prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
+    check_training_memory(plan, network, len(prepared.train))
     return Experiment(plan, network, prepared)
 
 

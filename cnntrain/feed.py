@@ -5,6 +5,8 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from cnntrain.config.plan import Plan
 from cnntrain.data.batches import epoch_order
 from cnntrain.experiment import Experiment
@@ -40,9 +42,10 @@ def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Sha
     """The k-th shard of a batch: gathered, augmented, normalised, turned around."""
     part = indices[shard_slices(experiment, len(indices))[k]]
     seed = experiment.plan.seed
-    return experiment.batches("train").take(
-        part, lambda a: stream(seed, Purpose.AUGMENT, step, k, a)
-    )
+    with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
+        return experiment.batches("train").take(
+            part, lambda a: stream(seed, Purpose.AUGMENT, step, k, a)
+        )
 
 
 class Feed:

@@ -6,9 +6,10 @@ F*KH*KW for a convolution.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge
 
 from cnntrain.errors import ShapeError
 from cnntrain.registry import Registered
@@ -160,7 +161,7 @@ class TruncatedNormal(Initializer, kind="truncated_normal"):
 
     mean: float = 0.0
     std: NonNegative = 0.01
-    limit: Positive = 2.0
+    limit: Annotated[float, Ge(0.1)] = 2.0  # a smaller one would be drawn for ever
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         drawn = rng.standard_normal(shape)

@@ -18,14 +18,12 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers import Context, Layer, Param, Steps, WholeBatchLayer, alone
-from cnntrain.layers.dropout import Dropout, GaussianNoise
 from cnntrain.registry import Spec, did_you_mean
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
 
 INPUT = "input"  # the name by which ``from:`` refers to the network's input
 AT_INPUT = -1  # its index among the nodes
-RANDOM = (Dropout, GaussianNoise)  # layers that treat equal units differently while training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -409,7 +407,7 @@ def equal_units(network: Network, params: Arrays) -> list[str]:
         if len(params[f"{network.nodes[i].name}.W"]) > 1
         and all(_constant_along(array, 0) for array in network.nodes[i].own(params).values())
         and _constant_along(params[f"{network.nodes[following].name}.W"], 1)
-        and not any(isinstance(node.layer, RANDOM) for node in network.nodes[i:following])
+        and not any(node.layer.is_random for node in network.nodes[i:following])
     ]
 
 

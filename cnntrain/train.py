@@ -18,6 +18,7 @@ from cnntrain.errors import ConfigError
 from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment
 from cnntrain.feed import Feed
+from cnntrain.layers import WholeBatchLayer
 from cnntrain.metrics import means
 from cnntrain.schedules import Clock
 from cnntrain.scores import is_better
@@ -90,12 +91,28 @@ def check_training(experiment: Experiment) -> None:
     known = [
         f"{split}/{name}" for split in ("train", "val") if split in data.splits for name in names
     ]
+    _check_last_batch(experiment)
     wanted: list[tuple[tuple[str, ...], str]] = [(("train", "monitor"), _monitored(experiment))]
     wanted += [(("train", "stop", "target", figure), figure) for figure in plan.train.stop.target]
     for place, figure in wanted:
         if figure not in known:
             raise ConfigError(
                 f"this training has no figure {figure!r}; it has {', '.join(known)}", place
+            )
+
+
+def _check_last_batch(experiment: Experiment) -> None:
+    """A batch normalisation of vectors needs two samples: one alone has no variance."""
+    samples = len(experiment.data.train)
+    batch = experiment.plan.train.samples_per_step(samples)
+    smallest = samples % batch or batch
+    for node in experiment.network.nodes:
+        alone = isinstance(node.layer, WholeBatchLayer) and math.prod(node.out_shape[1:]) == 1
+        if alone and smallest == 1:
+            raise ConfigError(
+                f"{node.name} needs at least two samples in every batch, but {samples} samples in "
+                f"batches of {batch} leave one alone; choose another 'batch_size'",
+                ("train", "batch_size"),
             )
 
 

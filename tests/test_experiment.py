@@ -2,7 +2,6 @@
 
 import pytest
 
-import cnntrain.experiment
 from cnntrain.config.read import plan_from_tree, read_config
 from cnntrain.data.normalize import Normalizer
 from cnntrain.errors import DataError, ShapeError
@@ -103,7 +102,7 @@ def test_shapes_are_checked_before_data_is_read(small_tree):
 
 def test_what_memory_cannot_hold_is_refused_before_it_is_made(small_tree, monkeypatch):
     layers = [{"dense": {"units": 10**9}}, {"dense": {"units": 10**9}}, {"dense": {"units": 2}}]
-    monkeypatch.setattr(cnntrain.experiment, "physical_memory", lambda: 8 * 2.0**30)
+    monkeypatch.setattr("cnntrain.memory.physical_memory", lambda: 8 * 2.0**30)
     with pytest.raises(ShapeError) as caught:
         build_network(plan_from_tree(small_tree(network=layers)), no_files)
     assert caught.value.path == ("network", 1)
@@ -111,6 +110,15 @@ def test_what_memory_cannot_hold_is_refused_before_it_is_made(small_tree, monkey
         "dense2: 1,000,000,006,000,000,002 parameters in all need at least 11,175,870,962 GiB,"
         " but this machine has 8 GiB"
     )
+
+
+def test_a_batch_that_memory_cannot_hold_is_refused(experiment_of, monkeypatch):
+    monkeypatch.setattr("cnntrain.memory.physical_memory", lambda: 2.0**20)
+    data = {"source": "digits"}
+    layers = [{"conv2d": {"filters": 50, "kernel": 3}}, "flatten", {"dense": {"units": 10}}]
+    with pytest.raises(ShapeError, match=r"^a step on 1,000 samples needs about .* this machine"):
+        experiment_of(data=data, network=layers, train={"batch_size": 1000})
+    experiment_of(data=data, network=layers, train={"batch_size": 1})
 
 
 def test_a_given_normalizer_is_not_fitted_again(experiment_of):

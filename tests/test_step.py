@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-import cnntrain.step
+import cnntrain.feed
+from cnntrain.feed import batch_indices
 from cnntrain.schedules import Clock
 from cnntrain.shards import Workers
 from cnntrain.state import start
-from cnntrain.feed import batch_indices
 from cnntrain.step import all_finite, gradients, learning_rate, take_step
 from cnntrain.train import training_clock
 
@@ -68,7 +68,7 @@ def test_the_gradient_of_all_samples_is_the_sum_over_any_shards(
     everything = np.arange(len(digits.data.train))
 
     def with_shards(count):
-        monkeypatch.setattr(cnntrain.step, "shard_count", lambda network, samples: count)
+        monkeypatch.setattr(cnntrain.feed, "shard_count", lambda network, samples: count)
         return gradients(digits, params, everything, 0, one_thread)
 
     whole, cut = with_shards(1), with_shards(shards)
@@ -80,7 +80,7 @@ def test_the_gradient_of_all_samples_is_the_sum_over_any_shards(
 
 def test_more_shards_than_samples_do_no_harm(monkeypatch, digits, params, one_thread):
     expected = gradients(digits, params, SOME[:3], 0, one_thread)[0]
-    monkeypatch.setattr(cnntrain.step, "shard_count", lambda network, samples: 8)
+    monkeypatch.setattr(cnntrain.feed, "shard_count", lambda network, samples: 8)
     assert_close(gradients(digits, params, SOME[:3], 0, one_thread)[0], expected)
 
 

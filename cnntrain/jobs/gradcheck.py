@@ -54,6 +54,12 @@ def _verdicts(
     return check_network(network, objective, params, penalty, seed, tolerance)
 
 
+def _word(verdict: Verdict) -> str:
+    if verdict.ok:
+        return "ok"
+    return "only kinks" if 0 < verdict.kinks == verdict.checked else "WRONG"
+
+
 def report(verdicts: list[Verdict], tolerance: float) -> str:
     """One row per array, and one line for all."""
     rows = [
@@ -63,7 +69,7 @@ def report(verdicts: list[Verdict], tolerance: float) -> str:
             str(verdict.checked),
             str(verdict.kinks or ""),
             f"{verdict.error:.1e}",
-            "ok" if verdict.ok else "WRONG",
+            _word(verdict),
         ]
         for verdict in verdicts
     ]

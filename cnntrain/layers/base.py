@@ -60,6 +60,7 @@ class Layer(Registered, family="layer"):
     """
 
     joins: ClassVar[bool] = False
+    is_random: ClassVar[bool] = False  # draws random numbers while training
 
     def out_shape(self, in_shape: Any) -> Shape:
         """Shape of y; raises ``ShapeError`` if x cannot have ``in_shape``."""

@@ -1,6 +1,7 @@
 """Layers that are random while training and do nothing in evaluation."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class Dropout(Layer, kind="dropout"):
     """
 
     rate: Fraction = 0.5
+
+    is_random: ClassVar[bool] = True
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -73,6 +76,8 @@ class GaussianNoise(Layer, kind="gaussian_noise"):
     """
 
     std: NonNegative = 0.1
+
+    is_random: ClassVar[bool] = True
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape

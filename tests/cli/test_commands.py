@@ -259,7 +259,8 @@ def test_fit_shows_epochs_a_table_and_what_next(command, config_file):
     assert (code, out) == (0, "")
     lines = err.splitlines()
     assert lines[0].startswith("small: training; ")
-    assert "samples train 16, val 4, test 200; writing to run" in lines[0]
+    assert "; samples train 16, val 4, test 200; " in lines[0]
+    assert lines[0].endswith("; writing to run")
     assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
     assert any(line.startswith("stopped after ") for line in lines)
     assert [line.split() for line in lines if line.startswith("split")] == [

@@ -1,0 +1,138 @@
+"""Every file in configs/ is a test case: read, laid out, trained for a few steps, evaluated."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnntrain.config.read import read_config
+from cnntrain.errors import ExitCode
+from cnntrain.evaluate import evaluate
+from cnntrain.experiment import build_network, open_experiment
+from cnntrain.files import DataFolders
+from cnntrain.jobs.eval import run_eval
+from cnntrain.jobs.fit import FitOptions, run_fit
+from cnntrain.metrics import means
+from cnntrain.shards import Workers
+from cnntrain.state import start
+from cnntrain.train import Stopped, check_training
+
+FOLDER = Path(__file__).parents[1] / "configs"
+CONFIGS = sorted(FOLDER.glob("*.yaml"))
+every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+
+
+class NeedsFiles(Exception):
+    """The data is not inside the package or the config."""
+
+
+def no_files(name):
+    raise NeedsFiles(name)
+
+
+@pytest.fixture
+def find(request):
+    """``find(plan)``: how to find the plan's data files; skips where they are not."""
+
+    def for_plan(plan):
+        try:
+            plan.data.source.load(no_files, plan.seed)
+        except NeedsFiles:
+            return DataFolders((request.getfixturevalue("shared_data"),)).find
+        return no_files
+
+    return for_plan
+
+
+def test_there_are_configs():
+    assert {"digits", "mnist-lenet5", "worked-2-2-2", "adaline"} <= {path.stem for path in CONFIGS}
+
+
+@every_config
+def test_a_config_is_read_and_laid_out(path, find):
+    plan = read_config(path).plan
+    network = build_network(plan, no_files if plan.input else find(plan))
+    assert network.parameter_count > 0
+
+
+@every_config
+def test_a_config_trains_and_evaluates(path, find, train_events):
+    whole = read_config(path).plan
+    check_training(open_experiment(whole, find(whole)))
+    plan = read_config(path, ["train.max_steps=3"]).plan
+    experiment = open_experiment(plan, find(plan))
+    state = start(plan, experiment.network)
+    before = {name: W.copy() for name, W in state.params.items()}
+    *_, stopped = train_events(experiment, state)
+    assert isinstance(stopped, Stopped)
+    assert stopped.reason != "diverged"
+    changed = {name for name, W in state.params.items() if not np.array_equal(W, before[name])}
+    assert changed
+    for name in changed:
+        assert np.isfinite(state.params[name]).all()
+    with Workers(2) as workers:
+        for split in experiment.data.splits.keys() - {"train"}:
+            assert np.isfinite(means(evaluate(experiment, state.params, split, workers))["loss"])
+
+
+@every_config
+def test_the_comment_at_the_top_tells_how_to_run_it(path):
+    first = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+    assert all(line.startswith("#") for line in first if not re.match(r"\w+:|  ", line))
+    assert any(f"cnntrain fit configs/{path.name}" in line for line in first)
+
+
+# What the comments promise
+
+
+@pytest.fixture
+def final(tmp_path, train_events):
+    """``final(name)``: (the last event, the weights) of the whole training of a config."""
+
+    def trained(name, *settings):
+        plan = read_config(FOLDER / f"{name}.yaml", settings).plan
+        experiment = open_experiment(plan, no_files)
+        state = start(plan, experiment.network)
+        *_, stopped = train_events(experiment, state)
+        return stopped, state.params
+
+    return trained
+
+
+def test_the_worked_example(final):
+    """Seed 003: loss .29837111 before the update, .29102777 after it."""
+    stopped, params = final("worked-2-2-2")
+    assert stopped.figures["train/loss"] == pytest.approx(0.29837111, abs=5e-9)
+    np.testing.assert_allclose(
+        params["dense2.W"], [[0.35891648, 0.40866619], [0.51130127, 0.56137012]], atol=5e-9
+    )
+    np.testing.assert_allclose(
+        params["dense1.W"], [[0.14978072, 0.19956143], [0.24975114, 0.29950229]], atol=5e-9
+    )
+    np.testing.assert_array_equal(params["dense1.b"], [[0.35], [0.35]])
+    stopped, _ = final("worked-2-2-2", "train.epochs=2")
+    assert stopped.figures["train/loss"] == pytest.approx(0.29102777, abs=5e-9)
+
+
+def test_the_linear_unit_finds_the_line(final):
+    stopped, params = final("adaline")
+    assert stopped.reason == "threshold"
+    np.testing.assert_allclose(params["dense1.W"], [[2, -1]], atol=1e-4)
+    np.testing.assert_allclose(params["dense1.b"], [[0.5]], atol=1e-4)
+
+
+def test_exclusive_or_is_learnt_only_with_a_hidden_layer(final):
+    stopped, _ = final("xor")
+    assert (stopped.reason, stopped.figures["train/accuracy"]) == ("target", 1.0)
+    stopped, _ = final("xor", "network.0.dense.activation=identity")
+    assert stopped.figures["train/accuracy"] < 0.8
+
+
+@pytest.mark.slow
+def test_the_digits_reach_97_percent(tmp_path, capsys):
+    options = FitOptions(out=tmp_path / "run", quiet=True)
+    assert run_fit(FOLDER / "digits.yaml", options) == ExitCode.DONE
+    run_eval(tmp_path / "run", "test", None, None, as_json=False)
+    accuracy = float(re.search(r"accuracy ([\d.]+)%", capsys.readouterr().out)[1])
+    assert accuracy >= 97.0
