@@ -34,7 +34,11 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
     winner = np.zeros(shape, np.uint8 if window.size <= 256 else np.intp)
     for j, outputs, inputs in window.taps():
         best, rival = y[along(axis, outputs)], x[along(axis, inputs)]
-        np.copyto(winner[along(axis, outputs)], j, where=rival > best)
+        if j == 0:
+            best[...] = rival
+            continue
+        place = winner[along(axis, outputs)]
+        np.maximum(place, np.multiply(rival > best, j, dtype=winner.dtype), out=place)
         np.maximum(best, rival, out=best)
     return y, winner
 
@@ -43,8 +47,11 @@ def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Arr
     """∂C/∂x: each δ goes to the tap that won its window, 0 to all others (seed 002)."""
     dx = np.zeros(with_length(dy.shape, axis, window.length), dy.dtype)
     for j, outputs, inputs in window.taps():
-        won = winner[along(axis, outputs)] == j
-        dx[along(axis, inputs)] += dy[along(axis, outputs)] * won
+        won, target = winner[along(axis, outputs)] == j, dx[along(axis, inputs)]
+        if window.overlaps:
+            target += dy[along(axis, outputs)] * won
+        else:
+            np.multiply(dy[along(axis, outputs)], won, out=target)
     return dx
 
 

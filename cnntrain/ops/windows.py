@@ -54,6 +54,11 @@ class Axis:
         for j in range(self.size):
             yield j, *self.tap(j)
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether an input may belong to more than one window."""
+        return self.stride < self.span
+
     def counts(self, before: int = 0, after: int = 0) -> Array:
         """For every output, how many of its taps lie in the input, widened by before and after."""
         positions = np.arange(self.out)[:, None] * self.stride - self.before
