@@ -154,17 +154,17 @@ class Network:
         """Whether a layer needs sums over the whole batch, so that all shards run together."""
         return any(isinstance(node.layer, WholeBatchLayer) for node in self.nodes)
 
-    @property
+    @cached_property
     def parameter_count(self) -> int:
         counted = (param for param in self.params.values() if not param.is_buffer)
         return sum(math.prod(param.shape) for param in counted)
 
-    @property
+    @cached_property
     def activation_count(self) -> int:
         """Numbers that the forward pass of one sample produces."""
         return sum(math.prod(node.out_shape) for node in self.nodes)
 
-    @property
+    @cached_property
     def flops(self) -> int:
         """Floating-point operations of the forward pass of one sample."""
         return sum(node.layer.flops(node.in_shape) for node in self.nodes)

@@ -119,7 +119,7 @@ def unstrided(axis: Axis) -> Axis:
 def assign_instead_of_add(dy, winner, window, axis):
     dx = np.zeros((*dy.shape[:axis], window.length, *dy.shape[axis + 1 :]))
     dx, dy, winner = (np.moveaxis(array, axis, 0) for array in (dx, dy, winner))
-    for j, outputs, inputs in window.taps():
+    for j, outputs, inputs in window.taps:
         won = winner[outputs] == j
         dx[inputs][won] = dy[outputs][won]
     return np.moveaxis(dx, 0, axis)
@@ -129,7 +129,7 @@ def inside_map(*axes):
     """Which share of each window lies inside the map: (OH, OW, 1)."""
     shares = [np.zeros(axis.out) for axis in axes]
     for axis, share in zip(axes, shares, strict=True):
-        for _, outputs, _ in axis.taps():
+        for _, outputs, _ in axis.taps:
             share[outputs] += 1 / axis.size
     return np.multiply.outer(*shares)[..., None]
 

@@ -32,7 +32,7 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
     shape = with_length(x.shape, axis, window.out)
     y = np.full(shape, -np.inf, x.dtype)
     winner = np.zeros(shape, np.uint8 if window.size <= 256 else np.intp)
-    for j, outputs, inputs in window.taps():
+    for j, outputs, inputs in window.taps:
         best, rival = y[along(axis, outputs)], x[along(axis, inputs)]
         if j == 0:
             best[...] = rival
@@ -46,7 +46,7 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
 def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Array:
     """∂C/∂x: each δ goes to the tap that won its window, 0 to all others (seed 002)."""
     dx = np.zeros(with_length(dy.shape, axis, window.length), dy.dtype)
-    for j, outputs, inputs in window.taps():
+    for j, outputs, inputs in window.taps:
         won, target = winner[along(axis, outputs)] == j, dx[along(axis, inputs)]
         if window.overlaps:
             target += dy[along(axis, outputs)] * won

@@ -3,8 +3,8 @@
 No function pads its input: an axis knows which outputs a tap of the window really meets.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -27,12 +27,12 @@ class Axis:
     after: int = 0
     dilation: int = 1
 
-    @property
+    @cached_property
     def span(self) -> int:
         """Inputs from the first tap to the last, both included."""
         return (self.size - 1) * self.dilation + 1
 
-    @property
+    @cached_property
     def out(self) -> int:
         """Number of windows that fit: floor((length + before + after - span) / stride) + 1."""
         return (self.length + self.before + self.after - self.span) // self.stride + 1
@@ -49,10 +49,10 @@ class Axis:
             slice(start, start + (count - 1) * self.stride + 1 if count else start, self.stride),
         )
 
-    def taps(self) -> Iterator[tuple[int, slice, slice]]:
+    @cached_property
+    def taps(self) -> tuple[tuple[int, slice, slice], ...]:
         """(j, outputs, inputs) of every tap of the window."""
-        for j in range(self.size):
-            yield j, *self.tap(j)
+        return tuple((j, *self.tap(j)) for j in range(self.size))
 
     @property
     def overlaps(self) -> bool:
@@ -66,6 +66,7 @@ class Axis:
         return ((taps >= -before) & (taps < self.length + after)).sum(axis=1)
 
 
+@lru_cache(maxsize=1024)  # every layer asks in every step
 def place(
     in_shape: Shape,
     size: tuple[int, int],
@@ -121,7 +122,7 @@ def lower_rows(x: Array, vertical: Axis, horizontal: Axis) -> Array:
     rows[: vertical.before] = 0
     rows[vertical.before + h :] = 0
     inside = rows[vertical.before : vertical.before + h]
-    for j, outputs, inputs in horizontal.taps():
+    for j, outputs, inputs in horizontal.taps:
         inside[:, :, j, : outputs.start] = 0
         inside[:, :, j, outputs.stop :] = 0
         inside[:, :, j, outputs] = x[:, :, inputs].transpose(1, 0, 2, 3)
@@ -143,8 +144,8 @@ def patches(rows: Array, vertical: Axis) -> Array:
 def scatter(taps: Array, in_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
     """Add every tap to the input it was read from: (C, KH, KW, OH, OW, N) -> (C, H, W, N)."""
     x = np.zeros((*in_shape, taps.shape[-1]), taps.dtype)
-    for i, out_rows, in_rows in vertical.taps():
-        for j, out_cols, in_cols in horizontal.taps():
+    for i, out_rows, in_rows in vertical.taps:
+        for j, out_cols, in_cols in horizontal.taps:
             x[:, in_rows, in_cols] += taps[:, i, j, out_rows, out_cols]
     return x
 
@@ -154,8 +155,8 @@ def lower_columns(x: Array, vertical: Axis, horizontal: Axis) -> Array:
     c, _, _, n = x.shape
     shape = (c, vertical.size, horizontal.size, vertical.out, horizontal.out, n)
     taps = np.zeros(shape, x.dtype)
-    for i, out_rows, in_rows in vertical.taps():
-        for j, out_cols, in_cols in horizontal.taps():
+    for i, out_rows, in_rows in vertical.taps:
+        for j, out_cols, in_cols in horizontal.taps:
             taps[:, i, j, out_rows, out_cols] = x[:, in_rows, in_cols]
     return taps
 
@@ -173,7 +174,7 @@ def with_length(shape: Shape, axis: int, length: int) -> Shape:
 def sum_along(x: Array, window: Axis, axis: int) -> Array:
     """y[o] = Σ_j x[o·stride + j·dilation - before] along one axis."""
     y = np.zeros(with_length(x.shape, axis, window.out), x.dtype)
-    for _, outputs, inputs in window.taps():
+    for _, outputs, inputs in window.taps:
         y[along(axis, outputs)] += x[along(axis, inputs)]
     return y
 
@@ -181,6 +182,6 @@ def sum_along(x: Array, window: Axis, axis: int) -> Array:
 def sum_along_backward(dy: Array, window: Axis, axis: int) -> Array:
     """∂C/∂x: each ∂C/∂y goes to every tap of its window."""
     dx = np.zeros(with_length(dy.shape, axis, window.length), dy.dtype)
-    for _, outputs, inputs in window.taps():
+    for _, outputs, inputs in window.taps:
         dx[along(axis, inputs)] += dy[along(axis, outputs)]
     return dx

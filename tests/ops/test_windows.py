@@ -22,7 +22,7 @@ def axes(draw):
 def test_taps_are_exactly_those_that_do_not_meet_padding(axis):
     found = {
         (o, j, i)
-        for j, outputs, inputs in axis.taps()
+        for j, outputs, inputs in axis.taps
         for o, i in zip(range(axis.out)[outputs], range(axis.length)[inputs], strict=True)
     }
     expected = {
@@ -36,7 +36,7 @@ def test_taps_are_exactly_those_that_do_not_meet_padding(axis):
 
 @given(axes())
 def test_slices_are_never_negative(axis):
-    for _, outputs, inputs in axis.taps():
+    for _, outputs, inputs in axis.taps:
         assert 0 <= outputs.start <= outputs.stop
         assert 0 <= inputs.start <= inputs.stop
 
