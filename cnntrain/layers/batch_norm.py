@@ -31,12 +31,15 @@ def per_channel(array: Array) -> Array:
 
 
 def batch_norm_forward(
-    x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
+    centered: Array, gamma: Array, beta: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """(y, x̂, 1/σ): x̂ = (x - mean) / σ, σ = √(variance + ε), y = γ x̂ + β, for x (C, M)."""
-    inverse = 1 / np.sqrt(variance + x.dtype.type(epsilon))  # (C, 1)
-    x_hat = (x - mean) * inverse
-    return gamma * x_hat + beta, x_hat, inverse
+    """(y, x̂, 1/σ): x̂ = (x - mean)/σ, σ = √(variance + ε), y = γ x̂ + β. Takes ``centered``, the
+    (C, M) array x - mean, over for x̂: these maps are large, and each pass over them counts."""
+    inverse = 1 / np.sqrt(variance + centered.dtype.type(epsilon))  # (C, 1)
+    x_hat = np.multiply(centered, inverse, out=centered)
+    y = gamma * x_hat
+    y += beta
+    return y, x_hat, inverse
 
 
 def batch_norm_sums(dy: Array, x_hat: Array) -> tuple[Array, Array]:
@@ -48,7 +51,11 @@ def batch_norm_dx(
     dy: Array, x_hat: Array, scale: Array, mean_dy: Array, mean_dy_x_hat: Array
 ) -> Array:
     """∂C/∂x = γ/σ (dy - mean(dy) - x̂ mean(dy x̂)), the means over the whole batch."""
-    return scale * (dy - mean_dy - x_hat * mean_dy_x_hat)
+    dx = x_hat * -mean_dy_x_hat
+    dx += dy
+    dx -= mean_dy
+    dx *= scale
+    return dx
 
 
 class Cache(NamedTuple):
@@ -91,13 +98,15 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         }
 
     def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Cache]]:
-        flat, moments = per_channel(x), None
-        mean, variance = params["mean"], params["variance"]
+        flat = per_channel(x)
         if ctx.training:
-            moments = yield from _batch_moments(flat)
-            mean, variance, _ = moments
-        gamma, beta = params["gamma"], params["beta"]
-        y, x_hat, inverse = batch_norm_forward(flat, gamma, beta, mean, variance, self.epsilon)
+            centered, moments = yield from _batch_moments(flat)
+            variance = moments.variance
+        else:
+            centered, moments, variance = flat - params["mean"], None, params["variance"]
+        y, x_hat, inverse = batch_norm_forward(
+            centered, params["gamma"], params["beta"], variance, self.epsilon
+        )
         return y.reshape(x.shape), Cache(x_hat, inverse, moments)
 
     def backward_steps(
@@ -131,12 +140,12 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         return [Example(cls(), (3,), batch=5), Example(cls(momentum=0.5), (2, 3, 2), batch=3)]
 
 
-def _batch_moments(x: Array) -> Steps[Moments]:
-    """Mean and variance over the whole batch, in two passes: exact also far from 0."""
+def _batch_moments(x: Array) -> Steps[tuple[Array, Moments]]:
+    """(x - mean, moments) of the whole batch, in two passes: exact also far from 0."""
     count = np.array(x.shape[1], dtype=np.float64)
     first = yield {"m": count, "sum": x.sum(axis=1, keepdims=True)}
     m = float(first["m"])
     mean = first["sum"] / x.dtype.type(m)
     centered = x - mean
     second = yield {"squares": np.einsum("cm,cm->c", centered, centered)[:, None]}
-    return Moments(mean, second["squares"] / x.dtype.type(m), m)
+    return centered, Moments(mean, second["squares"] / x.dtype.type(m), m)
