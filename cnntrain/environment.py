@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ def physical_memory() -> float:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return math.inf
+
+
+def program() -> str:
+    """How this program was called, for commands that are shown to be copied."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m cnntrain"
+    return "cnntrain" if called.name != "cnntrain" or shutil.which("cnntrain") else str(called)
 
 
 def _cpu_name() -> str:

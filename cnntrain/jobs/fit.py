@@ -11,6 +11,7 @@ from cnntrain.checkpoint import Checkpoint, best_checkpoint
 from cnntrain.config.plan import Plan
 from cnntrain.config.read import Config, plan_to_tree, read_config
 from cnntrain.console import Console, result_table, warn
+from cnntrain.environment import program
 from cnntrain.errors import ConfigError, ExitCode, RunFolderError
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
@@ -160,17 +161,20 @@ def _farewell(
     if best is not None and best.step != stopped.step:
         console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
     console.say("\nNext:")
+    commands = {
+        f"eval {run.path}": "figures and confusion matrix on the test split",
+        f"gradcheck {best_checkpoint(run.path)}": "prove its gradients",
+    }
     if stopped.reason == "interrupted":
-        console.say(f"  {_resume_command(run, config_path, options):44}  # continue exactly here")
-    console.say(
-        f"  cnntrain eval {run.path!s:30}  # figures and confusion matrix on the test split"
-    )
-    console.say(f"  cnntrain gradcheck {best_checkpoint(run.path)!s:25}  # prove its gradients")
+        commands = {_resume_command(run, config_path, options): "continue exactly here", **commands}
+    width = max(map(len, commands))
+    for command, purpose in commands.items():
+        console.say(f"  {program()} {command:{width}}  # {purpose}")
 
 
 def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> str:
     """What continues this run: the same command, with the run's folder and --resume."""
-    words = ["cnntrain", "fit", str(config_path), "--out", str(run.path), "--resume"]
+    words = ["fit", str(config_path), "--out", str(run.path), "--resume"]
     for setting in options.settings:
         words += ["--set", setting]
     if options.seed is not None:
