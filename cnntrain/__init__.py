@@ -11,20 +11,20 @@ keeps it so.
     2    ops init                     arithmetic several layers share; initialisers
     3    layers losses optimizers     one file per member of a family, forward and backward
          schedules metrics data       side by side
-    4    network scores               a graph of layers: shapes, arrays, forward, backward;
-                                      metrics that a config chooses
-    5    objective shards             loss plus penalty; cutting and summing batches
-    6    gradcheck config             numerical proof; YAML -> frozen plan
-    7    memory                       what a training will take
-    8    experiment                   plan -> network and data, checked to fit
-    9    state evaluate               what training remembers; figures of a split
-    10   update feed                  gradients -> new weights; the samples of each step
-    11   step                         one batch: shards, sums, update
-    12   train                        experiment and state -> stream of events
-    13   checkpoint wording           state <-> one .npz file; events in words
-    14   runfolder console            events -> files; events -> lines for a person
-    15   jobs                         what each command does
-    16   cli                          click, one short file per command; no logic
+    4    layout scores                who reads whom, with all shapes; metrics to choose from
+    5    network                      a graph of layers: arrays, forward, backward
+    6    objective shards             loss plus penalty; cutting and summing batches
+    7    gradcheck config             numerical proof; YAML -> frozen plan
+    8    memory                       what a training will take
+    9    experiment                   plan -> network and data, checked to fit
+    10   state evaluate               what training remembers; figures of a split
+    11   update feed                  gradients -> new weights; the samples of each step
+    12   step                         one batch: shards, sums, update
+    13   train                        experiment and state -> stream of events
+    14   checkpoint wording           state <-> one .npz file; events in words
+    15   runfolder console            events -> files; events -> lines for a person
+    16   jobs                         what each command does
+    17   cli                          click, one short file per command; no logic
 
 Data flows one way: ``config`` turns text into frozen values, ``network`` turns values into shapes
 and arrays, ``train`` yields events, ``runfolder`` and ``console`` consume them.

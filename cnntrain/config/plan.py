@@ -11,7 +11,7 @@ from pydantic import Field
 from cnntrain.data import Source
 from cnntrain.data.augment import Augmentation
 from cnntrain.data.normalize import Normalization
-from cnntrain.network import Item
+from cnntrain.layout import Item
 from cnntrain.objective import LossTerm
 from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.sgd import Sgd
