@@ -169,6 +169,40 @@ def recorded(train_events):
     return run
 
 
+@pytest.fixture(scope="session")
+def run_into(train_events):
+    """``run_into(folder, experiment, stop_after=i)``: train; stop cleanly or crash at event i.
+
+    Starts a run in a folder that is not there yet, continues one that is.
+    """
+    from cnntrain.runfolder import RunFolder, newest_checkpoint
+    from cnntrain.state import start
+    from cnntrain.train import Stopped
+
+    def continued(run, stop_after=None, crash=False):
+        for i, event in enumerate(train_events(run.experiment, run.state)):
+            run.record(event)
+            if i == stop_after:
+                if not crash and not isinstance(event, Stopped):
+                    at = (event.epoch, event.step, {}, event.elapsed_s)
+                    run.record(Stopped("interrupted", "SIGINT", *at))
+                return
+
+    def fresh_or_resumed(folder, experiment, stop_after=None, crash=False):
+        if folder.exists():
+            found, skipped = newest_checkpoint(folder)
+            assert not skipped
+            run = RunFolder.resume(folder, experiment, found)
+        else:
+            folder.mkdir()
+            state = start(experiment.plan, experiment.network)
+            run = RunFolder.create(folder, experiment, state, about={})
+        if stop_after != "at once":
+            continued(run, stop_after, crash)
+
+    return fresh_or_resumed
+
+
 @pytest.fixture
 def empty_folder(tmp_path, monkeypatch):
     """The working folder of this test: empty, and thrown away with all that is written there."""

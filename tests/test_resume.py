@@ -14,9 +14,6 @@ from cnntrain import runfolder
 from cnntrain.checkpoint import load
 from cnntrain.errors import CheckpointError, ExitCode, RunFolderError
 from cnntrain.jobs.fit import FitOptions, run_fit
-from cnntrain.runfolder import RunFolder, newest_checkpoint
-from cnntrain.state import start
-from cnntrain.train import Stopped
 
 TIMES = ("elapsed_s", "samples_per_s")
 # 16 training and 4 validation samples, batches of 5: the last of an epoch holds one sample
@@ -37,37 +34,6 @@ EVENTS = 3 * (4 + 1) + 1  # steps, ends of epochs, the end
 @pytest.fixture(scope="module")
 def everything(experiment_of):
     return experiment_of(**EVERYTHING)
-
-
-@pytest.fixture
-def run_into(train_events):
-    """``run_into(folder, experiment, stop_after=i)``: train; stop cleanly or crash at event i."""
-
-    def continued(run, stop_after=None, crash=False):
-        for i, event in enumerate(train_events(run.experiment, run.state)):
-            run.record(event)
-            if i == stop_after:
-                if not crash and not isinstance(event, Stopped):
-                    run.record(interrupted_at(event))
-                return
-
-    def fresh_or_resumed(folder, experiment, stop_after=None, crash=False):
-        if folder.exists():
-            found, skipped = newest_checkpoint(folder)
-            assert not skipped
-            run = RunFolder.resume(folder, experiment, found)
-        else:
-            folder.mkdir()
-            state = start(experiment.plan, experiment.network)
-            run = RunFolder.create(folder, experiment, state, about={})
-        if stop_after != "at once":
-            continued(run, stop_after, crash)
-
-    return fresh_or_resumed
-
-
-def interrupted_at(event):
-    return Stopped("interrupted", "SIGINT", event.epoch, event.step, {}, event.elapsed_s)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +98,20 @@ def test_crashed_with_a_checkpoint_of_every_epoch(
     run_into(folder, everything, stop_after, crash=True)
     run_into(folder, everything)
     assert_same_run(folder, uninterrupted)
+
+
+@pytest.mark.parametrize("stop_after", range(EVENTS))
+def test_crashed_with_a_checkpoint_at_the_last_step_of_an_epoch(
+    tmp_path, experiment_of, recorded, run_into, stop_after
+):
+    """The line of that epoch may be there already, or not yet: it must be there once."""
+    train = {**EVERYTHING["train"], "checkpoint_steps": 4}
+    experiment = experiment_of(**{**EVERYTHING, "train": train})
+    (tmp_path / "whole").mkdir()
+    recorded(tmp_path / "whole", experiment)
+    run_into(tmp_path / "run", experiment, stop_after, crash=True)
+    run_into(tmp_path / "run", experiment)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_stopped_after_every_single_step(tmp_path, everything, run_into, uninterrupted):

@@ -272,7 +272,8 @@ def test_divergence_keeps_the_figures_of_the_last_good_epoch(run):
 def test_an_infinite_validation_loss_is_divergence(experiment_of, train_events):
     experiment = experiment_of(data={**LINE["data"], "validation": 1}, network=LINE["network"],
                                loss="squared_error")  # fmt: skip
-    experiment.data.splits["val"].x[:] = 1e30
+    held_out = experiment.data.splits["val"]
+    experiment.data.splits["val"] = Split(np.full_like(held_out.x, 1e30), held_out.y)
     state = start(experiment.plan, experiment.network)
     *_, stopped = train_events(experiment, state)
     assert stopped.reason == "diverged"

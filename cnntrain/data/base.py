@@ -13,20 +13,46 @@ from cnntrain.files import Find
 from cnntrain.registry import Registered
 from cnntrain.types import Array, Shape
 
+CHUNK = 4096  # samples that are looked at together
+
 
 @dataclass(frozen=True)
 class Split:
-    """Samples (N, C, H, W) or (N, J) of any number type; labels (N,) or targets (N, K)."""
+    """Samples (N, C, H, W) or (N, J) of any number type; labels (N,) or targets (N, K).
 
-    x: Array
+    With ``rows``, only those samples of ``stored`` belong to it, so that the parts of one array
+    share it: a memory-mapped file stays on disk until a batch is gathered.
+    """
+
+    stored: Array
     y: Array
+    rows: Array | None = None
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.y)
+
+    @property
+    def sample_shape(self) -> Shape:
+        return self.stored.shape[1:]
+
+    @property
+    def x(self) -> Array:
+        """All samples; copied if they are only some of those stored."""
+        return self.stored if self.rows is None else self.stored[self.rows]
+
+    def gather(self, indices: Array) -> Array:
+        """The samples at ``indices``, copied."""
+        return self.stored[indices if self.rows is None else self.rows[indices]]
+
+    def chunks(self) -> Iterator[Array]:
+        """All samples, some thousands at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self.gather(np.arange(start, min(start + CHUNK, len(self))))
 
     def take(self, indices: Array) -> "Split":
-        """The samples at ``indices``, copied."""
-        return Split(self.x[indices], self.y[indices])
+        """The samples at ``indices``, as a part of this split."""
+        rows = indices if self.rows is None else self.rows[indices]
+        return Split(self.stored, self.y[indices], rows)
 
 
 @dataclass(frozen=True)
@@ -40,7 +66,7 @@ class Dataset:
 
     @property
     def sample_shape(self) -> Shape:
-        return self.train.x.shape[1:]
+        return self.train.sample_shape
 
     @property
     def target_shape(self) -> Shape | None:
@@ -51,7 +77,7 @@ class Dataset:
         """SHA-256 over all samples and labels, with their shapes and types."""
         digest = hashlib.sha256()
         for split in (self.train, self.test, self.val):
-            for array in (split.x, split.y) if split else ():
+            for array in (split.stored, split.y) if split else ():
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()

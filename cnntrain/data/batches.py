@@ -32,7 +32,7 @@ class Batches:
 
         With ``draw``, which gives the k-th augmentation its random stream, x and y are augmented.
         """
-        x, y = np.moveaxis(self.split.x[indices], 0, -1), self.split.y[indices]
+        x, y = np.moveaxis(self.split.gather(indices), 0, -1), self.split.y[indices]
         if y.dtype.kind == "f":
             y = np.moveaxis(y, 0, -1).astype(self.dtype, order="C")
         if draw is not None and self.augmentations:

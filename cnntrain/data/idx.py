@@ -119,10 +119,10 @@ class Idx(Source, kind="idx"):
         train = self._read(self.train, find)
         test, val = (self._read(pair, find) if pair else None for pair in (self.test, self.val))
         for name, split in (("test", test), ("validation", val)):
-            if split and split.x.shape[1:] != train.x.shape[1:]:
+            if split and split.sample_shape != train.sample_shape:
                 raise DataError(
-                    f"{name} samples have shape {split.x.shape[1:]}, "
-                    f"training samples {train.x.shape[1:]}"
+                    f"{name} samples have shape {split.sample_shape}, "
+                    f"training samples {train.sample_shape}"
                 )
         return Dataset(train, test, tuple(str(k) for k in range(self.classes)), val)
 

@@ -1,14 +1,15 @@
 """Normalisation x ← (x - shift) / scale, with statistics of the training split only."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from cnntrain.data.base import Split
 from cnntrain.types import Array, Params, Shape
 
 Normalization = Literal["none", "unit", "per_channel", "per_feature"]
-CHUNK = 4096  # samples whose float64 copy is held at a time
 
 
 @dataclass(frozen=True)
@@ -42,28 +43,26 @@ def statistics_shape(kind: Normalization, sample_shape: Shape) -> Shape:
     return (1,) * len(sample_shape)
 
 
-def fit_normalizer(kind: Normalization, x: Array) -> Normalizer:
+def fit_normalizer(kind: Normalization, split: Split) -> Normalizer:
     """``none``: x; ``unit``: the training range onto [0, 1]; ``per_channel`` and ``per_feature``:
     mean 0 and standard deviation 1 (population) of each. A constant feature is only shifted."""
-    shape = statistics_shape(kind, x.shape[1:])
+    shape = statistics_shape(kind, split.sample_shape)
     if kind == "none":
         return Normalizer(np.zeros(shape), np.ones(shape))
     if kind == "unit":
-        low, high = float(x.min()), float(x.max())
+        low = min(float(chunk.min()) for chunk in split.chunks())
+        high = max(float(chunk.max()) for chunk in split.chunks())
         return Normalizer(np.full(shape, low), np.full(shape, (high - low) or 1.0))
-    kept = tuple(axis + 1 for axis, size in enumerate(shape) if size != x.shape[axis + 1])
-    axes = (0, *kept)
-    count = x.size / np.prod(shape)
-    mean = _chunked_sum(x, axes, 0.0, 1) / count
-    deviation = np.sqrt(_chunked_sum(x, axes, mean, 2) / count)
+    sizes = zip(shape, split.sample_shape, strict=True)
+    axes = (0, *(axis for axis, (kept, size) in enumerate(sizes, start=1) if kept != size))
+    count = len(split) * math.prod(split.sample_shape) / math.prod(shape)
+    mean = _sum_of_powers(split, axes, 0.0, 1) / count
+    deviation = np.sqrt(_sum_of_powers(split, axes, mean, 2) / count)
     return Normalizer(mean.reshape(shape), np.where(deviation > 0, deviation, 1.0).reshape(shape))
 
 
-def _chunked_sum(x: Array, axes: tuple[int, ...], center: Array | float, power: int) -> Array:
+def _sum_of_powers(split: Split, axes: tuple[int, ...], center: Array | float, power: int) -> Array:
     """Σ (x - center)^power over ``axes``, in float64, kept as axes of length 1."""
-    parts = (
-        (x[start : start + CHUNK].astype(np.float64) - center) ** power
-        for start in range(0, len(x), CHUNK)
-    )
+    parts = ((chunk.astype(np.float64) - center) ** power for chunk in split.chunks())
     total: Array = sum(part.sum(axis=axes, keepdims=True) for part in parts)
     return total

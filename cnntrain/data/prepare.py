@@ -32,7 +32,7 @@ class Prepared:
 
     @property
     def sample_shape(self) -> Shape:
-        return self.train.x.shape[1:]
+        return self.train.sample_shape
 
     @property
     def target_shape(self) -> Shape | None:
@@ -110,7 +110,7 @@ def _stratified_order(dataset: Dataset, seed: int) -> Array:
 def _check_values(split: Split, name: str) -> None:
     if len(split) == 0:
         raise DataError(f"the {name} split has no samples")
-    for array, what in ((split.x, "input"), (split.y, "target")):
+    for array, what in ((split.stored, "input"), (split.y, "target")):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             sample = np.argwhere(~np.isfinite(array))[0][0]
             raise DataError(f"the {what} of {name} sample {sample} holds a NaN or an infinity")
@@ -128,14 +128,17 @@ def prepare(
     fitted = (
         normalization
         if isinstance(normalization, Normalizer)
-        else fit_normalizer(normalization, splits["train"].x)
+        else fit_normalizer(normalization, splits["train"])
     )
     return Prepared(splits, fitted, dataset.classes, dataset.fingerprint())
 
 
 def overlaps(splits: Mapping[SplitName, Split]) -> dict[tuple[SplitName, SplitName], int]:
     """For each pair of splits, how many samples of the second also stand in the first, exactly."""
-    digests = {name: [_digest(sample) for sample in split.x] for name, split in splits.items()}
+    digests = {
+        name: [_digest(sample) for chunk in split.chunks() for sample in chunk]
+        for name, split in splits.items()
+    }
     return {
         (a, b): sum(digest in set_a for digest in digests[b])
         for a, b in itertools.combinations(splits, 2)

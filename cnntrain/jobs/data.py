@@ -48,7 +48,11 @@ def report(data: Prepared) -> str:
 def _ranges(data: Prepared) -> str:
     rows = [["split", "samples", "least", "mean", "largest"]]
     for name, split in data.splits.items():
-        figures = (split.x.min(), split.x.mean(dtype=np.float64), split.x.max())
+        lows, sums, highs = zip(
+            *((c.min(), c.sum(dtype=np.float64), c.max()) for c in split.chunks()), strict=True
+        )
+        mean = sum(sums) / (len(split) * np.prod(split.sample_shape))
+        figures = (min(lows), mean, max(highs))
         rows.append([name, f"{len(split):,}", *(f"{float(value):.4g}" for value in figures)])
     return table(rows)
 
@@ -102,7 +106,8 @@ def save_preview(experiment: Experiment, path: Path) -> None:
 def _images(experiment: Experiment, indices: Array, draw: int) -> Array:
     """(C, H, W, N) in the units of the source: as they are for draw 0, else augmented."""
     batches, seed = experiment.batches("train"), experiment.plan.seed
-    x, y = np.moveaxis(batches.split.x[indices], 0, -1).astype(np.float32), batches.split.y[indices]
+    x, y = np.moveaxis(batches.split.gather(indices), 0, -1), batches.split.y[indices]
+    x = x.astype(np.float32)
     for k, augmentation in enumerate(batches.augmentations if draw else ()):
         rng = stream(seed, Purpose.AUGMENT, draw, 0, k)
         x, y = augmentation.apply(x, y, batches.classes, rng)

@@ -12,7 +12,8 @@ VECTORS = np.arange(10.0).reshape(5, 2)
 
 
 def batches(x, y, dtype="float32", kind="none"):
-    return Batches(Split(x, y), fit_normalizer(kind, x), np.dtype(dtype))
+    split = Split(x, y)
+    return Batches(split, fit_normalizer(kind, split), np.dtype(dtype))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.checkpoint import load, save
-from cnntrain.data import normalize
+from cnntrain.data import base
+from cnntrain.data.base import Split
 from cnntrain.data.normalize import fit_normalizer, statistics_shape
 from cnntrain.state import start
 
@@ -18,9 +19,13 @@ def images(n=50, dtype=np.uint8):
     return np.random.default_rng(0).integers(0, 256, (n, 3, 4, 5)).astype(dtype)
 
 
+def fitted(kind, x):
+    return fit_normalizer(kind, Split(x, np.zeros(len(x))))
+
+
 def applied(kind, x, fitted_on=None):
     """The samples (N, ...) after normalisation."""
-    normalizer = fit_normalizer(kind, x if fitted_on is None else fitted_on)
+    normalizer = fitted(kind, x if fitted_on is None else fitted_on)
     return np.moveaxis(normalizer.apply(np.moveaxis(x, 0, -1), FLOAT64), -1, 0)
 
 
@@ -46,7 +51,7 @@ def test_against_plain_numpy(kind, dtype, sample):
 def test_many_samples_are_summed_in_portions(monkeypatch, kind):
     x = images()
     whole = applied(kind, x)
-    monkeypatch.setattr(normalize, "CHUNK", 7)
+    monkeypatch.setattr(base, "CHUNK", 7)
     np.testing.assert_allclose(applied(kind, x), whole, rtol=1e-12)
 
 
@@ -65,7 +70,7 @@ def test_many_samples_are_summed_in_portions(monkeypatch, kind):
 )
 def test_the_shape_of_the_statistics(kind, sample, shape):
     assert statistics_shape(kind, sample) == shape
-    normalizer = fit_normalizer(kind, np.zeros((4, *sample)))
+    normalizer = fitted(kind, np.zeros((4, *sample)))
     assert normalizer.shift.shape == normalizer.scale.shape == shape
 
 
@@ -107,7 +112,7 @@ def test_any_column_gets_its_range(values, kind):
 def test_samples_leave_in_the_networks_precision(dtype):
     x = images()
     given = np.moveaxis(x, 0, -1)
-    found = fit_normalizer("per_channel", x).apply(given, np.dtype(dtype))
+    found = fitted("per_channel", x).apply(given, np.dtype(dtype))
     assert found.dtype == np.dtype(dtype)
     assert found.flags.c_contiguous
     assert not np.shares_memory(found, x)
@@ -117,7 +122,7 @@ def test_float_samples_are_copied_not_changed():
     x = images(dtype=np.float64)
     before = x.copy()
     for kind in KINDS:
-        fit_normalizer(kind, x).apply(np.moveaxis(x, 0, -1), FLOAT64)[...] += 1
+        fitted(kind, x).apply(np.moveaxis(x, 0, -1), FLOAT64)[...] += 1
     np.testing.assert_array_equal(x, before)
 
 

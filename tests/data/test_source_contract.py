@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnntrain.config.read import plan_from_tree, plan_to_tree
-from cnntrain.data import Source
+from cnntrain.data import Source, Split
 from cnntrain.data.prepare import split_dataset
 from cnntrain.files import DataFolders
 
@@ -136,7 +136,7 @@ def test_the_fingerprint_sees_every_change(load):
     fingerprints = set()
     for change in ("nothing", "x", "y"):
         dataset = load()
-        train = replace(dataset.train, x=dataset.train.x.copy(), y=dataset.train.y.copy())
+        train = Split(dataset.train.x.copy(), dataset.train.y.copy())
         if change != "nothing":
             getattr(train, change)[-1] += 1
         fingerprints.add(replace(dataset, train=train).fingerprint())

@@ -132,7 +132,7 @@ def test_time_spent_before_counts_for_the_limit(fit):
     path = Path("run/metrics.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     path.write_text("".join(json.dumps({**line, "elapsed_s": 600.0}) + "\n" for line in lines))
-    settings = ["train.epochs=1000000", "train.stop.minutes=10"]
+    settings = ["train.epochs=1000000", "train.stop.minutes=0.02"]
     fit(out=Path("run"), resume=True, settings=settings, quiet=True)
     assert json.loads(Path("run/summary.json").read_text())["reason"] == "minutes"
     assert json.loads(Path("run/summary.json").read_text())["step"] == 6
