@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Annotated, BinaryIO, cast
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from cnntrain.data.base import Dataset, Source, Split, checked_labels
 from cnntrain.errors import DataError
 from cnntrain.files import Find
 from cnntrain.registry import Spec
-from cnntrain.types import Array, Count, Shape
+from cnntrain.types import Array, Shape
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
@@ -110,7 +111,7 @@ class Idx(Source, kind="idx"):
     train: IdxPair
     test: IdxPair | None = None
     val: IdxPair | None = None
-    classes: Count = 10
+    classes: Annotated[int, Ge(1), Le(256)] = 10  # a label is one byte
 
     def sample_shape(self, find: Find) -> Shape:
         return _with_channel(read_shape(find(self.train.images)))

@@ -158,6 +158,8 @@ def test_a_wrong_key_gets_the_right_one(headlines, text, expected):
          "1:41: data.n_tests: unknown key; did you mean 'n_test'?"),
         ("{source: digits, batch_size: 3}",
          "1:24: data.batch_size: unknown key here; it belongs under train"),
+        ("{source: idx, train: {images: a, labels: b}, classes: 1000000000000}",
+         "1:52: data.classes: must be less than or equal to 256, not 1000000000000"),
         ("{source: synthetic, problem: xxor}",
          "1:27: data.problem: must be 'xor', 'spirals' or 'sine', not 'xxor'"),
         ("{source: digits, validation: -1}",
