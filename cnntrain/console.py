@@ -39,10 +39,11 @@ class Console:
         splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         verb = f"resuming at step {step}" if step else "training"
         memory = training_bytes(plan, network, len(data.train)) / 2**20
+        whole = " (batch normalisation holds a whole batch)" if network.couples_samples else ""
         self.say(
             f"{plan.name}: {verb}; {len(network.nodes)} layers, "
             f"{network.parameter_count:,} parameters; samples {splits}; "
-            f"about {memory:,.0f} MiB per step; writing to {folder}"
+            f"about {memory:,.0f} MiB per step{whole}; writing to {folder}"
         )
 
     def show(self, event: Event) -> None:

@@ -8,7 +8,11 @@ import click
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--tol", type=float, default=1e-5, show_default=True, help="Largest allowed relative error."
+    "--tol",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1e-5,
+    show_default=True,
+    help="Largest allowed relative error.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the random cases.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
