@@ -17,7 +17,8 @@ from cnntrain.train import EpochEnd, Event, StepEnd, Stopped, training_clock
 from cnntrain.wording import epoch_line, figure, stopped_line, table
 
 SMOOTHING = 0.95  # of the loss on the bar: each batch counts 5 %
-SECONDS_BETWEEN_LINES = 2.0  # when epochs are shorter, most of their lines are left out
+ALL_SHOWN_EPOCHS = 100  # each of the first epochs gets its line; later ones,
+SECONDS_BETWEEN_LINES = 2.0  # if they are short, only now and then (log.txt has them all)
 
 
 class Console:
@@ -96,7 +97,8 @@ class Console:
 
     def _show_epoch(self, event: EpochEnd) -> None:
         line = epoch_line(event, self.experiment.plan.train.epochs)
-        if event.elapsed_s - self._last_line_s >= SECONDS_BETWEEN_LINES or _long(event):
+        is_due = event.elapsed_s - self._last_line_s >= SECONDS_BETWEEN_LINES
+        if is_due or event.epoch <= ALL_SHOWN_EPOCHS:
             self.say(line)
             self._last_line_s, self._held_back = event.elapsed_s, None
         else:
@@ -104,11 +106,6 @@ class Console:
 
     def _show_stop(self, event: Stopped) -> None:
         self.say(stopped_line(event))
-
-
-def _long(event: EpochEnd) -> bool:
-    """Whether the run has few enough epochs so far to show each of them."""
-    return event.epoch <= 100
 
 
 def result_table(figures: Mapping[str, float]) -> str:

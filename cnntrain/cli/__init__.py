@@ -1,5 +1,6 @@
 """The command line: one short file per command. Nothing heavy is imported until a command runs."""
 
+import io
 import os
 import sys
 
@@ -38,6 +39,9 @@ for command in (fit, eval_command, gradcheck, data):
 
 def run() -> None:
     """Run the command line; whatever goes wrong ends in one message and a documented exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Unicode shows escapes
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = main(prog_name="cnntrain", standalone_mode=False)
     except CnntrainError as error:
