@@ -20,7 +20,7 @@ keeps it so.
     10   state evaluate               what training remembers; figures of a split
     11   update feed                  gradients -> new weights; the samples of each step
     12   step                         one batch: shards, sums, update
-    13   train                        experiment and state -> stream of events
+    13   train timing                 experiment and state -> stream of events; where time goes
     14   checkpoint wording           state <-> one .npz file; events in words
     15   runfolder console            events -> files; events -> lines for a person
     16   jobs                         what each command does

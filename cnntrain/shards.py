@@ -6,8 +6,10 @@ in the last bits from one number of threads to another. So any number of threads
 bits.
 """
 
+import ctypes
 import itertools
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -50,6 +52,27 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+KEPT_BYTES = 1 << 30
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for the next step, where it lets itself be told so.
+
+    Every step allocates the same arrays again. If glibc gives their memory back to the system in
+    between, each step pays for thousands of page faults: 7.5 ms in place of 3.3 for LeNet-5 with
+    64 samples, in one process and not in the next. Other C libraries are left as they are.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+        mallopt(parameter, KEPT_BYTES)
+
+
 class Workers:
     """Threads that run shards; a context manager that also holds BLAS to one thread."""
 
@@ -59,6 +82,7 @@ class Workers:
         self._limits: threadpool_limits | None = None
 
     def __enter__(self) -> Self:
+        keep_freed_memory()
         self._limits = threadpool_limits(limits=1, user_api="blas")
         return self
 

@@ -11,6 +11,7 @@ from cnntrain.cli.data import data
 from cnntrain.cli.eval import eval_command
 from cnntrain.cli.fit import fit
 from cnntrain.cli.gradcheck import gradcheck
+from cnntrain.cli.time import time_command
 from cnntrain.errors import CnntrainError, ExitCode
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -33,7 +34,7 @@ def main() -> None:
     """
 
 
-for command in (fit, eval_command, gradcheck, data):
+for command in (fit, eval_command, gradcheck, data, time_command):
     main.add_command(command)
 
 
