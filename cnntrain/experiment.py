@@ -7,12 +7,13 @@ from cnntrain.config.plan import Plan
 from cnntrain.data.batches import Batches
 from cnntrain.data.normalize import Normalizer
 from cnntrain.data.prepare import Prepared, SplitName, prepare
-from cnntrain.errors import DataError, ShapeError
+from cnntrain.errors import ShapeError
 from cnntrain.files import Find
+from cnntrain.layout import Node
 from cnntrain.memory import check_parameters, check_training_memory
 from cnntrain.metrics import Sums, batch_sums
 from cnntrain.network import Network
-from cnntrain.objective import Objective, Penalty
+from cnntrain.objective import LossTerm, Objective, Penalty
 from cnntrain.scores import scored
 from cnntrain.types import Array, Shape
 
@@ -51,7 +52,7 @@ class Experiment:
 
     def batches(self, split: SplitName) -> Batches:
         """The batches of a split, as the network takes them."""
-        classes = None if self.data.classes is None else max(self.network.out_shape[0], 2)
+        classes = None if self.data.classes is None else self.network.out_shape[0]
         return Batches(
             self.data.splits[split],
             self.data.normalizer,
@@ -93,20 +94,28 @@ def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None
         except ShapeError as error:
             raise ShapeError(str(error), ("data", "augment", k)) from None
     check_loss(plan, network, dataset.target_shape)
-    if dataset.classes is not None:
-        _check_classes(network.out_shape, dataset.classes)
+    check_classes(plan, network, dataset.classes)
     fitted = normalizer or plan.data.normalize
     prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
     check_training_memory(plan, network, len(prepared.train))
-    return Experiment(plan, network, prepared)
+    experiment = Experiment(plan, network, prepared)
+    _ = experiment.objective  # its losses are fitted here, before any folder is made
+    return experiment
+
+
+def _losses_and_nodes(plan: Plan, network: Network) -> list[tuple[LossTerm, Node]]:
+    """Every loss with the node whose output it reads."""
+    objective = Objective(plan.loss)
+    heads = (network.nodes[k] for k in network.heads)
+    return [
+        (objective.main, network.nodes[-1]),
+        *zip(objective.on_heads, heads, strict=True),
+    ]
 
 
 def check_loss(plan: Plan, network: Network, target_shape: Shape | None) -> None:
     """Every loss must fit the output it reads, and must not meet a second softmax."""
-    objective = Objective(plan.loss)
-    reads = [(objective.main, network.nodes[-1])]
-    reads += zip(objective.on_heads, (network.nodes[k] for k in network.heads), strict=True)
-    for term, node in reads:
+    for term, node in _losses_and_nodes(plan, network):
         place = ("network", node.item)
         try:
             term.loss.check(node.out_shape, target_shape)
@@ -120,10 +129,14 @@ def check_loss(plan: Plan, network: Network, target_shape: Shape | None) -> None
             )
 
 
-def _check_classes(out_shape: Shape, classes: tuple[str, ...]) -> None:
-    units = out_shape[0]
-    if units < len(classes):
-        raise DataError(
-            f"the data has {len(classes)} classes, but the network only {units} outputs; "
-            f"give its last layer {len(classes)} units"
+def check_classes(plan: Plan, network: Network, classes: tuple[str, ...] | None) -> None:
+    """Every output that a loss reads needs a unit per class, or one for yes and no."""
+    for term, node in _losses_and_nodes(plan, network) if classes is not None else ():
+        units, needed = node.out_shape[0], len(classes or ())
+        if units >= needed or (units == 1 and needed == 2 and term.loss.single_output_is_yes):
+            continue
+        raise ShapeError(
+            f"{node.name}: the data has {needed} classes, but this layer only {units} outputs; "
+            f"give it {needed} units (or write targets as 0.0, not 0, if they are no classes)",
+            ("network", node.item),
         )

@@ -210,7 +210,11 @@ def check_network(
     rng = stream(seed, Purpose.GRADCHECK)
     exact: Params = {name: array.astype(np.float64) for name, array in params.items()}
     x = rng.standard_normal((*network.in_shape, BATCH))
-    y = _targets(network.out_shape, _target_shape(objective.main.loss, network.out_shape), rng)
+    units = min(
+        node.out_shape[0]
+        for node in (network.nodes[-1], *(network.nodes[k] for k in network.heads))
+    )
+    y = _targets((units, *network.out_shape[1:]), _target_shape(objective, network), rng)
     run = Pass(training=True, seed=seed)
     out = forward_backward(network, objective, exact, x, y, run, need_dx=True)
     assert out.dx is not None
@@ -227,10 +231,12 @@ def check_network(
             yield check_array(name, array, out.grads[name], cost, rng, tolerance)
 
 
-def _target_shape(loss: Loss, out_shape: Shape) -> Shape | None:
-    """Real-valued targets if the loss takes them, else labels."""
+def _target_shape(objective: Objective, network: Network) -> Shape | None:
+    """Real-valued targets if the only loss takes them, else labels, which fit several outputs."""
+    if objective.on_heads:
+        return None
     try:
-        loss.check(out_shape, out_shape)
+        objective.main.loss.check(network.out_shape, network.out_shape)
     except ShapeError:
         return None
-    return out_shape
+    return network.out_shape

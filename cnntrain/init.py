@@ -190,15 +190,16 @@ class Orthogonal(Initializer, kind="orthogonal"):
 
 @dataclass(frozen=True, kw_only=True)
 class Identity(Initializer, kind="identity"):
-    """Unit k passes on input k: ones on the diagonal, for a kernel at its middle; else 0."""
+    """Unit k passes on input k, and begins anew after the last input: 1 there, for a kernel at its
+    middle; else 0. So every filter of a depth-wise convolution passes its channel on."""
 
     gain: float = 1.0
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         drawn = np.zeros(shape)
         middle = tuple(size // 2 for size in shape[2:])
-        for k in range(min(shape[:2])) if len(shape) > 1 else ():
-            drawn[(k, k, *middle)] = self.gain
+        for k in range(shape[0]) if len(shape) > 1 else ():
+            drawn[(k, k % shape[1], *middle)] = self.gain
         return drawn
 
 
@@ -207,7 +208,7 @@ class Bilinear(Initializer, kind="bilinear"):
     """The kernel of bilinear interpolation, for ``conv_transpose2d`` that upsamples; as in Caffe.
 
     Weight (i, j) is (1 - |i/f - c|) (1 - |j/f - c|) with f = ceil(K/2), c = (2f - 1 - f mod 2)/2f,
-    from channel k to filter k alone.
+    at (k, k) alone; the second index begins anew after its last.
     """
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
@@ -215,8 +216,8 @@ class Bilinear(Initializer, kind="bilinear"):
             raise ShapeError(f"bilinear is for kernels, not for an array of shape {shape}")
         drawn = np.zeros(shape)
         kernel = np.multiply.outer(*(_triangle(size) for size in shape[2:]))
-        for k in range(min(shape[:2])):
-            drawn[k, k] = kernel
+        for k in range(shape[0]):
+            drawn[k, k % shape[1]] = kernel
         return drawn
 
 

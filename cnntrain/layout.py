@@ -90,7 +90,9 @@ def lay_out(
         nodes.append(_place(layer, name, item, inputs, nodes, in_shape))
         ends[name] = len(nodes) - 1
         ends[items[item].name or name] = len(nodes) - 1
-    found = tuple(ends[_known(head, ends)] for head in heads)
+    found = tuple(_head(head, ends, len(nodes) - 1) for head in heads)
+    if len(set(found)) < len(found):
+        raise ShapeError("two losses read one output; give each output one loss", ("loss",))
     _check_all_read(nodes, found)
     return tuple(nodes), found
 
@@ -119,10 +121,14 @@ def _inputs(
     return tuple(ends[source] for source in wanted)
 
 
-def _known(head: str, ends: dict[str, int]) -> str:
-    if head not in ends:
-        raise ShapeError(f"no layer is called {head!r}{did_you_mean(head, ends)}", ("loss",))
-    return head
+def _head(name: str, ends: dict[str, int], last: int) -> int:
+    """The node whose output a loss reads under this name."""
+    if name not in ends or name == INPUT:
+        known = ends.keys() - {INPUT}
+        raise ShapeError(f"no layer is called {name!r}{did_you_mean(name, known)}", ("loss",))
+    if ends[name] == last:
+        raise ShapeError(f"{name!r} is the last layer; leave 'output' out", ("loss",))
+    return ends[name]
 
 
 def _check_all_read(nodes: Sequence[Node], heads: Sequence[int]) -> None:
@@ -170,6 +176,8 @@ def _next_free(stem: str, counts: Counter[str], taken: dict[str, int]) -> str:
 
 def _check_name(name: str, item: int, taken: dict[str, int]) -> None:
     path = ("network", item, "name")
+    if name == INPUT:
+        raise ShapeError(f"{INPUT!r} is the name of the network's input; choose another", path)
     if name in taken:
         raise ShapeError(f"two layers are called {name!r}", path)
     if not name.isidentifier():

@@ -6,7 +6,9 @@ the end of the warm-up. Times are given in epochs or in steps, as their names sa
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
 
 from cnntrain.errors import ConfigError
 from cnntrain.registry import Registered
@@ -166,7 +168,7 @@ class Cosine(Schedule, kind="cosine"):
     """
 
     final: NonNegative = 0.0
-    restarts: int = 0
+    restarts: Annotated[int, Ge(0), Le(1000)] = 0
     stretch: Positive = 1.0
 
     sees_end: ClassVar[bool] = True

@@ -18,9 +18,11 @@ BINS = 4096  # of the histogram from which the area under the ROC curve is taken
 
 
 class Score(Registered, family="metric"):
-    """A figure of a whole split. ``of_labels``: for classification, else for regression."""
+    """A figure of a whole split. ``of_labels``: for classification, else for regression;
+    ``two_classes``: for two classes only."""
 
     of_labels: ClassVar[bool] = True
+    two_classes: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -117,6 +119,8 @@ class Auc(Score, kind="auc"):
     Ties count half. From histograms of the probability of class 1 with 4,096 bins, so that it adds
     up over shards: probabilities in one bin count as ties.
     """
+
+    two_classes: ClassVar[bool] = True
 
     def sums(self, z: Array, y: Array) -> Sums:
         logit = z[0] if len(z) == 1 else z[1] - z[0]

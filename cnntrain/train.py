@@ -87,6 +87,13 @@ def check_training(experiment: Experiment) -> None:
         if score.of_labels != (data.classes is not None):
             kind = "classification" if score.of_labels else "regression"
             raise ConfigError(f"{score.kind} is a metric of {kind}; remove it", ("metrics", k))
+        outputs = experiment.network.out_shape[0]
+        if score.two_classes and outputs > 2:
+            raise ConfigError(
+                f"{score.kind} is a metric of two classes, but the network has {outputs} outputs; "
+                "remove it",
+                ("metrics", k),
+            )
         names += [score.name] if score.name not in names else []
     known = [
         f"{split}/{name}" for split in ("train", "val") if split in data.splits for name in names
@@ -236,9 +243,9 @@ def _end_epoch(
     """Close the running epoch with its figures; returns whether it is the best so far."""
     state.figures, state.sums = figures, {}
     name = _monitored(experiment)
-    value = state.figures[name]
-    is_best = state.best is None or is_better(name, value, state.best.value)
-    if is_best:
+    value = state.figures.get(name)
+    is_best = value is not None and (state.best is None or is_better(name, value, state.best.value))
+    if value is not None and is_best:
         state.best = Best(value, state.step // clock.steps_per_epoch, state.step)
     state.stale_epochs = 0 if is_best else state.stale_epochs + 1
     state.drops = experiment.plan.schedule.drops_after(state.stale_epochs, state.drops)

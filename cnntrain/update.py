@@ -21,7 +21,7 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
         W = state.params[name]
         W += change
         if plan.train.max_norm is not None and param.decay_mult:
-            limit_norms(W, plan.train.max_norm)
+            limit_norms(W, plan.train.max_norm, param.unit_axis)
         if not all_finite(W):
             return f"{name} is not finite after an update with learning rate {lr:g}"
         if plan.train.average is not None:
@@ -63,15 +63,14 @@ def _sum_of_squares(array: Array) -> float:
     return float(np.sum(np.square(array, dtype=np.float64)))
 
 
-def limit_norms(W: Array, largest: float) -> None:
-    """Scale the weights of every unit (row of W) down to this Euclidean norm, if they exceed it.
+def limit_norms(W: Array, largest: float, unit_axis: int = 0) -> None:
+    """Scale the weights of every unit down to this Euclidean norm, if they exceed it.
 
     Srivastava et al. 2014, section 5.1 ("max-norm regularization").
     """
-    rows = W.reshape(len(W), -1)
-    norms = np.sqrt(np.einsum("kj,kj->k", rows, rows))
-    factors = np.minimum(1, largest / np.maximum(norms, np.finfo(W.dtype).tiny))
-    W *= factors.reshape(-1, *(1,) * (W.ndim - 1)).astype(W.dtype)
+    others = tuple(axis for axis in range(W.ndim) if axis != unit_axis)
+    norms = np.sqrt(np.sum(W * W, axis=others, keepdims=True))
+    W *= np.minimum(1, largest / np.maximum(norms, np.finfo(W.dtype).tiny)).astype(W.dtype)
 
 
 def all_finite(array: Array) -> bool:

@@ -8,19 +8,26 @@ from pydantic import TypeAdapter
 
 from cnntrain.errors import ShapeError
 from cnntrain.init import (
+    Bilinear,
     Constant,
     GlorotNormal,
     GlorotUniform,
     HeNormal,
     HeUniform,
+    Identity,
     Initializer,
     LecunNormal,
     LecunUniform,
     Literal,
     Normal,
+    Orthogonal,
+    TruncatedNormal,
     Uniform,
     Zeros,
 )
+from cnntrain.layers.conv2d import Conv2d
+from cnntrain.layers.conv_transpose2d import ConvTranspose2d
+from cnntrain.layers.upsample2d import Upsample2d
 from cnntrain.rng import Purpose, stream
 
 SHAPE, FAN_IN, FAN_OUT = (200, 30, 5, 5), 750, 5000
@@ -170,3 +177,61 @@ def test_literals_that_are_no_numbers(values):
 )
 def test_short_forms(written, expected):
     assert TypeAdapter(Initializer).validate_python(written) == expected
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.5])
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4), (3, 2, 3, 3), (20, 1, 3, 3), (1, 1)])
+def test_orthogonal_rows_or_columns(shape, gain):
+    W = draw(Orthogonal(gain=gain), shape).reshape(shape[0], -1)
+    product = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
+    np.testing.assert_allclose(product, gain**2 * np.eye(len(product)), atol=1e-12)
+
+
+def test_orthogonal_matrices_are_spread_evenly():
+    """Without the right signs of the QR decomposition the diagonal would lean to one side."""
+    diagonals = [np.diag(draw(Orthogonal(), (4, 4), seed)) for seed in range(300)]
+    assert abs(np.mean(diagonals)) < 4 * math.sqrt(1 / 4 / 1200)
+
+
+@pytest.mark.parametrize("limit", [0.5, 2.0])
+def test_a_truncated_normal_is_drawn_again_beyond_its_limit(limit):
+    values = draw(TruncatedNormal(mean=1.0, std=0.1, limit=limit)) - 1
+    bound = 0.1 * limit
+    assert 0.99 * bound < np.abs(values).max() <= bound
+    assert (np.abs(values) < 0.999 * bound).mean() > 0.99, "cut off, not drawn again"
+    density = math.exp(-(limit**2) / 2) / math.sqrt(2 * math.pi)
+    variance = 0.01 * (1 - 2 * limit * density / math.erf(limit / math.sqrt(2)))
+    assert values.var() == pytest.approx(variance, rel=0.02)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2), (3, 3, 3, 3), (2, 2, 1, 5)])
+def test_identity_passes_the_input_on(shape):
+    W = draw(Identity(gain=2.0), shape)
+    middle = tuple(size // 2 for size in shape[2:])
+    np.testing.assert_array_equal(W[(..., *middle)], 2 * np.eye(*shape[:2]))
+    assert W.sum() == 2 * min(shape[:2])
+
+
+def test_a_convolution_with_the_identity_changes_nothing(evaluation):
+    layer, x = Conv2d(filters=2, kernel=3, padding="same", bias=False), np.ones((2, 4, 4, 1))
+    x[0, 1, 2] = 5
+    y, _ = layer.forward({"W": draw(Identity(), (2, 2, 3, 3))}, x, evaluation)
+    np.testing.assert_array_equal(y, x)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_bilinear_upsamples_like_interpolation(evaluation, factor):
+    """Caffe's kernel 2f - f mod 2, stride f, padding ceil((f - 1)/2): exact away from the edge."""
+    kernel, pad = 2 * factor - factor % 2, math.ceil((factor - 1) / 2)
+    layer = ConvTranspose2d(filters=1, kernel=kernel, stride=factor, padding=pad, bias=False)
+    x = np.random.default_rng(0).standard_normal((1, 5, 5, 1))
+    y, _ = layer.forward({"W": draw(Bilinear(), (1, 1, kernel, kernel))}, x, evaluation)
+    expected, _ = Upsample2d(factor=factor, mode="bilinear").forward({}, x, evaluation)
+    assert y.shape == expected.shape
+    inner = (slice(None), slice(factor, -factor), slice(factor, -factor))
+    np.testing.assert_allclose(y[inner], expected[inner], rtol=1e-12)
+
+
+def test_bilinear_is_for_kernels():
+    with pytest.raises(ShapeError, match="bilinear is for kernels, not for an array of"):
+        draw(Bilinear(), (2, 3))

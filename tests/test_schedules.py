@@ -6,7 +6,21 @@ import math
 import pytest
 
 from cnntrain.errors import ConfigError
-from cnntrain.schedules import Clock, Constant, Cosine, Schedule, Step
+from cnntrain.schedules import (
+    Clock,
+    Constant,
+    Cosine,
+    Exponential,
+    Inv,
+    MultiStep,
+    OneCycle,
+    PiecewiseLinear,
+    Plateau,
+    Poly,
+    Schedule,
+    Sigmoid,
+    Step,
+)
 
 CLOCK = Clock(steps_per_epoch=10, total_steps=100)
 NEEDED = {  # options of the kinds that cannot do without
@@ -118,3 +132,85 @@ def test_a_warm_up_longer_than_the_training_is_refused():
 
 def test_without_warm_up_any_training_is_long_enough():
     Constant().check(Clock(steps_per_epoch=1, total_steps=1))
+
+
+# Against PyTorch's schedulers
+
+STEPS = 60
+
+
+def factors_of(torch, name, **options):
+    """The factors of PyTorch's scheduler, stepped once per step."""
+    W = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.SGD([W], lr=1.0)
+    scheduler = getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
+    found = []
+    for _ in range(STEPS):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("schedule", "name", "options"),
+    [
+        (Step(every_steps=7, gamma=0.5), "StepLR", {"step_size": 7, "gamma": 0.5}),
+        (MultiStep(at_steps=(5, 20, 21)), "MultiStepLR", {"milestones": [5, 20, 21]}),
+        (MultiStep(at_epochs=(0.5, 2.0)), "MultiStepLR", {"milestones": [5, 20]}),
+        (Exponential(gamma=0.8), "ExponentialLR", {"gamma": 0.8**0.1}),
+        (Poly(power=2.0), "PolynomialLR", {"total_iters": STEPS, "power": 2.0}),
+        (Cosine(final=0.1), "CosineAnnealingLR", {"T_max": STEPS, "eta_min": 0.1}),
+        (Cosine(restarts=2, final=0.1), "CosineAnnealingWarmRestarts", {"T_0": 20, "eta_min": 0.1}),
+        (Cosine(restarts=1, stretch=2.0), "CosineAnnealingWarmRestarts", {"T_0": 20, "T_mult": 2}),
+    ],
+    ids=str,
+)
+def test_equals_pytorch(torch, schedule, name, options):
+    clock = Clock(steps_per_epoch=10, total_steps=STEPS)
+    found = [schedule.factor(step, clock) for step in range(STEPS)]
+    assert found == pytest.approx(factors_of(torch, name, **options), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"peak": 0.5, "start": 10.0, "end": 100.0}], ids=str)
+def test_one_cycle_equals_pytorch_but_for_its_last_step(torch, options):
+    """PyTorch reaches the end in the last step, we after it; so its cycle is one step shorter."""
+    theirs = {"peak": "pct_start", "start": "div_factor", "end": "final_div_factor"}
+    names = {theirs[key]: value for key, value in options.items()}
+    expected = factors_of(torch, "OneCycleLR", max_lr=1.0, total_steps=STEPS + 1, **names)
+    cycle, clock = OneCycle(**options), Clock(steps_per_epoch=10, total_steps=STEPS)
+    found = [cycle.factor(step, clock) for step in range(STEPS)]
+    assert found == pytest.approx(expected, abs=0.06)  # its peak is a step earlier
+    peak = found.index(max(found))
+    assert peak == round(options.get("peak", 0.3) * STEPS)
+    assert found[peak] == 1.0
+    assert found[0] == pytest.approx(1 / options.get("start", 25.0))
+    floor = 1 / (options.get("start", 25.0) * options.get("end", 1e4))
+    assert cycle.factor(STEPS, clock) == pytest.approx(floor)
+
+
+def test_plateau_drops_after_epochs_without_progress():
+    """The count starts anew after each drop and after a better epoch."""
+    plateau, drops, found = Plateau(patience_epochs=2, gamma=0.5), 0, []
+    for stale in (0, 1, 2, 3, 4, 5, 0, 1, 0, 1, 2):
+        drops = plateau.drops_after(stale, drops)
+        found.append(plateau.factor(0, dataclasses.replace(CLOCK, drops=drops)))
+    assert found == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (Inv(gamma=0.1, power=2.0), {0: 1.0, 10: 0.25, 90: 0.01}),
+        (Sigmoid(gamma=0.5, center_steps=10), {10: 0.5, 0: 1 / (1 + math.exp(-5)), 10_000: 0.0}),
+        (PiecewiseLinear(points=((1.0, 0.5), (3.0, 1.0), (4.0, 0.0))),
+         {0: 0.5, 10: 0.5, 20: 0.75, 30: 1.0, 35: 0.5, 40: 0.0, 99: 0.0}),
+        (Exponential(gamma=0.5), {0: 1.0, 10: 0.5, 25: 0.5**2.5}),
+        (Constant(warmup_epochs=1.0, warmup="exponential", warmup_start=0.01),
+         {4: 0.1, 9: 1.0, 10: 1.0}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_more_values_by_hand(schedule, expected):
+    found = {step: schedule.factor(step, CLOCK) for step in expected}
+    assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)

@@ -26,10 +26,11 @@ def eval_command(
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Evaluate CHECKPOINT, a .npz file or a run folder (which stands for its best checkpoint).
+    """Evaluate a trained network.
 
-    Shows loss, accuracy, precision and recall per class and the confusion matrix; for regression
-    MAE, RMSE and R². The checkpoint carries its config, so nothing else is needed but the data.
+    CHECKPOINT is a .npz file, or a run folder, which stands for its best checkpoint. Shows loss,
+    accuracy, precision and recall per class and the confusion matrix; for regression MAE, RMSE and
+    R². The checkpoint carries its config, so nothing else is needed but the data.
 
     \b
     Examples:

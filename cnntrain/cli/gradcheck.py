@@ -24,7 +24,7 @@ import click
 def gradcheck(
     target: Path | None, tol: float, seed: int, as_json: bool, data_dir: Path | None
 ) -> int:
-    """Check gradients against central differences in float64.
+    """Prove gradients by central differences.
 
     Without TARGET: every layer and loss, on small cases of its own. With a config, a checkpoint or
     a run folder: that whole network on a random batch, every parameter array and the input; all

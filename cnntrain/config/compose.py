@@ -235,13 +235,16 @@ def _write_out(
     keys = {"times", "layers"}
     fits = isinstance(block, dict) and block.keys() == keys and len(item) == 1
     times, layers = (block["times"], block["layers"]) if fits else (0, None)
-    if type(times) is not int or times < 1 or not isinstance(layers, list):
+    if type(times) is not int or times < 1 or not (isinstance(layers, list) and layers):
         problems.append((path, "write it as repeat: {times: 3, layers: [...]}"))
         return
     for i in range(1, times + 1):
         for k, layer in enumerate(layers):
             if len(flat) >= MOST_LAYERS:
-                problems.append((path, f"more than {MOST_LAYERS:,} layers; repeat less"))
+                if not problems:  # an inner block may have said it
+                    problems.append((path, f"more than {MOST_LAYERS:,} layers; repeat less"))
                 return
             place = (*path, "repeat", "layers", k)
             _write_out(layer, place, {**variables, "i": i}, flat, problems)
+        if problems:
+            return  # each further repetition would only say the same

@@ -267,8 +267,8 @@ class Mixup(Augmentation, kind="mixup"):
         n = x.shape[-1]
         share = np.asarray(rng.beta(self.alpha, self.alpha, n), x.dtype)
         other = rng.permutation(n)
-        if classes is not None and y.ndim == 1:
-            y = np.eye(classes, dtype=x.dtype)[:, y]  # (K, N)
+        if classes is not None and y.ndim == 1:  # a single output is 1 for yes
+            y = y[None] if classes == 1 else np.eye(classes)[:, y]  # (K, N)
         return (
             share * x + (1 - share) * x[..., other],
             (share * y + (1 - share) * y[..., other]).astype(x.dtype),

@@ -44,7 +44,11 @@ def read_table(path: Path, delimiter: str, header: bool) -> Table:
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 reader = csv.reader(file, delimiter=delimiter, strict=True)
-                lines = [(reader.line_num, tuple(row)) for row in reader if row]
+                lines: list[tuple[int, tuple[str, ...]]] = []
+                start = 1  # a quoted cell may go on over several lines
+                for cells in reader:
+                    lines += [(start, tuple(cells))] if cells else []
+                    start = reader.line_num + 1
         except UnicodeDecodeError:
             raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from None
         except csv.Error as error:
@@ -104,12 +108,17 @@ class Csv(Source, kind="csv"):
         return (len(self._features(table)),)
 
     def load(self, find: Find, seed: int) -> Dataset:
-        classes = None if self.targets else self._classes(self._table(self.train, find))
-        train, test, val = (
-            self._split(self._table(name, find), classes) if name else None
-            for name in (self.train, self.test, self.val)
-        )
-        assert train is not None
+        tables = [
+            self._table(name, find) if name else None for name in (self.train, self.test, self.val)
+        ]
+        first, *others = tables
+        assert first is not None
+        for table in others:
+            if table is not None and table.names != first.names:
+                raise DataError(f"{table.path}: its columns are not those of {first.path}")
+        classes = None if self.targets else self._classes(first)
+        train = self._split(first, classes)
+        test, val = (None if table is None else self._split(table, classes) for table in others)
         return Dataset(train, test, classes, val)
 
     def _table(self, name: str, find: Find) -> Table:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from cnntrain.data.base import Dataset, Source, Split
+from cnntrain.data.base import Dataset, Source, Split, readable
 from cnntrain.errors import DataError
 from cnntrain.files import Find
 from cnntrain.types import Array, Count, Shape
@@ -113,14 +113,18 @@ class Folder(Source, kind="folder"):
 
 
 def _class_names(root: Path) -> tuple[str, ...]:
-    names = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not root.is_dir():
+        raise DataError(f"{root}: not a folder; name one with a sub-folder of images per class")
+    with readable(root):
+        names = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not names:
         raise DataError(f"{root}: no sub-folders; make one per class, with its images inside")
     return tuple(names)
 
 
 def _images(folder: Path) -> Iterable[Path]:
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    with readable(folder):
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if not found:
         raise DataError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))})")
     return found

@@ -21,8 +21,9 @@ from cnntrain.types import Array, Shape
 
 BROKEN = (
     zipfile.BadZipFile, ValueError, KeyError, EOFError, zlib.error, tokenize.TokenError,
-    NotImplementedError, RuntimeError, TypeError, SyntaxError,
+    NotImplementedError, RuntimeError, TypeError, SyntaxError, MemoryError,
 )  # fmt: skip
+MOST_CLASSES = 100_000  # a larger label is no class number but a slip
 
 
 def as_samples(x: Array, where: str) -> Array:
@@ -59,7 +60,7 @@ def dataset(pairs: Sequence[tuple[Array, Array] | None], where: str) -> Dataset:
         raise DataError(f"{where}: the splits differ in the shape or the kind of their samples")
     names = None
     if there[0][2]:
-        classes = max(2, *(int(y.max()) + 1 for _, y, _ in there))
+        classes = min(max(2, *(int(y.max()) + 1 for _, y, _ in there)), MOST_CLASSES)
         names = tuple(str(k) for k in range(classes))
         for _, y, _ in there:
             checked_labels(y, classes, where)
@@ -91,13 +92,13 @@ class Npz(Source, kind="npz"):
         path = find(name)
         with readable(path):
             try:
-                with np.load(path, allow_pickle=False) as arrays:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                     if missing := {self.inputs, self.targets} - set(arrays):
                         raise DataError(
                             f"{path}: holds no array {min(missing)!r}; it has "
                             f"{', '.join(arrays)}; name them with 'inputs' and 'targets'"
                         )
-                    return arrays[self.inputs], arrays[self.targets]
+                    return _plain(arrays[self.inputs]), _plain(arrays[self.targets])
             except BROKEN as error:
                 raise DataError(_message(path, error)) from None
 
@@ -135,15 +136,26 @@ class Npy(Source, kind="npy"):
 def _mapped(path: Path) -> Array:
     with readable(path):
         try:
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array: Array = np.lib.format.open_memmap(path, mode="r")
         except BROKEN as error:
+            if zipfile.is_zipfile(path):
+                raise DataError(
+                    f"{path}: not a .npy file; for archives use the source 'npz'"
+                ) from None
             raise DataError(_message(path, error)) from None
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{path}: not a .npy file; for archives use the source 'npz'")
     return array
 
 
+def _plain(member: Array) -> Array:
+    """An array of an archive; a member in another format is given as bytes."""
+    if not isinstance(member, np.ndarray):
+        raise TypeError
+    return member
+
+
 def _message(path: Path, error: BaseException) -> str:
-    if "allow_pickle" in str(error) or "pickle" in str(error).lower():
+    if "pickle" in str(error) or "Python objects" in str(error):
         return f"{path}: holds Python objects, or is no NumPy file; save plain numbers"
+    if isinstance(error, MemoryError):
+        return f"{path}: announces more numbers than fit into the memory"
     return f"{path}: not a readable NumPy file ({type(error).__name__})"

@@ -100,7 +100,10 @@ def save_preview(experiment: Experiment, path: Path) -> None:
     if experiment.data.classes is not None:
         for column, label in enumerate(experiment.data.train.y[indices]):
             axes[0][column].set_title(experiment.data.classes[label], fontsize=9)
-    figure.savefig(path, dpi=150)
+    try:
+        figure.savefig(path, dpi=150)
+    except ValueError as error:  # a format that matplotlib does not know
+        raise DataError(f"{path}: {error}") from None
 
 
 def _images(experiment: Experiment, indices: Array, draw: int) -> Array:

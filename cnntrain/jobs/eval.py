@@ -1,6 +1,7 @@
 """``cnntrain eval``: the figures of a checkpoint on one split."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +14,8 @@ from cnntrain.errors import ConfigError, DataError, ExitCode
 from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
-from cnntrain.metrics import Sums, means, per_class, r_squared
+from cnntrain.metrics import Sums, per_class, r_squared
+from cnntrain.scores import Score, scored
 from cnntrain.shards import Workers, available_cores
 from cnntrain.wording import figure, table
 
@@ -29,8 +31,8 @@ def run_eval(
     chosen = _chosen_split(experiment, split)
     with Workers(threads or available_cores()) as workers:
         sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
-    result = summarize(chosen, sums, found.classes)
-    print(json.dumps(result) if as_json else report(found, result))
+    result = summarize(chosen, sums, found.classes, found.plan.metrics)
+    print(json.dumps(finite(result), allow_nan=False) if as_json else report(found, result))
     return ExitCode.DONE
 
 
@@ -60,9 +62,21 @@ def _chosen_split(experiment: Experiment, split: str | None) -> SplitName:
     return split
 
 
-def summarize(split: SplitName, sums: Sums, classes: tuple[str, ...] | None) -> dict[str, Any]:
+def finite(value: Any) -> Any:
+    """The same with None for every NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def summarize(
+    split: SplitName,
+    sums: Sums,
+    classes: tuple[str, ...] | None,
+    scores: tuple[Score, ...] = (),
+) -> dict[str, Any]:
     """The JSON document of an evaluation."""
-    result: dict[str, Any] = {"split": split, "n": sums["n"], **means(sums)}
+    result: dict[str, Any] = {"split": split, "n": sums["n"], **scored(sums, scores)}
     if classes is None:
         return {**result, "r2": r_squared(sums)}
     confusion = sums["confusion"]
@@ -76,7 +90,8 @@ def summarize(split: SplitName, sums: Sums, classes: tuple[str, ...] | None) -> 
 
 def report(found: Checkpoint, result: dict[str, Any]) -> str:
     """The same for a person."""
-    figures = [figure(n, result[n]) for n in ("loss", "accuracy", "mae", "rmse") if n in result]
+    apart = ("split", "n", "r2", "per_class", "confusion")
+    figures = [figure(name, value) for name, value in result.items() if name not in apart]
     if result.get("r2") is not None:
         figures.append(f"R² {result['r2']:.5f}")
     head = (

@@ -39,6 +39,7 @@ class Param:
     trainable: bool = True
     lr_mult: float = 1.0  # factor on the learning rate
     decay_mult: float = 0.0  # factor on penalties and decay: 1 for weights, 0 for biases (seed 001)
+    unit_axis: int = 0  # along which the units of this layer are counted
     is_buffer: bool = False  # a running statistic: no gradient, updated by ``Layer.buffers``
 
 
@@ -200,9 +201,9 @@ class WeightedLayer(ParametricLayer):
     bias: bool = True
 
     def declare(
-        self, shape_W: Shape, shape_b: Shape, fan_in: int, fan_out: int
+        self, shape_W: Shape, shape_b: Shape, fan_in: int, fan_out: int, unit_axis: int = 0
     ) -> dict[str, Param]:
         """The declarations of W (he_normal) and b (zeros), with the layer's options applied."""
-        W = Param(shape_W, fan_in, fan_out, HeNormal(), decay_mult=1.0)
+        W = Param(shape_W, fan_in, fan_out, HeNormal(), decay_mult=1.0, unit_axis=unit_axis)
         b = Param(shape_b, fan_in, fan_out, Zeros())
         return self.tuned({"W": W, "b": b} if self.bias else {"W": W})

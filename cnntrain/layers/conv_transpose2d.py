@@ -84,7 +84,7 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
     def params(self, in_shape: Shape) -> dict[str, Param]:
         kh, kw = as_pair(self.kernel)
         c, f = in_shape[0], self.filters
-        return self.declare((c, f, kh, kw), (f, 1), fan_in=c * kh * kw, fan_out=f * kh * kw)
+        return self.declare((c, f, kh, kw), (f, 1), c * kh * kw, f * kh * kw, unit_axis=1)
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
         axes = self._axes(x.shape[:3])

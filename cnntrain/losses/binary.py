@@ -41,6 +41,7 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     """
 
     contains: ClassVar[tuple[str, ...]] = ("sigmoid", "softmax", "log_softmax")
+    single_output_is_yes: ClassVar[bool] = True
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return binary_cross_entropy(z, as_targets(y, z))
@@ -58,6 +59,8 @@ class Hinge(Loss, kind="hinge"):
     0 no. Source: Cortes & Vapnik 1995; Caffe's HingeLoss with norm L1.
     """
 
+    single_output_is_yes: ClassVar[bool] = True
+
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return hinge(z, 2 * as_targets(y, z) - 1)
 
@@ -72,6 +75,8 @@ class SquaredHinge(Loss, kind="squared_hinge"):
 
     Scores and targets as for ``hinge``. Source: Caffe's HingeLoss with norm L2.
     """
+
+    single_output_is_yes: ClassVar[bool] = True
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return squared_hinge(z, 2 * as_targets(y, z) - 1)

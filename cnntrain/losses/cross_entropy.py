@@ -64,8 +64,11 @@ class CrossEntropy(Loss, kind="cross_entropy"):
 
     def fitted(self, y: Array, classes: int | None) -> Self:
         """The weights that ``balanced`` stands for, from the training labels."""
-        if self.class_weight is None or classes is None:
+        if self.class_weight is None:
             return self
+        if classes is None and self.class_weight == "balanced":
+            raise ConfigError("class_weight: balanced needs class labels", ("loss",))
+        classes = classes or y.shape[1]
         if self.class_weight != "balanced":
             if len(self.class_weight) != classes:
                 raise ConfigError(

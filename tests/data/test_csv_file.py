@@ -54,9 +54,7 @@ def test_a_label_in_the_middle(load):
 
 
 def test_targets_of_regression(load):
-    dataset = load(targets=("width", 0), ignore=("kind",))if False else load(
-        "a,b,c\n1,2,3\n4,5,6\n", targets=("c", 0)
-    )
+    dataset = load("a,b,c\n1,2,3\n4,5,6\n", targets=("c", 0))
     assert dataset.train.x.tolist() == [[2], [5]]
     assert dataset.train.y.tolist() == [[3, 1], [6, 4]]
     assert dataset.classes is None

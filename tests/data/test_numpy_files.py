@@ -1,12 +1,16 @@
 """NumPy files: any byte order and layout is read, and everything else is one clear message."""
 
+import io
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
 
+from cnntrain.config.read import plan_from_tree
 from cnntrain.data.numpy_files import Npy, NpyPair, Npz
 from cnntrain.errors import CnntrainError, DataError
+from cnntrain.experiment import open_experiment
 
 X = np.arange(12.0).reshape(4, 3)
 Y = np.array([0, 1, 1, 2])
@@ -80,12 +84,9 @@ def test_real_numbers_are_targets_of_regression(load, y, shape):
 
 def test_float_labels_for_a_classifier_are_one_clear_message(tmp_path, small_tree):
     """They are read as targets, which do not fit the outputs of a classifier."""
-    from cnntrain.config.read import plan_from_tree
-    from cnntrain.experiment import open_experiment
-
     np.savez(tmp_path / "a.npz", x=X, y=Y.astype(float))
     plan = plan_from_tree(small_tree(data={"source": "npz", "train": "a.npz"}))
-    with pytest.raises(CnntrainError, match=r"the network gives \(2,\), but the targets are \(1,\)"):
+    with pytest.raises(CnntrainError, match=r"gives \(2,\), but the targets are \(1,\)"):
         open_experiment(plan, tmp_path.joinpath)
 
 
@@ -185,9 +186,6 @@ HOSTILE = {
 
 
 def archive_around(member):
-    import io
-    import zipfile
-
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("x.npy", member)

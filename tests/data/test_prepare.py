@@ -1,12 +1,14 @@
 """Holding validation samples out of the training split."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.data.base import Dataset, Split
-from cnntrain.data.prepare import held_out_indices, prepare, split_dataset
+from cnntrain.data.prepare import held_out_indices, overlaps, prepare, split_dataset
 from cnntrain.errors import ConfigError, DataError
 
 
@@ -127,3 +129,75 @@ def test_everything_about_an_experiments_data():
     }  # fmt: skip
     assert (prepared.sample_shape, prepared.target_shape) == ((1,), None)
     assert prepare(regression(5), 0, "none", seed=0).target_shape == (1,)
+
+
+# Cross-validation
+
+
+def fold_of(data, fold, seed=0):
+    return held_out_indices(data, 0, seed, fold).tolist()
+
+
+@given(
+    labels=st.lists(st.integers(0, 4), min_size=2, max_size=60),
+    k=st.integers(2, 12),
+    seed=st.integers(0, 2**64 - 1),
+)
+def test_folds_are_disjoint_complete_and_stratified(labels, k, seed):
+    k = min(k, len(labels))
+    data = dataset(labels, classes=tuple("abcde"))
+    folds = [fold_of(data, f"{i}/{k}", seed) for i in range(1, k + 1)]
+    assert sorted(itertools.chain(*folds)) == list(range(len(labels)))
+    assert max(map(len, folds)) - min(map(len, folds)) <= 1
+    for label in set(labels):
+        exact = labels.count(label) / k
+        for fold in folds:
+            assert abs(sum(labels[i] == label for i in fold) - exact) < 2
+
+
+def test_a_fold_is_held_out():
+    data = dataset(np.arange(10) % 2)
+    splits = split_dataset(data, 0, seed=4, fold="2/5")
+    held = fold_of(data, "2/5", seed=4)
+    assert splits["val"].x[:, 0].tolist() == held
+    assert splits["train"].x[:, 0].tolist() == sorted(set(range(10)) - set(held))
+
+
+def test_the_folds_of_regression():
+    folds = [fold_of(regression(10), f"{i}/3") for i in (1, 2, 3)]
+    assert sorted(itertools.chain(*folds)) == list(range(10))
+
+
+@pytest.mark.parametrize("fold", ["1/1", "3/2", "1/11", "11/11"])
+def test_a_fold_that_is_none(fold):
+    with pytest.raises(ConfigError) as caught:
+        split_dataset(regression(10), 0, seed=0, fold=fold)
+    assert caught.value.path == ("data", "fold")
+    assert str(caught.value) == (
+        f"fold {fold}: write it as i/k with 1 <= i <= k and 2 <= k <= 10 samples"
+    )
+
+
+@pytest.mark.parametrize(("validation", "fold"), [(2, None), (0, "1/2")])
+def test_validation_files_exclude_holding_out(validation, fold):
+    data = dataset([0, 1, 2])
+    with_val = Dataset(data.train, None, data.classes, val=data.train)
+    assert len(split_dataset(with_val, 0, seed=0)["val"]) == 3
+    with pytest.raises(ConfigError, match="the source has validation files of its own; remove"):
+        split_dataset(with_val, validation, 0, fold)
+
+
+# Overlap
+
+
+def test_overlaps_are_counted_for_every_pair():
+    def split(*values):
+        return Split(np.array(values, float)[:, None], np.zeros(len(values), int))
+
+    found = overlaps({"train": split(1, 2, 3, 3), "val": split(3, 4, 3), "test": split(4, 5)})
+    assert found == {("train", "val"): 2, ("train", "test"): 0, ("val", "test"): 1}
+
+
+def test_held_out_samples_do_not_overlap():
+    splits = split_dataset(dataset(np.arange(12) % 3, test=3), 0.25, seed=0)
+    assert set(overlaps(splits).values()) == {0}
