@@ -190,15 +190,19 @@ class Orthogonal(Initializer, kind="orthogonal"):
 
 @dataclass(frozen=True, kw_only=True)
 class Identity(Initializer, kind="identity"):
-    """Unit k passes on input k, and begins anew after the last input: 1 there, for a kernel at its
-    middle; else 0. So every filter of a depth-wise convolution passes its channel on."""
+    """Unit k passes on input k: ones on the diagonal, else 0; for a kernel at its middle.
+
+    Kernels begin anew with channel 0 after their last, so that every filter of a depth-wise
+    convolution passes its channel on.
+    """
 
     gain: float = 1.0
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         drawn = np.zeros(shape)
         middle = tuple(size // 2 for size in shape[2:])
-        for k in range(shape[0]) if len(shape) > 1 else ():
+        units = 0 if len(shape) < 2 else shape[0] if middle else min(shape)
+        for k in range(units):
             drawn[(k, k % shape[1], *middle)] = self.gain
         return drawn
 

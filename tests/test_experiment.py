@@ -4,7 +4,7 @@ import pytest
 
 from cnntrain.config.read import plan_from_tree, read_config
 from cnntrain.data.normalize import Normalizer
-from cnntrain.errors import DataError, ShapeError
+from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.experiment import build_network, open_experiment
 
 REGRESSION = {"source": "inline", "inputs": [[1, 2], [3, 4]], "targets": [[0.5], [1.0]]}
@@ -73,11 +73,38 @@ def test_what_does_not_fit(experiment_of, sections, path, message):
 
 def test_too_few_outputs_for_the_classes(experiment_of):
     data = {"source": "inline", "inputs": [[1], [2]], "targets": [0, 2]}
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ShapeError) as caught:
         experiment_of(data=data)
     assert str(caught.value) == (
-        "the data has 3 classes, but the network only 2 outputs; give its last layer 3 units"
+        "dense2: the data has 3 classes, but this layer only 2 outputs; give it 3 units "
+        "(or write targets as 0.0, not 0, if they are no classes)"
     )
+    assert caught.value.path[0] == "network"
+
+
+def test_a_head_needs_an_output_per_class_too(experiment_of):
+    network = [{"dense": {"units": 1}, "name": "aux"}, {"dense": {"units": 2}}]
+    loss = ["cross_entropy", {"squared_error": {}, "output": "aux"}]
+    with pytest.raises(ShapeError, match="aux: the data has 2 classes"):
+        experiment_of(network=network, loss=loss)
+
+
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "hinge", "squared_hinge"])
+def test_one_output_can_tell_two_classes_apart(experiment_of, train_events, loss):
+    data = {"source": "inline", "inputs": [[-1], [1]], "targets": [0, 1], "augment": ["mixup"]}
+    experiment = experiment_of(data=data, network=[{"dense": {"units": 1}}], loss=loss)
+    *_, stopped = train_events(experiment)
+    assert stopped.reason == "epochs"
+    assert experiment.batches("train").classes == 1
+
+
+@pytest.mark.parametrize("weights", [[1.0, 2.0, 3.0], "balanced"])
+def test_class_weights_that_do_not_fit_are_refused_at_once(experiment_of, weights):
+    one_hot = {"source": "inline", "inputs": [[1], [2]], "targets": [[1.0, 0.0], [0.0, 1.0]]}
+    loss = {"cross_entropy": {"class_weight": weights}}
+    with pytest.raises(ConfigError) as caught:
+        experiment_of(data=one_hot, loss=loss)
+    assert caught.value.path == ("loss",)
 
 
 def test_more_outputs_than_classes_are_allowed(experiment_of):

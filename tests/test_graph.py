@@ -7,8 +7,10 @@ from cnntrain.config.read import plan_from_tree, plan_to_tree, read_config
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.experiment import lay_out
 from cnntrain.gradcheck import DEFAULT_TOLERANCE, check_network
+from cnntrain.layers.dense import Dense
 from cnntrain.layers.joining import Add
-from cnntrain.network import Pass
+from cnntrain.layout import Item
+from cnntrain.network import Network, Pass
 from cnntrain.objective import Objective, Penalty, forward_backward
 
 FLOAT64 = np.dtype(np.float64)
@@ -348,3 +350,28 @@ def test_adding_does_not_write_into_its_inputs(evaluation):
     y, _ = Add().forward({}, x, evaluation)
     assert (y == 6).all()
     assert [array[0, 0] for array in x] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("output", "'output' is the last layer; leave 'output' out"),
+        ("input", "no layer is called 'input'"),
+    ],
+)
+def test_a_head_is_a_layer_inside_the_network(head, message):
+    items = [Item(layer=Dense(units=2)), Item(layer=Dense(units=2), name="output")]
+    with pytest.raises(ShapeError, match=message) as caught:
+        Network.build(items, (3,), [head])
+    assert caught.value.path == ("loss",)
+
+
+def test_an_output_has_one_loss():
+    items = [Item(layer=Dense(units=2), name="aux"), Item(layer=Dense(units=2))]
+    with pytest.raises(ShapeError, match="two losses read one output"):
+        Network.build(items, (3,), ["aux", "aux"])
+
+
+def test_the_name_of_the_input_is_taken():
+    with pytest.raises(ShapeError, match="'input' is the name of the network's input"):
+        Network.build([Item(layer=Dense(units=2), name="input")], (3,))

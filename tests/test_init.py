@@ -204,6 +204,14 @@ def test_a_truncated_normal_is_drawn_again_beyond_its_limit(limit):
     assert values.var() == pytest.approx(variance, rel=0.02)
 
 
+@pytest.mark.parametrize("kind", [Identity, Bilinear])
+def test_every_filter_of_a_depth_wise_kernel_is_the_same(kind):
+    W = draw(kind(), (4, 1, 3, 3))
+    for filter_ in W:
+        np.testing.assert_array_equal(filter_, W[0])
+    assert W.any()
+
+
 @pytest.mark.parametrize("shape", [(3, 3), (2, 4), (4, 2), (3, 3, 3, 3), (2, 2, 1, 5)])
 def test_identity_passes_the_input_on(shape):
     W = draw(Identity(gain=2.0), shape)

@@ -263,3 +263,11 @@ def test_balanced_weights_are_taken_from_the_training_split(experiment_of):
     experiment = experiment_of(data=data, loss={"cross_entropy": {"class_weight": "balanced"}})
     (term,) = experiment.objective.terms
     assert term.loss == CrossEntropy(class_weight=(8 / 12, 8 / 4))
+
+
+def test_the_units_of_a_transposed_kernel_are_its_second_axis():
+    W = np.ones((3, 2, 2, 2))
+    W[:, 0] *= 5
+    limit_norms(W, 6.0, unit_axis=1)
+    norms = np.sqrt((W**2).sum(axis=(0, 2, 3)))
+    np.testing.assert_allclose(norms, [6.0, np.sqrt(12)])

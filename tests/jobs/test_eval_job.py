@@ -8,7 +8,7 @@ import pytest
 
 from cnntrain.checkpoint import load
 from cnntrain.errors import DataError
-from cnntrain.jobs.eval import run_eval
+from cnntrain.jobs.eval import finite, run_eval
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -181,3 +181,8 @@ def test_a_damaged_environment_file_does_no_harm(fitted, evaluated, content):
     folder = fitted()
     (folder / "env.json").write_text(content)
     assert evaluated(folder)["n"] == 10
+
+
+def test_json_has_no_bare_infinity():
+    figures = {"loss": float("inf"), "r2": float("nan"), "n": 3, "deep": {"mae": 1.5}}
+    assert finite(figures) == {"loss": None, "r2": None, "n": 3, "deep": {"mae": 1.5}}
