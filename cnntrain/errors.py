@@ -47,6 +47,14 @@ class DataError(CnntrainError):
     """A data file is missing, broken, or does not fit the network."""
 
 
+class MissingFile(DataError):
+    """A data file is not to be found. ``name`` is how the config calls it."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class RunFolderError(CnntrainError):
     """A run folder cannot be made, written or continued."""
 

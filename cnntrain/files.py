@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cnntrain.errors import DataError
+from cnntrain.errors import MissingFile
 
 DATA_VARIABLE = "CNNTRAIN_DATA"
 
@@ -65,14 +65,15 @@ class DataFolders:
         return cls(tuple(dict.fromkeys([*first, *beside, Path()])))
 
     def find(self, name: str) -> Path:
-        """The file called ``name``, or a ``DataError`` that lists where it was looked for."""
+        """The file called ``name``, or a ``MissingFile`` that lists where it was looked for."""
         wanted = Path(os.path.expandvars(name)).expanduser()
         tried = [wanted] if wanted.is_absolute() else [folder / wanted for folder in self.folders]
         for candidate in tried:
             if candidate.exists():
                 return candidate
         places = "".join(f"\n  {candidate}" for candidate in tried)
-        raise DataError(
+        message = (
             f"{name}: no such data file; looked for{places}\n"
             f"Name its folder with --data-dir DIR or {DATA_VARIABLE}=DIR."
         )
+        raise MissingFile(message, name)

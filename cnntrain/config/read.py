@@ -1,7 +1,8 @@
 """From a document to a plan: every problem of the config in one report."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,9 +12,10 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.config.compose import Composition, Problem, compose
+from cnntrain.config.document import KeyPath
 from cnntrain.config.mistakes import problems_of
 from cnntrain.config.plan import Plan
-from cnntrain.errors import ConfigError
+from cnntrain.errors import ConfigError, DataError, MissingFile
 from cnntrain.registry import to_tree
 
 
@@ -28,6 +30,17 @@ class Config:
         """An error that showed after reading, with the line and column of what it is about."""
         return self.source.error([(error.path, str(error))])
 
+    @contextmanager
+    def places(self) -> Iterator[None]:
+        """Give errors raised inside the line and column of what they are about."""
+        try:
+            yield
+        except ConfigError as error:
+            raise self.located(error) from None
+        except MissingFile as error:
+            place = _path_of(error.name, self.source.tree["data"], ("data",))
+            raise DataError(str(self.source.error([(place, str(error))]))) from None
+
 
 def read_config(path: Path, settings: Sequence[str] = (), seed: int | None = None) -> Config:
     """Read a config file, with ``--set`` overrides such as ``train.epochs=3``."""
@@ -37,6 +50,20 @@ def read_config(path: Path, settings: Sequence[str] = (), seed: int | None = Non
     if plan is None:
         raise source.error(problems)
     return Config(plan, source)
+
+
+def _path_of(value: str, tree: Any, path: KeyPath) -> KeyPath:
+    """Where a text stands in the tree; ``path`` if nowhere."""
+    entries = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, found in entries:
+        below = (*path, key)
+        if found == value:
+            return below
+        if isinstance(found, dict | list):
+            inside = _path_of(value, found, below)
+            if inside != below:
+                return inside
+    return path
 
 
 def plan_from_tree(tree: object) -> Plan:

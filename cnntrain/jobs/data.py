@@ -7,7 +7,7 @@ import numpy as np
 
 from cnntrain.config.read import read_config
 from cnntrain.data.prepare import Prepared, overlaps
-from cnntrain.errors import ConfigError, DataError, ExitCode
+from cnntrain.errors import DataError, ExitCode
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
 from cnntrain.rng import Purpose, stream
@@ -23,10 +23,8 @@ def run_data(
 ) -> ExitCode:
     """Print the summary, or write the picture."""
     config = read_config(path, settings)
-    try:
+    with config.places():
         experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)
-    except ConfigError as error:
-        raise config.located(error) from None
     if preview is None:
         print(report(experiment.data))
     else:

@@ -12,7 +12,7 @@ from cnntrain.config.plan import Plan
 from cnntrain.config.read import Config, plan_to_tree, read_config
 from cnntrain.console import Console, result_table, warn
 from cnntrain.environment import program
-from cnntrain.errors import ConfigError, ExitCode, RunFolderError
+from cnntrain.errors import ExitCode, RunFolderError
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
 from cnntrain.network import equal_units
@@ -81,12 +81,10 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
 
 def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
     """The experiment and its first state; errors of the config get their line and column."""
-    try:
+    with config.places():
         experiment = open_experiment(config.plan, folders.find)
         check_training(experiment)
         return experiment, start(config.plan, experiment.network)
-    except ConfigError as error:
-        raise config.located(error) from None
 
 
 def _run_folder(
@@ -162,7 +160,7 @@ def _farewell(
         console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
     console.say("\nNext:")
     commands = {
-        f"eval {run.path}": "figures and confusion matrix on the test split",
+        f"eval {run.path}": "figures on data it was not trained on",
         f"gradcheck {best_checkpoint(run.path)}": "prove its gradients",
     }
     if stopped.reason == "interrupted":

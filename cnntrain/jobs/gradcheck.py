@@ -10,7 +10,7 @@ import numpy as np
 
 from cnntrain.checkpoint import best_checkpoint, load
 from cnntrain.config.read import read_config
-from cnntrain.errors import ConfigError, ExitCode
+from cnntrain.errors import ExitCode
 from cnntrain.experiment import build_network
 from cnntrain.files import DataFolders
 from cnntrain.gradcheck import BATCH, Verdict, check_network, check_registry
@@ -44,11 +44,9 @@ def _verdicts(
     else:
         config = read_config(target)
         plan = config.plan
-        try:
+        with config.places():
             network = build_network(plan, DataFolders.of(data_dir, target.parent).find)
             params = network.init(plan.seed, np.dtype(np.float64))
-        except ConfigError as error:
-            raise config.located(error) from None
     objective = Objective(plan.loss).fitted(np.arange(network.out_shape[0]), network.out_shape[0])
     penalty = Penalty(plan.train.l2 / BATCH, plan.train.l1 / BATCH)
     return check_network(network, objective, params, penalty, seed, tolerance)

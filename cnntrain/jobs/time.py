@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cnntrain.config.read import read_config
-from cnntrain.errors import ConfigError, ExitCode
+from cnntrain.errors import ExitCode
 from cnntrain.experiment import open_experiment
 from cnntrain.files import DataFolders
 from cnntrain.shards import Workers, available_cores
@@ -26,11 +26,9 @@ def run_time(
 ) -> ExitCode:
     """Time steps on the first batch and print the table or the JSON document."""
     config = read_config(path, settings)
-    try:
+    with config.places():
         experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)
         state = start(config.plan, experiment.network)
-    except ConfigError as error:
-        raise config.located(error) from None
     clock = training_clock(config.plan, len(experiment.data.train))
     with Workers(threads or available_cores()) as workers:
         times = time_step(experiment, state, clock, workers, runs)

@@ -120,9 +120,11 @@ def one_error(done, code):
 
 def test_exit_code_1_missing_data(process, config_file):
     files = {"images": "no.idx", "labels": "no.idx"}
-    message = one_error(process("fit", config_file(data={"source": "idx", "train": files})), code=1)
-    assert message.startswith("Error: no.idx: no such data file; looked for\n")
-    assert message.endswith("Name its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.\n")
+    path = config_file(data={"source": "idx", "train": files})
+    message = one_error(process("fit", path), code=1)
+    assert message.startswith(f"Error: {path}:")
+    assert ": data.train.images: no.idx: no such data file; looked for\n" in message
+    assert "Name its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.\n" in message
     assert not Path("runs").exists()
 
 
