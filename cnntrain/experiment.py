@@ -6,7 +6,7 @@ from functools import cached_property
 from cnntrain.config.plan import Plan
 from cnntrain.data.batches import Batches
 from cnntrain.data.normalize import Normalizer
-from cnntrain.data.prepare import Prepared, SplitName, prepare
+from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
 from cnntrain.errors import ShapeError
 from cnntrain.files import Find
 from cnntrain.layout import Node
@@ -96,6 +96,7 @@ def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None
     check_loss(plan, network, dataset.target_shape)
     check_classes(plan, network, dataset.classes)
     fitted = normalizer or plan.data.normalize
+    dataset = with_test_split(dataset, plan.data.test_split, plan.seed)
     prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
     check_training_memory(plan, network, len(prepared.train))
     experiment = Experiment(plan, network, prepared)

@@ -150,13 +150,13 @@ class Poly(Schedule, kind="poly"):
 
 @dataclass(frozen=True, kw_only=True)
 class Sigmoid(Schedule, kind="sigmoid"):
-    """1 / (1 + e^(gamma·(step - center_steps))), Caffe's "sigmoid" with gamma > 0 falling."""
+    """1 / (1 + e^(-gamma·(step - center_steps))), Caffe's "sigmoid": a negative gamma falls."""
 
-    gamma: Positive
+    gamma: float
     center_steps: Count
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return 1 / (1 + math.exp(min(700.0, self.gamma * (step - self.center_steps))))
+        return 1 / (1 + math.exp(min(700.0, -self.gamma * (step - self.center_steps))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,14 +214,15 @@ class Plateau(Schedule, kind="plateau"):
     """gamma^drops: lowered after every ``patience_epochs`` epochs without a better figure.
 
     The figure is the one that ``train.monitor`` names. The count starts anew after a better epoch
-    and after each drop.
+    and after each drop. ``least``: the factor never falls below it.
     """
 
     gamma: Positive = 0.1
+    least: NonNegative = 0.0
     patience_epochs: Count = 10
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return float(self.gamma**clock.drops)
+        return max(self.least, float(self.gamma**clock.drops))
 
     def drops_after(self, stale_epochs: int, drops: int) -> int:
         return drops + (stale_epochs > 0 and stale_epochs % self.patience_epochs == 0)

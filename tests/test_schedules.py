@@ -26,7 +26,7 @@ CLOCK = Clock(steps_per_epoch=10, total_steps=100)
 NEEDED = {  # options of the kinds that cannot do without
     "step": {"every_epochs": 2.0},
     "multistep": {"at_epochs": (2.0, 5.0)},
-    "sigmoid": {"gamma": 0.1, "center_steps": 50},
+    "sigmoid": {"gamma": -0.1, "center_steps": 50},
     "piecewise_linear": {"points": ((0.0, 1.0), (10.0, 0.0))},
 }
 KINDS = [pytest.param(kind, NEEDED.get(name, {}), id=name) for name, kind in Schedule.kinds.items()]
@@ -202,7 +202,7 @@ def test_plateau_drops_after_epochs_without_progress():
     ("schedule", "expected"),
     [
         (Inv(gamma=0.1, power=2.0), {0: 1.0, 10: 0.25, 90: 0.01}),
-        (Sigmoid(gamma=0.5, center_steps=10), {10: 0.5, 0: 1 / (1 + math.exp(-5)), 10_000: 0.0}),
+        (Sigmoid(gamma=-0.5, center_steps=10), {10: 0.5, 0: 1 / (1 + math.exp(-5)), 10_000: 0.0}),
         (PiecewiseLinear(points=((1.0, 0.5), (3.0, 1.0), (4.0, 0.0))),
          {0: 0.5, 10: 0.5, 20: 0.75, 30: 1.0, 35: 0.5, 40: 0.0, 99: 0.0}),
         (Exponential(gamma=0.5), {0: 1.0, 10: 0.5, 25: 0.5**2.5}),

@@ -28,6 +28,8 @@ DEFAULT_EPOCHS = 10
 class Data(Spec):
     """``data:`` the source and its options, and how its samples are used.
 
+    ``test_split``: samples of the training files that become the test split, if the source has
+    none: a count or a fraction.
     ``validation``: samples held out of the training split, a count or a fraction.
     ``fold``: i/k, the i-th of k parts is held out instead (cross-validation; ``--fold``).
     ``augment``: random changes of the training samples, in this order.
@@ -36,6 +38,7 @@ class Data(Spec):
 
     source: Source
     validation: Natural | Fraction = 0
+    test_split: Natural | Fraction = 0
     fold: Annotated[str, Field(pattern=r"^[1-9][0-9]*/[1-9][0-9]*$")] | None = None
     normalize: Normalization = "none"
     augment: tuple[Augmentation, ...] = ()

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -66,6 +66,36 @@ def split_dataset(
     return splits
 
 
+def with_test_split(dataset: Dataset, test_split: int | float, seed: int) -> Dataset:
+    """The dataset with a part of its training samples as test split, every class in proportion.
+
+    Which samples they are depends on ``seed``; they are no longer training samples of any kind.
+    """
+    if not test_split:
+        return dataset
+    if dataset.test is not None:
+        raise ConfigError(
+            "the source has a test split of its own; remove 'test_split'", ("data", "test_split")
+        )
+    n = len(dataset.train)
+    count = _count(test_split, n, "test_split")
+    held_out = np.sort(_stratified_order(dataset, seed)[:count])
+    kept = np.setdiff1d(np.arange(n), held_out)
+    return replace(dataset, train=dataset.train.take(kept), test=dataset.train.take(held_out))
+
+
+def _count(part: int | float, n: int, option: str) -> int:
+    """How many of n samples a count or a fraction means; some must be in either part."""
+    count = round(part * n) if isinstance(part, float) else part
+    if not 0 < count < n:
+        raise ConfigError(
+            f"{part} would hold {count} of {n} training samples out; "
+            "at least one must be held out and one must be left",
+            ("data", option),
+        )
+    return count
+
+
 def held_out_indices(
     dataset: Dataset, validation: int | float, seed: int, fold: str | None = None
 ) -> Array:
@@ -83,13 +113,7 @@ def held_out_indices(
                 ("data", "fold"),
             )
         return np.sort(order[(i - 1) * n // k : i * n // k])
-    count = round(validation * n) if isinstance(validation, float) else validation
-    if validation and not 0 < count < n:
-        raise ConfigError(
-            f"{validation} would hold {count} of {n} training samples out; "
-            "at least one must be held out and one must be left",
-            ("data", "validation"),
-        )
+    count = _count(validation, n, "validation") if validation else 0
     return np.sort(order[:count])
 
 

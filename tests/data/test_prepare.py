@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnntrain.data.base import Dataset, Split
-from cnntrain.data.prepare import held_out_indices, overlaps, prepare, split_dataset
+from cnntrain.data.prepare import (
+    held_out_indices,
+    overlaps,
+    prepare,
+    split_dataset,
+    with_test_split,
+)
 from cnntrain.errors import ConfigError, DataError
 
 
@@ -201,3 +207,24 @@ def test_overlaps_are_counted_for_every_pair():
 def test_held_out_samples_do_not_overlap():
     splits = split_dataset(dataset(np.arange(12) % 3, test=3), 0.25, seed=0)
     assert set(overlaps(splits).values()) == {0}
+
+
+@pytest.mark.parametrize("part", [10, 0.25])
+def test_a_test_split_is_taken_out_of_the_training_samples(part):
+    labels = np.arange(40) % 4
+    whole = Dataset(Split(np.arange(40.0)[:, None], labels), None, tuple("0123"))
+    cut = with_test_split(whole, part, seed=1)
+    assert (len(cut.train), len(cut.test)) == (30, 10)
+    together = np.concatenate([cut.train.x, cut.test.x]).ravel()
+    np.testing.assert_array_equal(np.sort(together), np.arange(40))
+    assert np.bincount(cut.test.y).min() >= 2
+    splits = split_dataset(cut, 10, seed=1)
+    assert not set(splits["val"].x.ravel()) & set(cut.test.x.ravel())
+
+
+def test_a_test_split_of_its_own_is_not_replaced():
+    split = Split(np.zeros((4, 1)), np.zeros((4, 1)))
+    with pytest.raises(ConfigError, match="has a test split of its own"):
+        with_test_split(Dataset(split, split, None), 0.5, seed=0)
+    with pytest.raises(ConfigError, match="4 would hold 4 of 4"):
+        with_test_split(Dataset(split, None, None), 4, seed=0)
