@@ -63,9 +63,3 @@ class CheckpointError(CnntrainError):
     """A checkpoint cannot be read, or does not match its config."""
 
     exit_code = ExitCode.CHECKPOINT
-
-
-class Diverged(CnntrainError):
-    """A loss, gradient or weight became infinite or NaN."""
-
-    exit_code = ExitCode.DIVERGED
