@@ -1,9 +1,12 @@
 """From a plan to what can be run: the network laid out, the data read, both checked to fit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from cnntrain.config.plan import Plan
+from cnntrain.data import Dataset
 from cnntrain.data.batches import Batches
 from cnntrain.data.normalize import Normalizer
 from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
@@ -62,6 +65,16 @@ class Experiment:
         )
 
 
+def _with_soft_classes(plan: Plan, dataset: Dataset) -> Dataset:
+    """Targets (N, K) that sum to 1 are shares of K classes if the loss takes them for that."""
+    shape, y = dataset.target_shape, dataset.train.y
+    if shape is None or len(shape) != 1 or not Objective(plan.loss).main.loss.takes_soft_labels:
+        return dataset
+    if shape[0] < 2 or (y < 0).any() or not np.allclose(y.sum(axis=1), 1, atol=1e-3):
+        return dataset
+    return replace(dataset, classes=tuple(str(k) for k in range(shape[0])))
+
+
 def build_network(plan: Plan, find: Find) -> Network:
     """The network for the plan's ``input``, or for the shape that the data's headers announce."""
     network = lay_out(plan, plan.input or plan.data.source.sample_shape(find))
@@ -88,6 +101,7 @@ def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None
             f"but 'input' says {network.in_shape}",
             ("input",),
         )
+    dataset = _with_soft_classes(plan, dataset)
     for k, augmentation in enumerate(plan.data.augment):
         try:
             augmentation.check(dataset.sample_shape)

@@ -98,13 +98,29 @@ def test_one_output_can_tell_two_classes_apart(experiment_of, train_events, loss
     assert experiment.batches("train").classes == 1
 
 
-@pytest.mark.parametrize("weights", [[1.0, 2.0, 3.0], "balanced"])
-def test_class_weights_that_do_not_fit_are_refused_at_once(experiment_of, weights):
-    one_hot = {"source": "inline", "inputs": [[1], [2]], "targets": [[1.0, 0.0], [0.0, 1.0]]}
-    loss = {"cross_entropy": {"class_weight": weights}}
+ONE_HOT = {"source": "inline", "inputs": [[1], [2], [3]], "targets": [[1.0, 0], [0, 1.0], [0, 1]]}
+
+
+def test_class_weights_that_do_not_fit_are_refused_at_once(experiment_of):
+    loss = {"cross_entropy": {"class_weight": [1.0, 2.0, 3.0]}}
     with pytest.raises(ConfigError) as caught:
-        experiment_of(data=one_hot, loss=loss)
+        experiment_of(data=ONE_HOT, loss=loss)
     assert caught.value.path == ("loss",)
+
+
+def test_soft_targets_are_classes_to_a_loss_of_classes(experiment_of, train_events):
+    loss = {"cross_entropy": {"class_weight": "balanced"}}
+    experiment = experiment_of(data={**ONE_HOT, "validation": 1}, loss=loss, metrics=["macro_f1"])
+    assert experiment.data.classes == ("0", "1")
+    *_, stopped = train_events(experiment)
+    assert {"train/accuracy", "val/accuracy", "val/macro_f1"} <= stopped.figures.keys()
+    assert experiment_of(data=ONE_HOT, loss="squared_error").data.classes is None
+
+
+def test_balanced_weights_count_soft_targets(experiment_of):
+    loss = {"cross_entropy": {"class_weight": "balanced"}}
+    found = experiment_of(data=ONE_HOT, loss=loss).objective.main.loss
+    assert found.class_weight == (1.5, 0.75)
 
 
 def test_more_outputs_than_classes_are_allowed(experiment_of):

@@ -40,6 +40,11 @@ class Split:
         """All samples; copied if they are only some of those stored."""
         return self.stored if self.rows is None else self.stored[self.rows]
 
+    @property
+    def labels(self) -> Array:
+        """The class of every sample (N,): its label, or the largest of its soft labels (N, K)."""
+        return self.y if self.y.ndim == 1 else self.y.argmax(axis=1)
+
     def gather(self, indices: Array) -> Array:
         """The samples at ``indices``, copied."""
         return self.stored[indices if self.rows is None else self.rows[indices]]

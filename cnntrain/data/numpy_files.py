@@ -38,6 +38,8 @@ def as_targets(y: Array, where: str) -> tuple[Array, bool]:
     """(labels or targets, whether they are labels)."""
     if y.dtype.kind in "biu" and y.ndim == 1:
         return y.astype(np.int64), True
+    if y.dtype.kind in "biu" and y.ndim == 2 and (y.sum(axis=1) == 1).all() and y.min() == 0:
+        return y.astype(np.float64), False
     if y.dtype.kind == "f" and y.ndim in (1, 2, 4):
         return (y[:, None] if y.ndim == 1 else y).astype(np.float64), False
     raise DataError(

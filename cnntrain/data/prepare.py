@@ -123,7 +123,7 @@ def _stratified_order(dataset: Dataset, seed: int) -> Array:
     order = stream(seed, Purpose.SPLIT).permutation(n)
     if dataset.classes is None:
         return order
-    labels = dataset.train.y[order]
+    labels = dataset.train.labels[order]
     quantile = np.empty(n)
     for label in np.unique(labels):
         mine = np.flatnonzero(labels == label)

@@ -57,7 +57,7 @@ def _ranges(data: Prepared) -> str:
 
 def _counts(data: Prepared, classes: Sequence[str]) -> str:
     names = list(data.splits)
-    counts = [np.bincount(split.y, minlength=len(classes)) for split in data.splits.values()]
+    counts = [np.bincount(split.labels, minlength=len(classes)) for split in data.splits.values()]
     rows = [[label, *(str(count[k]) for count in counts)] for k, label in enumerate(classes)]
     return table([["class", *names], *rows])
 
@@ -96,7 +96,7 @@ def save_preview(experiment: Experiment, path: Path) -> None:
             axis.set_yticks([])
         axes[row][0].set_ylabel("original" if row == 0 else f"draw {row}", fontsize=9)
     if experiment.data.classes is not None:
-        for column, label in enumerate(experiment.data.train.y[indices]):
+        for column, label in enumerate(experiment.data.train.labels[indices]):
             axes[0][column].set_title(experiment.data.classes[label], fontsize=9)
     try:
         figure.savefig(path, dpi=150)

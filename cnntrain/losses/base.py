@@ -39,6 +39,7 @@ class Loss(Registered, family="loss"):
     contains: ClassVar[tuple[str, ...]] = ()
     needs_vector: ClassVar[bool] = False  # outputs (K,), not maps
     least_outputs: ClassVar[int] = 1
+    takes_soft_labels: ClassVar[bool] = False  # whether real-valued targets are shares of classes
     single_output_is_yes: ClassVar[bool] = False  # whether one output can tell two classes apart
 
     def check(self, out_shape: Shape, target_shape: Shape | None) -> None:

@@ -47,6 +47,7 @@ class CrossEntropy(Loss, kind="cross_entropy"):
 
     contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
     needs_vector: ClassVar[bool] = True
+    takes_soft_labels: ClassVar[bool] = True
     least_outputs: ClassVar[int] = 2
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
@@ -64,11 +65,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
 
     def fitted(self, y: Array, classes: int | None) -> Self:
         """The weights that ``balanced`` stands for, from the training labels."""
-        if self.class_weight is None:
+        if self.class_weight is None or classes is None:
             return self
-        if classes is None and self.class_weight == "balanced":
-            raise ConfigError("class_weight: balanced needs class labels", ("loss",))
-        classes = classes or y.shape[1]
         if self.class_weight != "balanced":
             if len(self.class_weight) != classes:
                 raise ConfigError(
@@ -76,7 +74,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
                     ("loss",),
                 )
             return self
-        counts = np.maximum(np.bincount(y, minlength=classes), 1)
+        shares = y.sum(axis=0) if y.ndim == 2 else np.bincount(y, minlength=classes)
+        counts = np.maximum(shares, 1)
         return replace(self, class_weight=tuple((len(y) / (classes * counts)).tolist()))
 
     @classmethod
@@ -100,6 +99,7 @@ class KlDivergence(Loss, kind="kl_divergence"):
 
     contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
     needs_vector: ClassVar[bool] = True
+    takes_soft_labels: ClassVar[bool] = True
     least_outputs: ClassVar[int] = 2
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
