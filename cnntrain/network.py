@@ -114,8 +114,7 @@ class Network:
         values = {AT_INPUT: x}
         caches = Caches([])
         for i, node in enumerate(self.nodes):
-            read = tuple(values[k] for k in node.inputs)
-            inputs: Any = read if node.layer.joins else read[0]
+            inputs = _read(node, values)
             own, context = node.own(params), run.context(i)
             if isinstance(node.layer, WholeBatchLayer):
                 values[i], cache = yield from node.layer.forward_steps(own, inputs, context)
@@ -201,10 +200,15 @@ class Network:
         """Every node with its output, one after the other."""
         values = {AT_INPUT: x}
         for i, node in enumerate(self.nodes):
-            read = tuple(values[k] for k in node.inputs)
-            inputs: Any = read if node.layer.joins else read[0]
+            inputs = _read(node, values)
             values[i], _ = node.layer.forward(node.own(params), inputs, run.context(i))
             yield node, values[i]
+
+
+def _read(node: Node, values: Mapping[int, Array]) -> Any:
+    """What a node reads: one array, or a tuple of them if its layer joins."""
+    arrays = tuple(values[k] for k in node.inputs)
+    return arrays if node.layer.joins else arrays[0]
 
 
 def equal_units(network: Network, params: Arrays) -> list[str]:
