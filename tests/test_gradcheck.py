@@ -193,7 +193,7 @@ FAULTS = [
     conv("db of one sample only", "conv2d_db", before(lambda delta: (delta[..., :1],)), "b"),
     conv(
         "da by the kernel not rotated",
-        "conv2d_da_rotated",
+        "conv2d_da_rows",
         before(lambda delta, W, v, h: (delta, W[:, :, ::-1, ::-1], v, h)),
         "x",
     ),

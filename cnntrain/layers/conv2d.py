@@ -1,4 +1,4 @@
-"""Two-dimensional convolution: one matrix product per output row, or per group of channels."""
+"""Two-dimensional convolution: one matrix product per row of the map, or per group of channels."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,15 +11,16 @@ from cnntrain.layers.base import Context, Example, Param, WeightedLayer
 from cnntrain.ops.windows import (
     Axis,
     Padding,
+    is_one_to_one,
     lower_columns,
     lower_rows,
+    padded_rows,
     patches,
     place,
     scatter,
+    scatter_columns,
 )
 from cnntrain.types import Array, Arrays, Count, CountPair, Params, Shape, as_pair
-
-ROTATED_KERNEL_MIN_CHANNELS = 16  # measured: below, the scatter is faster
 
 
 def conv2d_forward(
@@ -30,7 +31,7 @@ def conv2d_forward(
     A cross-correlation, as in seed 002 and every library. Also gives the lowered inputs, which
     the gradient of W needs again.
     """
-    if lowers_rows(vertical, groups):
+    if works_by_rows(vertical, horizontal, groups):
         lowered = lower_rows(a, vertical, horizontal)  # (H', C, KW, OW, N)
         z = _rows_times(lowered, W, vertical)
     else:
@@ -41,9 +42,12 @@ def conv2d_forward(
     return z, lowered
 
 
-def lowers_rows(vertical: Axis, groups: int) -> bool:
-    """The rule, on shapes alone: rows share their copies only without groups and dilation."""
-    return groups == 1 and vertical.dilation == 1
+def works_by_rows(vertical: Axis, horizontal: Axis, groups: int) -> bool:
+    """The rule, on shapes alone: windows of one group share their rows, unless dilation skips some.
+
+    A 1x1 kernel has nothing to share: its product takes the whole map at once.
+    """
+    return groups == 1 and vertical.dilation == 1 and (vertical.size, horizontal.size) != (1, 1)
 
 
 def _rows_times(rows: Array, W: Array, vertical: Axis) -> Array:
@@ -63,15 +67,16 @@ def _columns_times(columns: Array, W: Array, groups: int) -> Array:
 
 
 def conv2d_dW(
-    delta: Array, lowered: Array, W_shape: Shape, vertical: Axis, groups: int = 1
+    delta: Array, lowered: Array, W_shape: Shape, vertical: Axis, horizontal: Axis, groups: int = 1
 ) -> Array:
     """∂C/∂W[f, c, i, j] = Σ_{n,oh,ow} δ[f, oh, ow] · padded a[c, oh·s + i·d, ow·s + j·d]."""
     f, c, kh, kw = W_shape
-    if lowers_rows(vertical, groups):
-        delta_rows = delta.reshape(f, vertical.out, -1).transpose(1, 0, 2)  # (OH, F, OW*N)
-        # (OH, F, KH*C*KW) = (OH, F, OW*N) @ (OH, OW*N, KH*C*KW)
-        per_row = delta_rows @ patches(lowered, vertical).transpose(0, 2, 1)
-        return per_row.sum(axis=0).reshape(f, kh, c, kw).transpose(0, 2, 1, 3)
+    if works_by_rows(vertical, horizontal, groups):
+        delta_rows = delta.reshape(f, vertical.out, -1).transpose(1, 2, 0)  # (OH, OW*N, F)
+        # (OH, KH*C*KW, F) = (OH, KH*C*KW, OW*N) @ (OH, OW*N, F): the long side first, because the
+        # product copies its second matrix once for every few rows of the first
+        per_row = patches(lowered, vertical) @ delta_rows
+        return per_row.sum(axis=0).reshape(kh, c, kw, f).transpose(3, 1, 0, 2)
     delta_groups = delta.reshape(groups, f // groups, -1)  # (G, F/G, OH*OW*N)
     columns = lowered.reshape(groups, c * kh * kw, -1)  # (G, C/G*KH*KW, OH*OW*N)
     return (delta_groups @ columns.transpose(0, 2, 1)).reshape(W_shape)
@@ -83,14 +88,22 @@ def conv2d_db(delta: Array) -> Array:
     return db
 
 
-def conv2d_da_rotated(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """∂C/∂a = δ, padded, convolved with the kernel rotated by 180° (seed 002). Stride 1 only."""
-    rotated = W[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, KH, KW)
-    full_v, full_h = (
-        Axis(ax.out, ax.size, 1, ax.size - 1 - ax.before, ax.size - 1 - ax.after)
-        for ax in (vertical, horizontal)
-    )
-    return _rows_times(lower_rows(delta, full_v, full_h), rotated, full_v)
+def conv2d_da_rows(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
+    """∂C/∂a = δ, padded, convolved with the kernel rotated by 180° (seed 002), row by row.
+
+    Every row of ∂C/∂a is one product with the KH rows of δ that its kernel meets; its KW columns
+    are then added where they belong. Vertical stride 1 only.
+    """
+    f, c, kh, kw = W.shape
+    before, after = kh - 1 - vertical.before, kh - 1 - vertical.after
+    rows = padded_rows(delta, before, after)  # (OH + padding, F, 1, OW, N)
+    flipped = W[:, :, ::-1].transpose(3, 1, 2, 0).reshape(kw * c, kh * f)
+    full = Axis(vertical.out, kh, 1, before, after)
+    taps = flipped @ patches(rows, full)  # (H, KW*C, OW*N) = (KW*C, KH*F) @ (H, KH*F, OW*N)
+    da = np.empty((c, vertical.length, horizontal.length, delta.shape[-1]), delta.dtype)
+    by_row = da.transpose(1, 0, 2, 3)
+    scatter_columns(taps.reshape(vertical.length, kw, c, *delta.shape[2:]), by_row, horizontal)
+    return da
 
 
 def conv2d_da_scatter(
@@ -101,25 +114,19 @@ def conv2d_da_scatter(
     W_groups = W.reshape(groups, f // groups, -1).transpose(0, 2, 1)  # (G, C/G*KH*KW, F/G)
     taps = W_groups @ delta.reshape(groups, f // groups, -1)  # (G, C/G*KH*KW, OH*OW*N)
     in_shape = (groups * c, vertical.length, horizontal.length)
+    if is_one_to_one(vertical, horizontal):
+        return taps.reshape(*in_shape, -1)
     return scatter(
         taps.reshape(groups * c, kh, kw, *delta.shape[1:]), in_shape, vertical, horizontal
     )
 
 
-def rotated_kernel_is_faster(W_shape: Shape, vertical: Axis, horizontal: Axis) -> bool:
-    """The rule, on shapes alone, by which ∂C/∂a is computed (measured on eight layers)."""
-    fits = all(
-        ax.stride == 1 and ax.dilation == 1 and ax.before < ax.size and ax.after < ax.size
-        for ax in (vertical, horizontal)
-    )
-    padded = vertical.before + vertical.after == vertical.size - 1
-    return fits and padded and W_shape[1] >= ROTATED_KERNEL_MIN_CHANNELS
-
-
 def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: int = 1) -> Array:
-    """∂C/∂a by the faster of two equal ways."""
-    if groups == 1 and rotated_kernel_is_faster(W.shape, vertical, horizontal):
-        return conv2d_da_rotated(delta, W, vertical, horizontal)
+    """∂C/∂a by the faster of two equal ways, by a rule on shapes alone."""
+    padding = max(vertical.before, vertical.after)
+    by_rows = vertical.stride == 1 and padding < vertical.size
+    if by_rows and works_by_rows(vertical, horizontal, groups):
+        return conv2d_da_rows(delta, W, vertical, horizontal)
     return conv2d_da_scatter(delta, W, vertical, horizontal, groups)
 
 
@@ -183,7 +190,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     ) -> tuple[Array | None, Params]:
         lowered, vertical, horizontal = cache
         W = params["W"]
-        grads = {"W": conv2d_dW(dy, lowered, W.shape, vertical, self.groups)}
+        grads = {"W": conv2d_dW(dy, lowered, W.shape, vertical, horizontal, self.groups)}
         if "b" in params:
             grads["b"] = conv2d_db(dy)
         return conv2d_da(dy, W, vertical, horizontal, self.groups) if need_dx else None, grads
@@ -194,7 +201,6 @@ class Conv2d(WeightedLayer, kind="conv2d"):
 
     @classmethod
     def examples(cls) -> list[Example]:
-        rotated = cls(filters=2, kernel=3, padding="same")
         return [
             Example(cls(filters=3, kernel=3, init={"b": Constant(value=0.5)}), (2, 5, 6)),
             Example(cls(filters=2, kernel=(2, 3), stride=(2, 1), padding=(1, 2)), (3, 5, 4)),
@@ -206,5 +212,6 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=2, kernel=(1, 3), dilation=(1, 2)), (2, 3, 6)),
             Example(cls(filters=4, kernel=2, groups=2, stride=2), (4, 4, 5)),
             Example(cls(filters=6, kernel=3, groups=3, dilation=2, padding="same"), (3, 5, 5)),
-            Example(rotated, (ROTATED_KERNEL_MIN_CHANNELS, 3, 4)),
+            Example(cls(filters=2, kernel=3, padding="same", stride=(1, 2)), (3, 3, 4)),
+            Example(cls(filters=2, kernel=2, padding=2), (1, 3, 2)),
         ]

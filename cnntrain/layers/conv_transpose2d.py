@@ -27,7 +27,7 @@ def conv_transpose2d_backward(
 ) -> tuple[Array, Array, Array]:
     """(∂C/∂a, ∂C/∂W, ∂C/∂b): the convolution of δ with W, and its gradient with δ and a swapped."""
     da, lowered = conv2d_forward(delta, W, None, vertical, horizontal)
-    return da, conv2d_dW(a, lowered, W.shape, vertical), conv2d_db(delta)
+    return da, conv2d_dW(a, lowered, W.shape, vertical, horizontal), conv2d_db(delta)
 
 
 class Cache(NamedTuple):

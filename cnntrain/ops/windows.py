@@ -129,6 +129,16 @@ def lower_rows(x: Array, vertical: Axis, horizontal: Axis) -> Array:
     return rows
 
 
+def padded_rows(x: Array, before: int, after: int) -> Array:
+    """Rows first, zeros above and below: (C, H, W, N) -> (H + padding, C, 1, W, N)."""
+    c, h, w, n = x.shape
+    rows = np.empty((before + h + after, c, 1, w, n), x.dtype)
+    rows[:before] = 0
+    rows[before + h :] = 0
+    rows[before : before + h, :, 0] = x.transpose(1, 0, 2, 3)
+    return rows
+
+
 def patches(rows: Array, vertical: Axis) -> Array:
     """The overlapping view (OH, KH*C*KW, OW*N) of lowered rows; nothing is copied."""
     _, c, kw, ow, n = rows.shape
@@ -141,6 +151,21 @@ def patches(rows: Array, vertical: Axis) -> Array:
     )
 
 
+def scatter_columns(taps: Array, x: Array, horizontal: Axis) -> None:
+    """x[..., w, n] = the sum of the taps that have read it: taps (H, KW, C, OW, N), x (H, C, W, N).
+
+    The first tap that has read every column, if there is one, starts the sums.
+    """
+    whole = next((tap for tap in horizontal.taps if tap[2] == slice(0, horizontal.length, 1)), None)
+    if whole is None:
+        x[...] = 0
+    else:
+        x[...] = taps[:, whole[0], :, whole[1]]
+    for j, outputs, inputs in horizontal.taps:
+        if whole is None or j != whole[0]:
+            x[:, :, inputs] += taps[:, j, :, outputs]
+
+
 def scatter(taps: Array, in_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
     """Add every tap to the input it was read from: (C, KH, KW, OH, OW, N) -> (C, H, W, N)."""
     x = np.zeros((*in_shape, taps.shape[-1]), taps.dtype)
@@ -150,9 +175,19 @@ def scatter(taps: Array, in_shape: Shape, vertical: Axis, horizontal: Axis) -> A
     return x
 
 
+def is_one_to_one(vertical: Axis, horizontal: Axis) -> bool:
+    """Whether every output reads one input of its own, and every input is read."""
+    return all(ax.size == ax.stride == 1 and ax.out == ax.length for ax in (vertical, horizontal))
+
+
 def lower_columns(x: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """Copy along both axes, "im2col": (C, H, W, N) -> (C, KH, KW, OH, OW, N); any dilation."""
+    """Copy along both axes, "im2col": (C, H, W, N) -> (C, KH, KW, OH, OW, N); any dilation.
+
+    A 1x1 kernel that reads every input needs no copy.
+    """
     c, _, _, n = x.shape
+    if is_one_to_one(vertical, horizontal):
+        return x[:, None, None]
     shape = (c, vertical.size, horizontal.size, vertical.out, horizontal.out, n)
     taps = np.zeros(shape, x.dtype)
     for i, out_rows, in_rows in vertical.taps:

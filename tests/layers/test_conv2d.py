@@ -6,13 +6,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cnntrain.errors import ShapeError
+from cnntrain.layers import conv2d
 from cnntrain.layers.conv2d import (
-    ROTATED_KERNEL_MIN_CHANNELS,
     Conv2d,
-    conv2d_da,
-    conv2d_da_rotated,
+    conv2d_da_rows,
     conv2d_da_scatter,
-    rotated_kernel_is_faster,
+    works_by_rows,
 )
 from cnntrain.network import Pass
 from cnntrain.ops.windows import place
@@ -146,12 +145,16 @@ def test_equals_the_naive_loops(geometry, seed):
         (Conv2d(filters=2, kernel=(5, 3)), (2, 5, 3)),
         (Conv2d(filters=2, kernel=(1, 4)), (1, 3, 4)),
         (Conv2d(filters=1, kernel=3, padding=3), (1, 1, 2)),
+        (Conv2d(filters=3, kernel=1), (2, 3, 4)),
+        (Conv2d(filters=3, kernel=1, stride=2), (2, 3, 4)),
+        (Conv2d(filters=3, kernel=1, padding=1), (2, 3, 4)),
+        (Conv2d(filters=4, kernel=1, groups=2), (2, 3, 4)),
         (Conv2d(filters=2, kernel=2, stride=5), (1, 7, 7)),
         (Conv2d(filters=2, kernel=3, dilation=3), (1, 7, 8)),
         (Conv2d(filters=6, kernel=3, groups=3, padding="same"), (3, 4, 4)),
         (Conv2d(filters=2, kernel=(4, 1), stride=(3, 2), padding="same"), (2, 2, 5)),
-        (Conv2d(filters=3, kernel=3, padding="same"), (ROTATED_KERNEL_MIN_CHANNELS, 4, 3)),
-        (Conv2d(filters=1, kernel=2, padding="same"), (ROTATED_KERNEL_MIN_CHANNELS, 3, 3)),
+        (Conv2d(filters=3, kernel=3, padding="same"), (16, 4, 3)),
+        (Conv2d(filters=1, kernel=2, padding="same"), (16, 3, 3)),
     ],
     ids=str,
 )
@@ -179,42 +182,51 @@ def test_without_bias_there_is_no_b():
 
 
 @given(geometries(max_stride=1, max_dilation=1, max_groups=1), st.integers(0, 1000))
-def test_rotated_kernel_and_scatter_agree(geometry, seed):
+def test_rows_and_scatter_agree(geometry, seed):
     layer, in_shape, n = geometry
     axes = place(in_shape, as_pair(layer.kernel), (1, 1), layer.padding)
-    assume(all(axis.before < axis.size and axis.after < axis.size for axis in axes))
+    assume(axes[0].before < axes[0].size and axes[0].after < axes[0].size)
     W = whole_numbers(layer.params(in_shape)["W"].shape, [seed, 0])
     delta = whole_numbers((*layer.out_shape(in_shape), n), [seed, 1])
-    rotated = conv2d_da_rotated(delta, W, *axes)
-    assert rotated.shape == (*in_shape, n)
-    np.testing.assert_array_equal(rotated, conv2d_da_scatter(delta, W, *axes))
-
-
-MANY = ROTATED_KERNEL_MIN_CHANNELS
+    by_rows = conv2d_da_rows(delta, W, *axes)
+    assert by_rows.shape == (*in_shape, n)
+    np.testing.assert_array_equal(by_rows, conv2d_da_scatter(delta, W, *axes))
 
 
 @pytest.mark.parametrize(
-    ("channels", "kernel", "stride", "padding", "expected"),
+    ("kernel", "stride", "dilation", "groups", "padding", "rows", "da_rows"),
     [
-        (MANY, (3, 3), (1, 1), "same", True),
-        (MANY, (4, 4), (1, 1), "same", True),
-        (MANY, (5, 3), (1, 1), (2, 1), True),
-        (MANY, (1, 1), (1, 1), "valid", True),
-        (MANY - 1, (3, 3), (1, 1), "same", False),
-        (MANY, (3, 3), (1, 1), "valid", False),
-        (MANY, (3, 3), (2, 2), (1, 1), False),
-        (MANY, (3, 3), (1, 2), (1, 1), False),
-        (MANY, (3, 3), (1, 1), (1, 3), False),
+        ((3, 3), (1, 1), (1, 1), 1, "same", True, True),
+        ((3, 3), (1, 2), (1, 2), 1, (3, 1), True, False),  # a padding as large as the window
+        ((3, 3), (1, 2), (1, 2), 1, (1, 3), True, True),
+        ((3, 3), (2, 1), (1, 1), 1, (1, 1), True, False),
+        ((3, 3), (1, 1), (2, 1), 1, (1, 1), False, False),
+        ((3, 3), (1, 1), (1, 1), 2, "same", False, False),
+        ((1, 1), (1, 1), (1, 1), 1, "valid", False, False),
+        ((1, 3), (1, 1), (1, 1), 1, "valid", True, True),
     ],
 )
-def test_the_rule_depends_on_shapes_alone(channels, kernel, stride, padding, expected):
-    axes = place((channels, 8, 9), kernel, stride, padding)
-    assert rotated_kernel_is_faster((2, channels, *kernel), *axes) is expected
-    W, delta = (
-        whole_numbers((2, channels, *kernel), 0),
-        whole_numbers((2, axes[0].out, axes[1].out, 2), 1),
+def test_the_rule_depends_on_shapes_alone(
+    monkeypatch, kernel, stride, dilation, groups, padding, rows, da_rows
+):
+    vertical, horizontal = axes = place((2, 8, 9), kernel, stride, padding, dilation)
+    assert works_by_rows(vertical, horizontal, groups) is rows
+    W = whole_numbers((2, 2 // groups, *kernel), 0)
+    delta = whole_numbers((2, vertical.out, horizontal.out, 2), 1)
+    expected = conv2d_da_scatter(delta, W, *axes, groups)
+    called = []
+    monkeypatch.setattr(
+        conv2d, "conv2d_da_rows", lambda *given: called.append(given) or conv2d_da_rows(*given)
     )
-    np.testing.assert_array_equal(conv2d_da(delta, W, *axes), conv2d_da_scatter(delta, W, *axes))
+    np.testing.assert_array_equal(conv2d.conv2d_da(delta, W, *axes, groups), expected)
+    assert bool(called) is da_rows
+
+
+def test_a_pointwise_convolution_copies_nothing():
+    layer = Conv2d(filters=3, kernel=1)
+    params, x = arrays_of(layer, (2, 3, 4), 2, seed=0)
+    _, cache = layer.forward(params, x, Pass().context(0))
+    assert np.shares_memory(cache.lowered, x)
 
 
 # --- PyTorch ---------------------------------------------------------------------------------
