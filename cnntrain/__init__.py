@@ -13,7 +13,8 @@ keeps it so.
          schedules metrics data       side by side
     4    layout scores                who reads whom, with all shapes; metrics to choose from
     5    network                      a graph of layers: arrays, forward, backward
-    6    objective shards             loss plus penalty; cutting and summing batches
+    6    objective shards             loss plus penalty; cutting and summing batches;
+         reorder                      the same network in an order that costs less
     7    gradcheck config             numerical proof; YAML -> frozen plan
     8    memory                       what a training will take
     9    experiment                   plan -> network and data, checked to fit

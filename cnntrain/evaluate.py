@@ -16,7 +16,7 @@ def evaluate(
     experiment: Experiment, params: Arrays, split: SplitName, workers: Workers, detail: bool = False
 ) -> Sums:
     """The sums of a whole split; ``detail`` adds a confusion matrix or the targets' moments."""
-    batches, network = experiment.batches(split), experiment.network
+    batches, network = experiment.batches(split), experiment.fast_network
     samples = len(batches.split)
     slices = cut(samples, math.ceil(samples / _samples_at_a_time(network)))
 

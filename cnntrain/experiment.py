@@ -17,6 +17,7 @@ from cnntrain.memory import check_parameters, check_training_memory
 from cnntrain.metrics import Sums, batch_sums
 from cnntrain.network import Network
 from cnntrain.objective import LossTerm, Objective, Penalty
+from cnntrain.reorder import reordered
 from cnntrain.scores import scored
 from cnntrain.types import Array, Shape
 
@@ -28,6 +29,11 @@ class Experiment:
     plan: Plan
     network: Network
     data: Prepared
+
+    @cached_property
+    def fast_network(self) -> Network:
+        """The network in the order in which it is trained and evaluated; the same function."""
+        return reordered(self.network)
 
     @cached_property
     def objective(self) -> Objective:

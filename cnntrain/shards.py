@@ -22,7 +22,7 @@ from cnntrain.network import Network
 
 T = TypeVar("T")
 
-SHARD_FLOPS = 50_000_000  # forward work worth a thread: below, the interpreter lock eats the gain
+SHARD_FLOPS = 100_000_000  # forward work worth a thread: below, the interpreter lock eats the gain
 SHARD_LEAST_SAMPLES = 16  # fewer make narrow matrices, which are slow
 SHARD_SAMPLES = 256  # more per shard is no faster
 SHARD_ACTIVATIONS = 1 << 24  # numbers in all activations of a shard: bounds its memory

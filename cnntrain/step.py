@@ -54,7 +54,7 @@ def gradients(
     Each shard forwards and backwards its own samples (``loaded``, or read when its turn comes);
     the tree adds them up.
     """
-    network, m = experiment.network, len(indices)
+    network, m = experiment.fast_network, len(indices)
     count = len(shard_slices(experiment, m))
 
     def shard(k: int) -> Steps[ShardResult]:

@@ -95,8 +95,8 @@ def time_step(
         for _ in range(runs):
             step.of(take_step, experiment, state, workers, clock, feed)
         indices = feed.indices(0)
-    watched = [replace(node, layer=Stopwatch(node.layer)) for node in experiment.network.nodes]
-    network = replace(experiment.network, nodes=tuple(watched))
+    watched = [replace(node, layer=Stopwatch(node.layer)) for node in experiment.fast_network.nodes]
+    network = replace(experiment.fast_network, nodes=tuple(watched))
     run, objective = Pass(training=True, seed=experiment.plan.seed), experiment.objective
     for _ in range(runs):
         x, y = read.of(load_shard, experiment, indices, 0, 0)

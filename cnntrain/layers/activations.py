@@ -82,8 +82,10 @@ class Tanh(Activation, kind="tanh"):
 class Relu(Activation, kind="relu"):
     """a = max(z, 0); f' = 1 for z > 0, else 0 (also at 0). Nair & Hinton 2010."""
 
+    commutes_with_max: ClassVar[bool] = True
+
     def f(self, z: Array) -> Array:
-        return np.maximum(z, 0)
+        return stable.positive_part(z)
 
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (kept > 0)
@@ -92,6 +94,8 @@ class Relu(Activation, kind="relu"):
 @dataclass(frozen=True, kw_only=True)
 class Relu6(Activation, kind="relu6"):
     """a = min(max(z, 0), 6); f' = 1 for 0 < z < 6, else 0. Howard et al. 2017."""
+
+    commutes_with_max: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
         return np.clip(z, 0, 6)
@@ -112,10 +116,10 @@ class LeakyRelu(Activation, kind="leaky_relu"):
     keeps_z: ClassVar[bool] = True  # with slope 0 the sign of z is lost in a
 
     def f(self, z: Array) -> Array:
-        return np.where(z > 0, z, z * self.slope)
+        return z * stable.by_sign(z, 1, self.slope)
 
     def delta(self, da: Array, kept: Array) -> Array:
-        return np.where(kept > 0, da, da * self.slope)
+        return da * stable.by_sign(kept, 1, self.slope)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +131,10 @@ class Elu(Activation, kind="elu"):
     keeps_z: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
-        return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0)))
+        return stable.positive_part(z) + self.alpha * np.expm1(stable.negative_part(z))
 
     def delta(self, da: Array, kept: Array) -> Array:
-        return da * np.where(kept > 0, 1, self.alpha * np.exp(np.minimum(kept, 0)))
+        return da * (stable.by_sign(kept, 1, self.alpha) * np.exp(stable.negative_part(kept)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +147,12 @@ class Selu(Activation, kind="selu"):
     keeps_z: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
-        return self.SCALE * np.where(z > 0, z, self.ALPHA * np.expm1(np.minimum(z, 0)))
+        below = self.ALPHA * np.expm1(stable.negative_part(z))
+        return self.SCALE * (stable.positive_part(z) + below)
 
     def delta(self, da: Array, kept: Array) -> Array:
-        slope = np.where(kept > 0, 1, self.ALPHA * np.exp(np.minimum(kept, 0)))
-        return da * (self.SCALE * slope)
+        scale = self.SCALE * stable.by_sign(kept, 1, self.ALPHA)
+        return da * (scale * np.exp(stable.negative_part(kept)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +164,11 @@ class Celu(Activation, kind="celu"):
     keeps_z: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
-        return np.where(z > 0, z, self.alpha * np.expm1(np.minimum(z, 0) / self.alpha))
+        below = np.expm1(stable.negative_part(z) / self.alpha)
+        return stable.positive_part(z) + self.alpha * below
 
     def delta(self, da: Array, kept: Array) -> Array:
-        return da * np.exp(np.minimum(kept, 0) / self.alpha)
+        return da * np.exp(stable.negative_part(kept) / self.alpha)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,10 @@ class Layer(Registered, family="layer"):
 
     joins: ClassVar[bool] = False
     is_random: ClassVar[bool] = False  # draws random numbers while training
+    commutes_with_max: ClassVar[bool] = (
+        False  # elementwise, never falls, and flat only where f' = 0
+    )
+    takes_largest: ClassVar[bool] = False  # every output is the largest of some inputs
 
     def out_shape(self, in_shape: Any) -> Shape:
         """Shape of y; raises ``ShapeError`` if x cannot have ``in_shape``."""

@@ -11,6 +11,7 @@ from cnntrain.layers.base import Context, Example, Param, WeightedLayer
 from cnntrain.ops.windows import (
     Axis,
     Padding,
+    add_columns,
     is_one_to_one,
     lower_columns,
     lower_rows,
@@ -18,9 +19,10 @@ from cnntrain.ops.windows import (
     patches,
     place,
     scatter,
-    scatter_columns,
 )
 from cnntrain.types import Array, Arrays, Count, CountPair, Params, Shape, as_pair
+
+MANY_CHANNELS = 32  # measured: from here on, adding columns of outputs beats copying inputs
 
 
 def conv2d_forward(
@@ -28,18 +30,21 @@ def conv2d_forward(
 ) -> tuple[Array, Array]:
     """z[f, oh, ow] = Σ_{c,i,j} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f].
 
-    A cross-correlation, as in seed 002 and every library. Also gives the lowered inputs, which
-    the gradient of W needs again.
+    A cross-correlation, as in seed 002 and every library. Also gives what ``conv2d_dW`` needs
+    again: the lowered inputs, or the inputs themselves.
     """
-    if works_by_rows(vertical, horizontal, groups):
-        lowered = lower_rows(a, vertical, horizontal)  # (H', C, KW, OW, N)
-        z = _rows_times(lowered, W, vertical)
+    if not works_by_rows(vertical, horizontal, groups):
+        kept = lower_columns(a, vertical, horizontal)  # (C, KH, KW, OH, OW, N)
+        z = _columns_times(kept, W, groups)
+    elif adds_outputs(W.shape, horizontal):
+        kept = a
+        z = _taps_added(a, W, vertical, horizontal)
     else:
-        lowered = lower_columns(a, vertical, horizontal)  # (C, KH, KW, OH, OW, N)
-        z = _columns_times(lowered, W, groups)
+        kept = lower_rows(a, vertical, horizontal)  # (H', C, KW, OW, N)
+        z = _rows_times(kept, W, vertical)
     if b is not None:
         z += b[:, :, None, None]  # (F, OH, OW, N) + (F, 1, 1, 1)
-    return z, lowered
+    return z, kept
 
 
 def works_by_rows(vertical: Axis, horizontal: Axis, groups: int) -> bool:
@@ -48,6 +53,23 @@ def works_by_rows(vertical: Axis, horizontal: Axis, groups: int) -> bool:
     A 1x1 kernel has nothing to share: its product takes the whole map at once.
     """
     return groups == 1 and vertical.dilation == 1 and (vertical.size, horizontal.size) != (1, 1)
+
+
+def adds_outputs(W_shape: Shape, horizontal: Axis) -> bool:
+    """The rule, on shapes: few inputs are copied KW times, of many the outputs are added."""
+    return horizontal.stride == 1 and W_shape[1] >= MANY_CHANNELS
+
+
+def _taps_added(a: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
+    """Multiply whole rows by every column of the kernel, then add the products, shifted."""
+    f, c, kh, kw = W.shape
+    rows = padded_rows(a, vertical.before, vertical.after)  # (H + padding, C, 1, W, N)
+    W_taps = W.transpose(3, 0, 2, 1).reshape(kw * f, kh * c)
+    taps = W_taps @ patches(rows, vertical)  # (OH, KW*F, W*N) = (KW*F, KH*C) @ (OH, KH*C, W*N)
+    z = np.empty((f, vertical.out, horizontal.out, a.shape[-1]), a.dtype)
+    moves = [(j, inputs, outputs) for j, outputs, inputs in horizontal.taps]
+    add_columns(taps.reshape(vertical.out, kw, f, *a.shape[2:]), z.transpose(1, 0, 2, 3), moves)
+    return z
 
 
 def _rows_times(rows: Array, W: Array, vertical: Axis) -> Array:
@@ -67,18 +89,20 @@ def _columns_times(columns: Array, W: Array, groups: int) -> Array:
 
 
 def conv2d_dW(
-    delta: Array, lowered: Array, W_shape: Shape, vertical: Axis, horizontal: Axis, groups: int = 1
+    delta: Array, kept: Array, W_shape: Shape, vertical: Axis, horizontal: Axis, groups: int = 1
 ) -> Array:
     """∂C/∂W[f, c, i, j] = Σ_{n,oh,ow} δ[f, oh, ow] · padded a[c, oh·s + i·d, ow·s + j·d]."""
     f, c, kh, kw = W_shape
     if works_by_rows(vertical, horizontal, groups):
+        lowers_now = adds_outputs(W_shape, horizontal)
+        lowered = lower_rows(kept, vertical, horizontal) if lowers_now else kept
         delta_rows = delta.reshape(f, vertical.out, -1).transpose(1, 2, 0)  # (OH, OW*N, F)
         # (OH, KH*C*KW, F) = (OH, KH*C*KW, OW*N) @ (OH, OW*N, F): the long side first, because the
         # product copies its second matrix once for every few rows of the first
         per_row = patches(lowered, vertical) @ delta_rows
         return per_row.sum(axis=0).reshape(kh, c, kw, f).transpose(3, 1, 0, 2)
     delta_groups = delta.reshape(groups, f // groups, -1)  # (G, F/G, OH*OW*N)
-    columns = lowered.reshape(groups, c * kh * kw, -1)  # (G, C/G*KH*KW, OH*OW*N)
+    columns = kept.reshape(groups, c * kh * kw, -1)  # (G, C/G*KH*KW, OH*OW*N)
     return (delta_groups @ columns.transpose(0, 2, 1)).reshape(W_shape)
 
 
@@ -102,7 +126,7 @@ def conv2d_da_rows(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> 
     taps = flipped @ patches(rows, full)  # (H, KW*C, OW*N) = (KW*C, KH*F) @ (H, KH*F, OW*N)
     da = np.empty((c, vertical.length, horizontal.length, delta.shape[-1]), delta.dtype)
     by_row = da.transpose(1, 0, 2, 3)
-    scatter_columns(taps.reshape(vertical.length, kw, c, *delta.shape[2:]), by_row, horizontal)
+    add_columns(taps.reshape(vertical.length, kw, c, *delta.shape[2:]), by_row, horizontal.taps)
     return da
 
 
@@ -133,7 +157,7 @@ def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: 
 class Cache(NamedTuple):
     """What the backward pass needs of the forward pass."""
 
-    lowered: Array
+    kept: Array
     vertical: Axis
     horizontal: Axis
 
@@ -182,15 +206,15 @@ class Conv2d(WeightedLayer, kind="conv2d"):
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
         axes = self._axes(x.shape[:3])
-        z, lowered = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups)
-        return z, Cache(lowered, *axes)
+        z, kept = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups)
+        return z, Cache(kept, *axes)
 
     def backward(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        lowered, vertical, horizontal = cache
+        kept, vertical, horizontal = cache
         W = params["W"]
-        grads = {"W": conv2d_dW(dy, lowered, W.shape, vertical, horizontal, self.groups)}
+        grads = {"W": conv2d_dW(dy, kept, W.shape, vertical, horizontal, self.groups)}
         if "b" in params:
             grads["b"] = conv2d_db(dy)
         return conv2d_da(dy, W, vertical, horizontal, self.groups) if need_dx else None, grads
@@ -214,4 +238,5 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=6, kernel=3, groups=3, dilation=2, padding="same"), (3, 5, 5)),
             Example(cls(filters=2, kernel=3, padding="same", stride=(1, 2)), (3, 3, 4)),
             Example(cls(filters=2, kernel=2, padding=2), (1, 3, 2)),
+            Example(cls(filters=2, kernel=3, padding="same"), (MANY_CHANNELS, 3, 4)),
         ]

@@ -21,7 +21,8 @@ def dense_backward(
 ) -> tuple[Array | None, Array, Array]:
     """(∂C/∂a, ∂C/∂W, ∂C/∂b) = (Wᵀ δ, δ aᵀ, Σ_n δ) from δ = ∂C/∂z (seeds 001 and 004)."""
     da = W.T @ delta if need_da else None  # (J, N) = (J, K) @ (K, N)
-    dW = delta @ a.T  # (K, J) = (K, N) @ (N, J)
+    alone = delta.shape[1] == 1  # a sample alone: one product an entry, no sums
+    dW = delta * a.T if alone else delta @ a.T  # (K, J) = (K, N) @ (N, J)
     db = delta.sum(axis=1, keepdims=True)  # (K, 1)
     return da, dW, db
 

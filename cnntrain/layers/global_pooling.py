@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class GlobalAvgPool2d(Layer, kind="global_avg_pool2d"):
 @dataclass(frozen=True, kw_only=True)
 class GlobalMaxPool2d(Layer, kind="global_max_pool2d"):
     """y[c] = the largest value of map c, the first of equals: (C, H, W) -> (C,)."""
+
+    takes_largest: ClassVar[bool] = True
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return _channels(in_shape)

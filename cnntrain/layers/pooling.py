@@ -5,7 +5,7 @@ Two passes of KW and KH steps replace one of KH*KW, and the second works on a ma
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,9 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
 
     The first of equal values wins; NaN wins over all, so that it is not lost.
     """
+    if is_pair(window):
+        first, second = (x[along(axis, inputs)] for _, _, inputs in window.taps)
+        return np.maximum(first, second), np.greater(second, first)
     shape = with_length(x.shape, axis, window.out)
     y = np.full(shape, -np.inf, x.dtype)
     winner = np.zeros(shape, np.uint8 if window.size <= 256 else np.intp)
@@ -45,7 +48,14 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
 
 def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Array:
     """∂C/∂x: each δ goes to the tap that won its window, 0 to all others (seed 002)."""
-    dx = np.zeros(with_length(dy.shape, axis, window.length), dy.dtype)
+    shape = with_length(dy.shape, axis, window.length)
+    if is_pair(window):
+        dx = np.empty(shape, dy.dtype)
+        first, second = (dx[along(axis, inputs)] for _, _, inputs in window.taps)
+        np.multiply(dy, winner, out=second)
+        np.subtract(dy, second, out=first)  # what the second has not won: dy or 0
+        return dx
+    dx = np.zeros(shape, dy.dtype)
     for j, outputs, inputs in window.taps:
         won, target = winner[along(axis, outputs)] == j, dx[along(axis, inputs)]
         if window.overlaps:
@@ -53,6 +63,11 @@ def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Arr
         else:
             np.multiply(dy[along(axis, outputs)], won, out=target)
     return dx
+
+
+def is_pair(window: Axis) -> bool:
+    """Whether the windows are disjoint pairs that fill the axis: the usual pooling by 2."""
+    return window.size == window.stride == 2 and 2 * window.out == window.length
 
 
 def max_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis) -> tuple[Array, Sequence[Array]]:
@@ -155,6 +170,8 @@ class MaxPool2d(Pool2d, kind="max_pool2d"):
     ``padding``, each a number or [vertical, horizontal]; ``ceil``. Raises ``ShapeError`` if the
     window does not fit.
     """
+
+    takes_largest: ClassVar[bool] = True
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
         axes = self._axes(x.shape[:3])

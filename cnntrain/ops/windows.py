@@ -3,6 +3,7 @@
 No function pads its input: an axis knows which outputs a tap of the window really meets.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal
@@ -151,19 +152,23 @@ def patches(rows: Array, vertical: Axis) -> Array:
     )
 
 
-def scatter_columns(taps: Array, x: Array, horizontal: Axis) -> None:
-    """x[..., w, n] = the sum of the taps that have read it: taps (H, KW, C, OW, N), x (H, C, W, N).
+Move = tuple[int, slice, slice]  # (tap, columns of it, columns that they are added to)
 
-    The first tap that has read every column, if there is one, starts the sums.
+
+def add_columns(taps: Array, sums: Array, moves: Sequence[Move]) -> None:
+    """sums[:, :, to] = Σ over moves taps[:, j, :, from]: (H, KW, C, W, N) into (H, C, W, N).
+
+    The first move that reaches every column, if there is one, starts the sums.
     """
-    whole = next((tap for tap in horizontal.taps if tap[2] == slice(0, horizontal.length, 1)), None)
+    length = sums.shape[2]
+    whole = next((move for move in moves if len(range(*move[2].indices(length))) == length), None)
     if whole is None:
-        x[...] = 0
+        sums[...] = 0
     else:
-        x[...] = taps[:, whole[0], :, whole[1]]
-    for j, outputs, inputs in horizontal.taps:
+        sums[...] = taps[:, whole[0], :, whole[1]]
+    for j, source, to in moves:
         if whole is None or j != whole[0]:
-            x[:, :, inputs] += taps[:, j, :, outputs]
+            sums[:, :, to] += taps[:, j, :, source]
 
 
 def scatter(taps: Array, in_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
