@@ -173,9 +173,17 @@ class Network:
         """New running statistics after a forward pass in training; before the backward pass."""
         return {
             f"{node.name}.{letter}": value
-            for node, cache in zip(self.nodes, caches.layers, strict=True)
-            for letter, value in node.layer.buffers(node.own(params), cache).items()
+            for i, node in self._with_buffers
+            for letter, value in node.layer.buffers(node.own(params), caches.layers[i]).items()
         }
+
+    @cached_property
+    def _with_buffers(self) -> list[tuple[int, Node]]:
+        return [
+            (i, node)
+            for i, node in enumerate(self.nodes)
+            if any(param.is_buffer for param in node.params.values())
+        ]
 
     @cached_property
     def _has_params_below(self) -> dict[int, bool]:

@@ -4,6 +4,7 @@ All use ε outside the root, after the bias correction: m̂ / (√v̂ + ε), the
 of Kingma & Ba 2015 (not the "epsilon hat" of its section 2), as PyTorch does.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -31,24 +32,29 @@ class Adam(Optimizer, kind="adam"):
 
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         mean, square = self._moments(dW, memory)
+        correction = math.sqrt(1 - self.beta2 ** (step + 1))
         root = np.sqrt(self._bound(square, memory))
-        root *= (1 - self.beta2 ** (step + 1)) ** -0.5
-        root += self.epsilon
-        return self._numerator(mean, dW, step) / root * -lr
+        root += self.epsilon * correction  # √v̂ + ε, both times the correction: one pass less
+        change = self._numerator(mean, dW, step, -lr * correction)
+        change /= root
+        return change
 
     def _moments(self, dW: Array, memory: Params) -> tuple[Array, Array]:
         mean, square = memory["mean"], memory["square"]
         mean *= self.beta1
         mean += (1 - self.beta1) * dW
+        dW_squared = dW * dW
+        dW_squared *= 1 - self.beta2
         square *= self.beta2
-        square += (1 - self.beta2) * (dW * dW)
+        square += dW_squared
         return mean, square
 
     def _bound(self, square: Array, memory: Params) -> Array:  # memory: for amsgrad
         return square
 
-    def _numerator(self, mean: Array, dW: Array, step: int) -> Array:  # dW: for nadam
-        return mean / (1 - self.beta1 ** (step + 1))
+    def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
+        """factor · m̂; dW is for nadam."""
+        return mean * (factor / (1 - self.beta1 ** (step + 1)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +93,11 @@ class Nadam(Adam, kind="nadam"):
     lr: Positive = 0.002
     momentum_decay: Positive = 0.004
 
-    def _numerator(self, mean: Array, dW: Array, step: int) -> Array:
+    def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
         mu, mu_next, product = momentum_schedule(self.beta1, self.momentum_decay, step + 1)
-        ahead = mean * (mu_next / (1 - product * mu_next))
-        return ahead + dW * ((1 - mu) / (1 - product))
+        ahead = mean * (factor * mu_next / (1 - product * mu_next))
+        ahead += dW * (factor * (1 - mu) / (1 - product))
+        return ahead
 
 
 @lru_cache(maxsize=2)
