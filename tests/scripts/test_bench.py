@@ -1,23 +1,34 @@
-"""scripts/bench.py runs, with PyTorch where it is installed and without it."""
+"""scripts/bench.py runs, with its rivals where they are installed and without them."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "bench.py"
-RUN = "import runpy, sys; del sys.argv[0]; {} runpy.run_path(sys.argv[0], run_name='__main__')"
-WITHOUT_TORCH = "sys.modules['torch'] = None;"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+sys.path.insert(0, str(SCRIPTS))  # as running a script there does
+from benchmark.nets import NETS, experiment_of  # noqa: E402
+from benchmark.rivals import torch_model  # noqa: E402
+from benchmark.scaling import growth_rows  # noqa: E402
+
+SCRIPT = SCRIPTS / "bench.py"
+RUN = (
+    "import runpy, sys; del sys.argv[0]; sys.path.insert(0, {folder!r}); {prelude}"
+    " runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+WITHOUT_RIVALS = "sys.modules['torch'] = sys.modules['sklearn'] = None;"
 
 
 def bench(tmp_path, *arguments, prelude=""):
     """(printed table, figures) of a run of one step each."""
     figures = tmp_path / "figures.json"
+    code = RUN.format(folder=str(SCRIPTS), prelude=prelude)
     words = [str(SCRIPT), "--quick", "--runs", "1", "--threads", "1", "--json", str(figures)]
     done = subprocess.run(
-        [sys.executable, "-c", RUN.format(prelude), *words, *arguments],
+        [sys.executable, "-c", code, *words, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -26,21 +37,62 @@ def bench(tmp_path, *arguments, prelude=""):
     return done.stdout, json.loads(figures.read_text())
 
 
-def test_our_own_figures_need_no_pytorch(tmp_path):
-    arguments = ["--net", "mlp-784-300-100-10", "--net", "lenet5-batch1"]
-    printed, figures = bench(tmp_path, *arguments, prelude=WITHOUT_TORCH)
-    assert [result["net"] for result in figures["results"]] == arguments[1::2]
+def test_our_own_figures_need_no_rivals(tmp_path):
+    arguments = ["--steps", "--net", "mlp-784-300-100-10", "--net", "lenet5-batch1"]
+    printed, figures = bench(tmp_path, *arguments, prelude=WITHOUT_RIVALS)
+    assert [result["net"] for result in figures["results"]] == arguments[2::2]
     for result in figures["results"]:
         assert list(result["ms"]) == ["cnntrain"]
         assert result["ratio"] is None
         assert result["gflops"] > 0
+        assert 0 < result["input_share"] < 1
         assert result["net"] in printed
+    assert "processes" not in figures
 
 
 @pytest.mark.slow
-def test_pytorch_takes_its_turns(tmp_path):
+def test_rivals_take_their_turns(tmp_path):
     pytest.importorskip("torch", reason="the comparison needs PyTorch")
-    _, figures = bench(tmp_path, "--net", "lenet5-batch64")
-    (result,) = figures["results"]
-    assert list(result["ms"]) == ["cnntrain", "eager", "channels_last"]
-    assert result["ratio"] > 0
+    pytest.importorskip("sklearn", reason="the comparison needs scikit-learn")
+    _, figures = bench(
+        tmp_path, "--steps", "--net", "mlp-784-300-100-10", "--net", "lenet5-batch64"
+    )
+    mlp, lenet = figures["results"]
+    assert list(mlp["ms"]) == ["cnntrain", "eager", "scikit-learn"]
+    assert list(lenet["ms"]) == ["cnntrain", "eager", "channels_last"]
+    assert lenet["ratio"] > 0
+
+
+@pytest.mark.slow
+def test_whole_processes(tmp_path):
+    pytest.importorskip("torch", reason="the comparison needs PyTorch")
+    printed, figures = bench(tmp_path, "--net", "lenet5-batch1")
+    found = figures["processes"]
+    ours, theirs = (found["cold_start"][contender] for contender in ("cnntrain", "eager"))
+    assert 0 < ours["least_s"] <= ours["median_s"]
+    assert ours["peak_mb"] < theirs["peak_mb"]  # or the peaks are those of the starting process
+    peaks = found["peak_mb"]["lenet5-batch1"]
+    assert 20 < peaks["cnntrain"] < peaks["eager"]
+    assert 20 < found["installed_mb"]["cnntrain"] < found["installed_mb"]["eager"]
+    assert "cold start" in printed
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if name != "lenet5-batch1"])
+def test_pytorch_runs_the_same_network(torch, name):
+    net = NETS[name]
+    network = experiment_of(net, 10).network
+    model = torch_model(torch, net)
+    weights = sum(math.prod(p.shape) for p in network.params.values() if not p.is_buffer)
+    assert sum(p.numel() for p in model.parameters()) == weights
+    assert model(torch.zeros(2, *net.in_shape)).shape == (2, *network.out_shape)
+
+
+@pytest.mark.slow
+def test_growth_has_a_line_for_every_doubling(tmp_path):
+    """One axis in full; the table is made of such lines."""
+    _, figures = bench(tmp_path, "--grow", "batch", "2")
+    assert figures["gflop"] == pytest.approx(
+        2 * bench(tmp_path, "--grow", "batch", "1")[1]["gflop"]
+    )
+    rows = growth_rows([{"axis": "batch", "factor": 2, "peak_mb": 80.0, **figures}])
+    assert rows[1][:2] == ["batch", "x2"]

@@ -1,0 +1,1 @@
+"""What ``scripts/bench.py`` measures: networks, rivals, whole processes, growth."""
