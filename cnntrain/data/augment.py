@@ -84,9 +84,20 @@ class Shift(Augmentation, kind="shift"):
     pixels: Count = 1
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
-        offsets = rng.integers(-self.pixels, self.pixels + 1, (2, x.shape[-1]))
-        rows, columns = grid(x.shape)
-        return _pixels(x, rows + offsets[0], columns + offsets[1])
+        offsets = rng.integers(-self.pixels, self.pixels + 1, (x.shape[-1], 2))
+        shifted = np.zeros_like(x)
+        for n, (down, across) in enumerate(offsets.tolist()):
+            to_rows, from_rows = _overlap(x.shape[1], down)
+            to_columns, from_columns = _overlap(x.shape[2], across)
+            shifted[:, to_rows, to_columns, n] = x[:, from_rows, from_columns, n]
+        return shifted
+
+
+def _overlap(length: int, offset: int) -> tuple[slice, slice]:
+    """(to, from) of an axis whose place p shows what was at p + offset."""
+    kept = max(0, length - abs(offset))
+    first, start = max(0, -offset), max(0, offset)
+    return slice(first, first + kept), slice(start, start + kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +123,9 @@ class Flip(Augmentation):
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
         mirrored = rng.random(x.shape[-1]) < self.share
-        return np.where(mirrored, np.flip(x, self.axis), x)
+        flipped = x.copy()
+        flipped[..., mirrored] = np.flip(x, self.axis)[..., mirrored]
+        return flipped
 
 
 @dataclass(frozen=True, kw_only=True)
