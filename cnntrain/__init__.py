@@ -18,7 +18,7 @@ keeps it so.
     7    gradcheck config             numerical proof; YAML -> frozen plan
     8    memory                       what a training will take
     9    experiment                   plan -> network and data, checked to fit
-    10   state evaluate               what training remembers; figures of a split
+    10   state evaluate probe         what training remembers; figures of a split; of a step
     11   update feed                  gradients -> new weights; the samples of each step
     12   step                         one batch: shards, sums, update
     13   train timing                 experiment and state -> stream of events; where time goes

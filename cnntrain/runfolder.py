@@ -26,7 +26,16 @@ from cnntrain.train import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.wording import epoch_line, stopped_line
 
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
-OWN_FILES = ("config.yaml", "env.json", "metrics.jsonl", "log.txt", "summary.json", "checkpoints")
+OWN_FILES = (
+    "config.yaml",
+    "env.json",
+    "metrics.jsonl",
+    "stats.jsonl",
+    "log.txt",
+    "summary.json",
+    "checkpoints",
+    "tensorboard",
+)
 
 
 class RunFolder:
@@ -59,12 +68,18 @@ class RunFolder:
         (path / "summary.json").unlink(missing_ok=True)
         lines = [line for line in _whole_lines(path / "metrics.jsonl") if _is_kept(line, found)]
         write_text(path / "metrics.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+        if (path / "stats.jsonl").is_file():
+            kept = [s for s in _whole_lines(path / "stats.jsonl") if s["step"] <= found.state.step]
+            write_text(path / "stats.jsonl", "".join(f"{json.dumps(line)}\n" for line in kept))
         run.log(f"resumed from {found.path.name} at step {found.state.step}")
         return run
 
     def record(self, event: Event) -> None:
         """Write what ``event`` leaves behind."""
         if isinstance(event, StepEnd):
+            if event.probe is not None:
+                line = {"step": event.step, "epoch": event.epoch, **event.probe.as_tree()}
+                self._append("stats.jsonl", json.dumps(line, allow_nan=False))
             every = self.experiment.plan.train.checkpoint_steps
             if every and event.step % every == 0:
                 self._save_last()

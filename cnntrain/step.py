@@ -14,6 +14,7 @@ from cnntrain.layers import Steps, alone
 from cnntrain.metrics import Sums, add_sums
 from cnntrain.network import Pass
 from cnntrain.objective import forward_backward_steps
+from cnntrain.probe import Probe, probe
 from cnntrain.schedules import Clock
 from cnntrain.shards import Workers
 from cnntrain.state import State
@@ -23,6 +24,14 @@ from cnntrain.update import all_finite, update
 T = TypeVar("T")
 
 TRACED_SAMPLES = 256  # of a batch whose loss is not finite, run again to find the layer
+
+
+class Taken(NamedTuple):
+    """One update that was made: the sums of its batch, η, and figures of the layers if wanted."""
+
+    sums: Sums
+    lr: float
+    probe: Probe | None
 
 
 class ShardResult(NamedTuple):
@@ -98,12 +107,14 @@ def take_step(
     workers: Workers,
     clock: Clock,
     feed: Feed | None = None,
-) -> tuple[Sums, float] | str:
-    """(sums of the batch, η) of one update of ``state``; or, if it diverged, where."""
+) -> Taken | str:
+    """One update of ``state``; or, if it diverged, where."""
     plan, samples = experiment.plan, len(experiment.data.train)
     indices = batch_indices(plan, samples, state.step, clock)
     lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
     loaded = feed.take(state.step) if feed is not None else None
+    is_probed = plan.log.stats is not None and state.step % plan.log.stats == 0
+    before = {name: W.copy() for name, W in state.params.items()} if is_probed else {}
     grads, buffers, sums = gradients(experiment, state.params, indices, state.step, workers, loaded)
     with np.errstate(all="ignore"):
         experiment.penalty.add_gradient(experiment.network, state.params, grads)
@@ -112,10 +123,13 @@ def take_step(
     if trouble:
         epoch, batch = divmod(state.step, clock.steps_per_epoch)
         return f"step {state.step + 1} (epoch {epoch + 1}, batch {batch + 1}): {trouble}"
+    found = (
+        probe(experiment, before, state.params, grads, indices, state.step) if is_probed else None
+    )
     state.params |= buffers
     state.step += 1
     state.sums = add_sums(state.sums, sums) if state.sums else sums
-    return sums, lr
+    return Taken(sums, lr, found)
 
 
 def _non_finite(

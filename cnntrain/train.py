@@ -20,6 +20,7 @@ from cnntrain.experiment import Experiment
 from cnntrain.feed import Feed
 from cnntrain.layers import WholeBatchLayer
 from cnntrain.metrics import means
+from cnntrain.probe import Probe
 from cnntrain.schedules import Clock
 from cnntrain.scores import is_better
 from cnntrain.shards import Workers
@@ -40,6 +41,7 @@ class StepEnd:
     figures: Mapping[str, float]
     lr: float
     elapsed_s: float
+    probe: Probe | None = None  # figures of the layers, every ``log.stats`` steps
 
 
 @dataclass(frozen=True)
@@ -183,10 +185,10 @@ def _events(
         if isinstance(outcome, str):
             reason, detail = "diverged", outcome
             break
-        sums, lr = outcome
-        epoch_samples += sums["n"]
+        epoch_samples += outcome.sums["n"]
         epoch = math.ceil(state.step / clock.steps_per_epoch)
-        yield StepEnd(epoch, state.step, means(sums), lr, now() - began)
+        figures = means(outcome.sums)
+        yield StepEnd(epoch, state.step, figures, outcome.lr, now() - began, outcome.probe)
     inside_epoch = bool(state.sums) and reason != "diverged"
     figures = _figures(experiment, state, workers) if inside_epoch else state.figures
     epoch = math.ceil(state.step / clock.steps_per_epoch)

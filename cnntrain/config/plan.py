@@ -149,6 +149,20 @@ class Train(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Log(Spec):
+    """``log:`` what a run writes besides its metrics; changes no bit of the training.
+
+    ``stats``: every so many steps, figures of each layer go to ``stats.jsonl``: mean, deviation and
+    norm of every array, norm of its gradient (penalty and clipping included), ‖ΔW‖/‖W‖; mean and
+    deviation of every output, and the share of units of an activation that give 0 for all samples.
+    ``tensorboard``: event files for TensorBoard (``pip install "cnntrain[tensorboard]"``).
+    """
+
+    stats: Count | None = None
+    tensorboard: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan(Spec):
     """A whole config. ``name`` names the run folder (default: the file's name).
 
@@ -167,6 +181,7 @@ class Plan(Spec):
     optimizer: Optimizer = field(default_factory=Sgd)
     schedule: Schedule = field(default_factory=Constant)
     train: Train = field(default_factory=Train)
+    log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
         on_last = sum(term.output is None for term in self.loss)
@@ -197,4 +212,5 @@ SECTIONS: dict[str, type[Spec]] = {
     "train": Train,
     "train.stop": Stop,
     "train.clip": Clip,
+    "log": Log,
 }

@@ -126,6 +126,7 @@ def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
 def _comparable(plan: Plan) -> dict[str, Any]:
     """What must not change: all but the stopping rules, unless the schedule looks at the end."""
     tree = plan_to_tree(plan)
+    del tree["log"]  # which changes no bit
     train_options = tree.pop("train")
     free = {"checkpoint_steps", "stop"} | (
         set() if plan.schedule.sees_end else {"epochs", "max_steps"}
