@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from cnntrain.runfolder import (
 from cnntrain.shards import Workers, available_cores
 from cnntrain.signals import StopRequest
 from cnntrain.state import State, start
+from cnntrain.tensorboard import TensorBoard, check_tensorboard
 from cnntrain.train import Stopped, check_training, train
 
 
@@ -56,10 +58,12 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
         warn(f"Warning: {warning}")
         run.log(f"warning: {warning}")
     console.welcome(run.path, run.state.step)
-    with StopRequest() as request, Workers(threads) as workers:
+    with StopRequest() as request, Workers(threads) as workers, _tensorboard(run) as board:
         for event in train(experiment, run.state, workers, elapsed_s):
             run.record(event)
             console.show(event)
+            if board is not None:
+                board.record(event)
             if isinstance(event, Stopped):
                 stopped = event
                 break
@@ -79,11 +83,18 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
 
 
+def _tensorboard(run: RunFolder) -> AbstractContextManager[TensorBoard | None]:
+    if not run.experiment.plan.log.tensorboard:
+        return nullcontext()
+    return TensorBoard(run.path / "tensorboard", run.state.step)
+
+
 def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
     """The experiment and its first state; errors of the config get their line and column."""
     with config.places():
         experiment = open_experiment(config.plan, folders.find)
         check_training(experiment)
+        check_tensorboard(config.plan)
         return experiment, start(config.plan, experiment.network)
 
 
