@@ -24,7 +24,7 @@ keeps it so.
     13   train timing                 experiment and state -> stream of events; where time goes
     14   checkpoint wording           state <-> one .npz file; events in words
     15   runfolder console            events -> files; events -> lines for a person;
-         tensorboard                  events -> TensorBoard
+         tensorboard inspect          events -> TensorBoard; networks and steps to look at
     16   jobs                         what each command does
     17   cli                          click, one short file per command; no logic
 

@@ -59,6 +59,12 @@ class RunFolderError(CnntrainError):
     """A run folder cannot be made, written or continued."""
 
 
+class Diverged(CnntrainError):
+    """A loss, gradient or weight is not finite."""
+
+    exit_code = ExitCode.DIVERGED
+
+
 class CheckpointError(CnntrainError):
     """A checkpoint cannot be read, or does not match its config."""
 

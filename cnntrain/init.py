@@ -6,7 +6,7 @@ F*KH*KW for a convolution.
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
@@ -18,6 +18,8 @@ from cnntrain.types import Array, NonNegative, Positive, Shape
 
 class Initializer(Registered, family="initialiser"):
     """Base of the family; ``init: {W: he_normal}`` in a layer's options."""
+
+    arithmetic: ClassVar[tuple[str, ...]] = ("draw",)
 
     @classmethod
     def expand_choice(cls, value: Any) -> Any:

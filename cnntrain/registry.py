@@ -57,6 +57,7 @@ class Registered(Spec):
     kinds: ClassVar[dict[str, type[Any]]]
     kind: ClassVar[str] = ""
     family: ClassVar[str] = ""
+    arithmetic: ClassVar[tuple[str, ...]] = ()  # its methods that hold the formulas
 
     def __init_subclass__(cls, *, kind: str = "", family: str = "", **rest: Any) -> None:
         super().__init_subclass__(**rest)

@@ -38,6 +38,7 @@ class Schedule(Registered, family="schedule"):
     warmup: Literal["linear", "exponential"] = "linear"
     warmup_start: Positive = 0.01
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("decay",)
     sees_end: ClassVar[bool] = False  # whether the factor depends on the length of the training
 
     def warmup_steps(self, clock: Clock) -> int:
@@ -65,6 +66,18 @@ class Schedule(Registered, family="schedule"):
         """The factor ``step`` steps after the warm-up, which took ``warmup`` steps."""
         raise NotImplementedError
 
+    def curve(self, clock: Clock) -> str:
+        """``decay`` with its numbers, in LaTeX: a function of t, the steps since the warm-up."""
+        raise NotImplementedError
+
+    def warmup_curve(self, clock: Clock) -> str:
+        """The factor during the warm-up, in LaTeX; "" if there is none."""
+        steps = self.warmup_steps(clock)
+        share = rf"\frac{{t + 1}}{{{steps}}}"
+        if not steps or self.warmup == "linear":
+            return share if steps else ""
+        return rf"{self.warmup_start:g}^{{1 - {share}}}"
+
     def drops_after(self, stale_epochs: int, drops: int) -> int:
         """How often the rate was lowered, after an epoch with this many epochs since the best."""
         return drops
@@ -73,6 +86,9 @@ class Schedule(Registered, family="schedule"):
 @dataclass(frozen=True, kw_only=True)
 class Constant(Schedule, kind="constant"):
     """1."""
+
+    def curve(self, clock: Clock) -> str:
+        return "1"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         return 1.0
@@ -93,6 +109,10 @@ class Step(Schedule, kind="step"):
         if (self.every_epochs is None) == (self.every_steps is None):
             raise ValueError("give 'every_epochs' or 'every_steps'")
 
+    def curve(self, clock: Clock) -> str:
+        every = self.every_steps or (self.every_epochs or 1) * clock.steps_per_epoch
+        return rf"{self.gamma:g}^{{\lfloor t / {every:g} \rfloor}}"
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         every = self.every_steps or (self.every_epochs or 1) * clock.steps_per_epoch
         return float(self.gamma ** math.floor(step / every + TINY))
@@ -110,6 +130,11 @@ class MultiStep(Schedule, kind="multistep"):
         if bool(self.at_epochs) == bool(self.at_steps):
             raise ValueError("give 'at_epochs' or 'at_steps'")
 
+    def curve(self, clock: Clock) -> str:
+        steps = self.at_steps or [epoch * clock.steps_per_epoch for epoch in self.at_epochs]
+        passed = ", ".join(f"{step:g}" for step in steps)
+        return rf"{self.gamma:g}^{{\text{{how many of {passed} are}} \;\le\; t}}"
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         steps = self.at_steps or [epoch * clock.steps_per_epoch for epoch in self.at_epochs]
         return float(self.gamma ** sum(step + TINY >= milestone for milestone in steps))
@@ -121,6 +146,9 @@ class Exponential(Schedule, kind="exponential"):
 
     gamma: Positive = 0.95
 
+    def curve(self, clock: Clock) -> str:
+        return rf"{self.gamma:g}^{{t / {clock.steps_per_epoch}}}"
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         return float(self.gamma ** (step / clock.steps_per_epoch))
 
@@ -131,6 +159,9 @@ class Inv(Schedule, kind="inv"):
 
     gamma: Positive = 1e-4
     power: Positive = 0.75
+
+    def curve(self, clock: Clock) -> str:
+        return rf"(1 + {self.gamma:g} t)^{{-{self.power:g}}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         return float((1 + self.gamma * step) ** -self.power)
@@ -144,6 +175,9 @@ class Poly(Schedule, kind="poly"):
 
     sees_end: ClassVar[bool] = True
 
+    def curve(self, clock: Clock) -> str:
+        return rf"(1 - \frac{{t}}{{{_rest(self, clock)}}})^{{{self.power:g}}}"
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         return float((1 - _share(step, warmup, clock)) ** self.power)
 
@@ -154,6 +188,9 @@ class Sigmoid(Schedule, kind="sigmoid"):
 
     gamma: float
     center_steps: Count
+
+    def curve(self, clock: Clock) -> str:
+        return rf"\frac{{1}}{{1 + e^{{{-self.gamma:g} (t - {self.center_steps})}}}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         return 1 / (1 + math.exp(min(700.0, -self.gamma * (step - self.center_steps))))
@@ -172,6 +209,15 @@ class Cosine(Schedule, kind="cosine"):
     stretch: Positive = 1.0
 
     sees_end: ClassVar[bool] = True
+
+    def curve(self, clock: Clock) -> str:
+        wave = rf"\frac{{1}}{{2}} (1 + \cos(\pi \frac{{t}}{{{_rest(self, clock)}}}))"
+        if self.restarts:
+            wave = r"\frac{1}{2} (1 + \cos(\pi \cdot \text{share of the cycle}))"
+            wave += (
+                rf" \;\text{{in {self.restarts + 1} cycles, each {self.stretch:g} times the last}}"
+            )
+        return f"{self.final:g} + {1 - self.final:g} \\cdot {wave}" if self.final else wave
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         share = self._share_of_cycle(_share(step, warmup, clock))
@@ -200,6 +246,14 @@ class OneCycle(Schedule, kind="one_cycle"):
 
     sees_end: ClassVar[bool] = True
 
+    def curve(self, clock: Clock) -> str:
+        top = self.peak * _rest(self, clock)
+        return (
+            rf"\text{{from {1 / self.start:g} up to 1 at}} \; t = {top:g}, \;\text{{then down to "
+            rf"{1 / (self.start * self.end):g} at}} \; t = {_rest(self, clock)}, "
+            r"\;\text{by cosines}"
+        )
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         share = _share(step, warmup, clock)
         low, floor = 1 / self.start, 1 / (self.start * self.end)
@@ -221,6 +275,10 @@ class Plateau(Schedule, kind="plateau"):
     least: NonNegative = 0.0
     patience_epochs: Count = 10
 
+    def curve(self, clock: Clock) -> str:
+        factor = rf"{self.gamma:g}^{{\text{{drops}}}}"
+        return rf"\max({self.least:g}, {factor})" if self.least else factor
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         return max(self.least, float(self.gamma**clock.drops))
 
@@ -239,6 +297,12 @@ class PiecewiseLinear(Schedule, kind="piecewise_linear"):
         if not epochs or epochs != sorted(set(epochs)):
             raise ValueError("'points' must be [epoch, factor] pairs with rising epochs")
 
+    def curve(self, clock: Clock) -> str:
+        points = ", ".join(
+            f"({epoch * clock.steps_per_epoch:g}, {factor:g})" for epoch, factor in self.points
+        )
+        return rf"\text{{straight lines between (t, factor) =}} \; {points}"
+
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         epoch = step / clock.steps_per_epoch
         before = [point for point in self.points if point[0] <= epoch]
@@ -247,6 +311,11 @@ class PiecewiseLinear(Schedule, kind="piecewise_linear"):
             return (before or after)[-1 if before else 0][1]
         (x0, y0), (x1, y1) = before[-1], after[0]
         return y0 + (y1 - y0) * (epoch - x0) / (x1 - x0)
+
+
+def _rest(schedule: Schedule, clock: Clock) -> int:
+    """The steps left after the warm-up."""
+    return max(1, clock.total_steps - schedule.warmup_steps(clock))
 
 
 def _share(step: int, warmup: int, clock: Clock) -> float:

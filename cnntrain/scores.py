@@ -21,6 +21,8 @@ class Score(Registered, family="metric"):
     """A figure of a whole split. ``of_labels``: for classification, else for regression;
     ``two_classes``: for two classes only."""
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("sums", "value")
+
     of_labels: ClassVar[bool] = True
     two_classes: ClassVar[bool] = False
 

@@ -12,6 +12,7 @@ from cnntrain.cli.eval import eval_command
 from cnntrain.cli.fit import fit
 from cnntrain.cli.gradcheck import gradcheck
 from cnntrain.cli.time import time_command
+from cnntrain.cli.trace import trace_command
 from cnntrain.errors import CnntrainError, ExitCode
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -34,7 +35,7 @@ def main() -> None:
     """
 
 
-for command in (fit, eval_command, gradcheck, data, time_command):
+for command in (fit, eval_command, gradcheck, data, time_command, trace_command):
     main.add_command(command)
 
 

@@ -18,6 +18,8 @@ from cnntrain.types import Array, Count, Fraction, Positive, Shape
 class Augmentation(Registered, family="augmentation"):
     """A random change of a batch x (C, H, W, N) or (J, N) with targets y."""
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("change",)
+
     images_only: ClassVar[bool] = True
 
     def check(self, sample_shape: Shape) -> None:
@@ -272,6 +274,7 @@ class Mixup(Augmentation, kind="mixup"):
 
     alpha: Positive = 0.2
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("apply",)
     images_only: ClassVar[bool] = False
 
     def apply(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -116,6 +117,8 @@ def readable(path: Path) -> Iterator[None]:
 
 class Source(Registered, family="data source"):
     """A place where samples come from; its options stand in the config's ``data:`` section."""
+
+    arithmetic: ClassVar[tuple[str, ...]] = ("load",)
 
     def sample_shape(self, find: Find) -> Shape:
         """Shape of one sample, from headers alone, before any data is read."""

@@ -10,10 +10,10 @@ from typing import Any
 from cnntrain.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.console import warn
 from cnntrain.data.prepare import SplitName
-from cnntrain.errors import ConfigError, DataError, ExitCode
+from cnntrain.errors import DataError, ExitCode
 from cnntrain.evaluate import evaluate
-from cnntrain.experiment import Experiment, open_experiment
-from cnntrain.files import DataFolders
+from cnntrain.experiment import Experiment
+from cnntrain.jobs.target import checkpoint_folders, open_checkpoint
 from cnntrain.metrics import Sums, per_class, r_squared
 from cnntrain.scores import Score, scored
 from cnntrain.shards import Workers, available_cores
@@ -25,7 +25,7 @@ def run_eval(
 ) -> ExitCode:
     """Evaluate a checkpoint and print the result on stdout."""
     found = load(best_checkpoint(path))
-    experiment = _opened(found, data_dir)
+    experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
     if found.fingerprint != experiment.data.fingerprint:
         warn("Warning: the data is not the data that this network was trained on")
     chosen = _chosen_split(experiment, split)
@@ -34,23 +34,6 @@ def run_eval(
     result = summarize(chosen, sums, found.classes, found.plan.metrics)
     print(json.dumps(finite(result), allow_nan=False) if as_json else report(found, result))
     return ExitCode.DONE
-
-
-def _opened(found: Checkpoint, data_dir: Path | None) -> Experiment:
-    folders = DataFolders.of(data_dir, *recorded_folders(found.path), found.path.parent)
-    try:
-        return open_experiment(found.plan, folders.find, found.normalizer)
-    except ConfigError as error:
-        raise DataError(f"the data does not fit the checkpoint: {error}") from None
-
-
-def recorded_folders(checkpoint: Path) -> list[Path]:
-    """Where the run of this checkpoint found its data, if it lies in its run folder."""
-    try:
-        env = json.loads((checkpoint.parent.parent / "env.json").read_text(encoding="utf-8"))
-        return [Path(folder) for folder in env["data_folders"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def _chosen_split(experiment: Experiment, split: str | None) -> SplitName:

@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from cnntrain.checkpoint import best_checkpoint, load
-from cnntrain.config.read import read_config
 from cnntrain.errors import ExitCode
-from cnntrain.experiment import build_network
-from cnntrain.files import DataFolders
 from cnntrain.gradcheck import BATCH, Verdict, check_network, check_registry
+from cnntrain.jobs.target import open_target
 from cnntrain.objective import Objective, Penalty
 from cnntrain.wording import table
 
@@ -38,14 +35,12 @@ def _verdicts(
 ) -> Iterable[Verdict]:
     if target is None:
         return check_registry(seed, tolerance)
-    if target.is_dir() or target.suffix == ".npz":
-        found = load(best_checkpoint(target))
-        plan, network, params = found.plan, found.network, found.state.params
+    opened = open_target(target, (), data_dir)
+    plan, network = opened.plan, opened.network()
+    if opened.checkpoint is not None:
+        params = opened.checkpoint.state.params
     else:
-        config = read_config(target)
-        plan = config.plan
-        with config.places():
-            network = build_network(plan, DataFolders.of(data_dir, target.parent).find)
+        with opened.places():
             params = network.init(plan.seed, np.dtype(np.float64))
     objective = Objective(plan.loss).fitted(np.arange(network.out_shape[0]), network.out_shape[0])
     penalty = Penalty(plan.train.l2 / BATCH, plan.train.l1 / BATCH)

@@ -10,6 +10,7 @@ from cnntrain.layers.base import (
     Param,
     Steps,
     Sums,
+    View,
     WholeBatchLayer,
     alone,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Param",
     "Steps",
     "Sums",
+    "View",
     "WholeBatchLayer",
     "alone",
 ]

@@ -4,6 +4,7 @@ Each is a pair: f, and δ = ∂C/∂z from ∂C/∂a, written with whatever of z
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,7 +19,16 @@ from cnntrain.types import Array, Arrays, NonNegative, Params, Positive, Shape
 class Activation(Layer):
     """Base: any shape -> the same; δ = ∂C/∂a ⊙ f'(z), from ``kept``, which is a or z."""
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("f", "delta")
+    reads: ClassVar[str] = "z"
+    gives: ClassVar[str] = "a"
+    derivative: ClassVar[str] = ""  # f', in LaTeX, unless ``gradients`` says all
     keeps_z: ClassVar[bool] = False  # whether the backward pass needs z, or else a
+
+    @classmethod
+    def backward_formulas(cls) -> Mapping[str, str]:
+        chain = r"\delta = \frac{\partial C}{\partial a} \odot f'(z)"
+        return cls.gradients or {"x": rf"{chain}, \; {cls.derivative}"}
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -49,6 +59,9 @@ class Activation(Layer):
 class Identity(Activation, kind="identity"):
     """a = z; f' = 1. The linear unit of seeds 001 and 003."""
 
+    formula: ClassVar[str] = "a = z"
+    derivative: ClassVar[str] = "f' = 1"
+
     def f(self, z: Array) -> Array:
         return z
 
@@ -59,6 +72,9 @@ class Identity(Activation, kind="identity"):
 @dataclass(frozen=True, kw_only=True)
 class Sigmoid(Activation, kind="sigmoid"):
     """a = 1 / (1 + e^-z); f' = a (1 - a). Never overflows."""
+
+    formula: ClassVar[str] = r"a = \frac{1}{1 + e^{-z}}"
+    derivative: ClassVar[str] = "f' = a (1 - a)"
 
     def f(self, z: Array) -> Array:
         return stable.sigmoid(z)
@@ -71,6 +87,9 @@ class Sigmoid(Activation, kind="sigmoid"):
 class Tanh(Activation, kind="tanh"):
     """a = tanh z; f' = 1 - a²."""
 
+    formula: ClassVar[str] = r"a = \tanh z"
+    derivative: ClassVar[str] = "f' = 1 - a^2"
+
     def f(self, z: Array) -> Array:
         return np.tanh(z)
 
@@ -82,6 +101,8 @@ class Tanh(Activation, kind="tanh"):
 class Relu(Activation, kind="relu"):
     """a = max(z, 0); f' = 1 for z > 0, else 0 (also at 0). Nair & Hinton 2010."""
 
+    formula: ClassVar[str] = r"a = \max(z, 0)"
+    derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; 0"
     commutes_with_max: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
@@ -95,6 +116,8 @@ class Relu(Activation, kind="relu"):
 class Relu6(Activation, kind="relu6"):
     """a = min(max(z, 0), 6); f' = 1 for 0 < z < 6, else 0. Howard et al. 2017."""
 
+    formula: ClassVar[str] = r"a = \min(\max(z, 0), 6)"
+    derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; 0 < z < 6 \;\text{else}\; 0"
     commutes_with_max: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
@@ -111,6 +134,9 @@ class LeakyRelu(Activation, kind="leaky_relu"):
     Option: ``slope`` >= 0, default 0.01.
     """
 
+    formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; \text{slope} \cdot z"
+    derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; \text{slope}"
+
     slope: NonNegative = 0.01
 
     keeps_z: ClassVar[bool] = True  # with slope 0 the sign of z is lost in a
@@ -126,6 +152,9 @@ class LeakyRelu(Activation, kind="leaky_relu"):
 class Elu(Activation, kind="elu"):
     """a = z for z > 0, else alpha (e^z - 1); f' = 1 or alpha e^z. Clevert et al. 2016."""
 
+    formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; \alpha (e^z - 1)"
+    derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; \alpha e^z"
+
     alpha: Positive = 1.0
 
     keeps_z: ClassVar[bool] = True
@@ -140,6 +169,13 @@ class Elu(Activation, kind="elu"):
 @dataclass(frozen=True, kw_only=True)
 class Selu(Activation, kind="selu"):
     """a = scale·elu(z; alpha), alpha = 1.6733, scale = 1.0507. Klambauer et al. 2017, eq. 2."""
+
+    formula: ClassVar[str] = (
+        r"a = \lambda z \;\text{if}\; z > 0 \;\text{else}\; \lambda \alpha (e^z - 1)"
+    )
+    derivative: ClassVar[str] = (
+        r"f' = \lambda \;\text{if}\; z > 0 \;\text{else}\; \lambda \alpha e^z"
+    )
 
     ALPHA: ClassVar[float] = 1.6732632423543772
     SCALE: ClassVar[float] = 1.0507009873554805
@@ -159,6 +195,9 @@ class Selu(Activation, kind="selu"):
 class Celu(Activation, kind="celu"):
     """a = z for z > 0, else alpha (e^(z/alpha) - 1); f' = 1 or e^(z/alpha). Barron 2017."""
 
+    formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; \alpha (e^{z/\alpha} - 1)"
+    derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; e^{z/\alpha}"
+
     alpha: Positive = 1.0
 
     keeps_z: ClassVar[bool] = True
@@ -177,6 +216,9 @@ class Gelu(Activation, kind="gelu"):
 
     ``approximation: tanh``: Φ ≈ ½ (1 + tanh(√(2/π) (z + 0.044715 z³))). Hendrycks & Gimpel 2016.
     """
+
+    formula: ClassVar[str] = r"a = z \Phi(z)"
+    derivative: ClassVar[str] = r"f' = \Phi(z) + z \varphi(z)"
 
     approximation: Literal["none", "tanh"] = "none"
 
@@ -210,6 +252,9 @@ class Gelu(Activation, kind="gelu"):
 class Silu(Activation, kind="silu"):
     """a = z σ(z); f' = σ (1 + z (1 - σ)). Elfwing et al. 2018; also called swish."""
 
+    formula: ClassVar[str] = r"a = z \sigma(z)"
+    derivative: ClassVar[str] = r"f' = \sigma(z) (1 + z (1 - \sigma(z)))"
+
     keeps_z: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
@@ -223,6 +268,9 @@ class Silu(Activation, kind="silu"):
 @dataclass(frozen=True, kw_only=True)
 class Mish(Activation, kind="mish"):
     """a = z tanh(softplus(z)); f' = t + z (1 - t²) σ(z), t = tanh(softplus(z)). Misra 2019."""
+
+    formula: ClassVar[str] = r"a = z t, \; t = \tanh(\log(1 + e^z))"
+    derivative: ClassVar[str] = r"f' = t + z (1 - t^2) \sigma(z)"
 
     keeps_z: ClassVar[bool] = True
 
@@ -238,6 +286,9 @@ class Mish(Activation, kind="mish"):
 class Softplus(Activation, kind="softplus"):
     """a = log(1 + e^z); f' = σ(z). Dugas et al. 2001. Never overflows."""
 
+    formula: ClassVar[str] = r"a = \log(1 + e^z)"
+    derivative: ClassVar[str] = r"f' = \sigma(z)"
+
     keeps_z: ClassVar[bool] = True
 
     def f(self, z: Array) -> Array:
@@ -251,6 +302,9 @@ class Softplus(Activation, kind="softplus"):
 class Softsign(Activation, kind="softsign"):
     """a = z / (1 + |z|); f' = (1 - |a|)². Bergstra et al. 2009."""
 
+    formula: ClassVar[str] = r"a = \frac{z}{1 + |z|}"
+    derivative: ClassVar[str] = "f' = (1 - |a|)^2"
+
     def f(self, z: Array) -> Array:
         return z / (1 + np.abs(z))
 
@@ -261,6 +315,9 @@ class Softsign(Activation, kind="softsign"):
 @dataclass(frozen=True, kw_only=True)
 class HardSigmoid(Activation, kind="hard_sigmoid"):
     """a = min(max(z/6 + ½, 0), 1); f' = 1/6 for -3 < z < 3, else 0. The slope of PyTorch."""
+
+    formula: ClassVar[str] = r"a = \min(\max(\frac{z}{6} + \frac{1}{2}, 0), 1)"
+    derivative: ClassVar[str] = r"f' = \frac{1}{6} \;\text{if}\; |z| < 3 \;\text{else}\; 0"
 
     keeps_z: ClassVar[bool] = True
 
@@ -274,6 +331,11 @@ class HardSigmoid(Activation, kind="hard_sigmoid"):
 @dataclass(frozen=True, kw_only=True)
 class HardSwish(Activation, kind="hard_swish"):
     """a = z · hard_sigmoid(z); f' = 0, z/3 + ½ or 1 on the three pieces. Howard et al. 2019."""
+
+    formula: ClassVar[str] = r"a = z \min(\max(\frac{z}{6} + \frac{1}{2}, 0), 1)"
+    derivative: ClassVar[str] = (
+        r"f' = \frac{z}{3} + \frac{1}{2} \;\text{if}\; |z| < 3, \;\text{else}\; 0 \;\text{or}\; 1"
+    )
 
     keeps_z: ClassVar[bool] = True
 
@@ -291,6 +353,14 @@ class Softmax(Activation, kind="softmax"):
     For classification leave it out: the loss ``cross_entropy`` takes logits and contains it.
     """
 
+    formula: ClassVar[str] = r"a_k = \frac{e^{z_k}}{\sum_j e^{z_j}}"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": (
+            r"\delta_k = a_k (\frac{\partial C}{\partial a_k} - \sum_j a_j \frac{\partial "
+            r"C}{\partial a_j})"
+        ),
+    }
+
     def f(self, z: Array) -> Array:
         return stable.softmax(z)
 
@@ -304,6 +374,14 @@ class Softmax(Activation, kind="softmax"):
 @dataclass(frozen=True, kw_only=True)
 class LogSoftmax(Activation, kind="log_softmax"):
     """a_k = z_k - log Σ_j e^(z_j) over channels or units; δ_k = ∂C/∂a_k - e^(a_k) Σ_j ∂C/∂a_j."""
+
+    formula: ClassVar[str] = r"a_k = z_k - \log \sum_j e^{z_j}"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": (
+            r"\delta_k = \frac{\partial C}{\partial a_k} - e^{a_k} \sum_j \frac{\partial "
+            r"C}{\partial a_j}"
+        ),
+    }
 
     def f(self, z: Array) -> Array:
         return stable.log_softmax(z)

@@ -11,6 +11,7 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.init import HeNormal, Initializer, Zeros
+from cnntrain.ops.windows import Axis
 from cnntrain.registry import Registered, did_you_mean
 from cnntrain.types import Array, Arrays, NonNegative, Params, Shape
 
@@ -44,6 +45,19 @@ class Param:
 
 
 @dataclass(frozen=True)
+class View:
+    """Along one axis, an output sees ``size`` inputs, and its neighbour those ``step`` further."""
+
+    size: int = 1
+    step: float = 1.0
+
+    @classmethod
+    def of(cls, window: Axis) -> "View":
+        """Of a window that slides over the input."""
+        return cls(window.span, window.stride)
+
+
+@dataclass(frozen=True)
 class Example:
     """A small case of a layer: the contract tests and ``cnntrain gradcheck`` run it."""
 
@@ -60,12 +74,23 @@ class Layer(Registered, family="layer"):
     of shapes, and ∂C/∂x a tuple.
     """
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("forward", "backward")
+    reads: ClassVar[str] = "x"  # the letters of the formulas: what it reads,
+    gives: ClassVar[str] = "y"  # and what it gives; δ is ∂C/∂y
+    formula: ClassVar[str]  # of y, in LaTeX
+    gradients: ClassVar[Mapping[str, str]] = {}  # of x and of every letter, in LaTeX
+
     joins: ClassVar[bool] = False
     is_random: ClassVar[bool] = False  # draws random numbers while training
     commutes_with_max: ClassVar[bool] = (
         False  # elementwise, never falls, and flat only where f' = 0
     )
     takes_largest: ClassVar[bool] = False  # every output is the largest of some inputs
+
+    @classmethod
+    def backward_formulas(cls) -> Mapping[str, str]:
+        """∂C/∂x under "x" and ∂C/∂W under "W", ..., in LaTeX."""
+        return cls.gradients
 
     def out_shape(self, in_shape: Any) -> Shape:
         """Shape of y; raises ``ShapeError`` if x cannot have ``in_shape``."""
@@ -96,6 +121,14 @@ class Layer(Registered, family="layer"):
         """Floating-point operations of ``forward`` for one sample (a multiply-add counts 2)."""
         return int(np.prod(self.out_shape(in_shape)))
 
+    def backward_flops(self, in_shape: Any, need_dx: bool = True) -> int:
+        """The same of ``backward``; as many as ``flops`` unless a layer says otherwise."""
+        return self.flops(in_shape) if need_dx else 0
+
+    def view(self, in_shape: Any) -> tuple[View, View] | None:
+        """Which inputs one output sees, along height and width; None: all of them."""
+        return (View(), View())
+
     @classmethod
     def examples(cls) -> list[Example]:
         """Small cases that together reach every branch of the layer."""
@@ -123,6 +156,8 @@ class WholeBatchLayer(Layer):
     ``forward_steps`` and ``backward_steps`` are written for one shard; where a sum over the whole
     batch is needed they yield their share of it and receive the total.
     """
+
+    arithmetic: ClassVar[tuple[str, ...]] = ("forward_steps", "backward_steps")
 
     def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Any]]:
         """As ``forward``."""
@@ -204,6 +239,9 @@ class WeightedLayer(ParametricLayer):
 
     bias: bool = True
 
+    reads: ClassVar[str] = "a"
+    gives: ClassVar[str] = "z"
+
     def declare(
         self, shape_W: Shape, shape_b: Shape, fan_in: int, fan_out: int, unit_axis: int = 0
     ) -> dict[str, Param]:
@@ -211,3 +249,7 @@ class WeightedLayer(ParametricLayer):
         W = Param(shape_W, fan_in, fan_out, HeNormal(), decay_mult=1.0, unit_axis=unit_axis)
         b = Param(shape_b, fan_in, fan_out, Zeros())
         return self.tuned({"W": W, "b": b} if self.bias else {"W": W})
+
+    def backward_flops(self, in_shape: Any, need_dx: bool = True) -> int:
+        """One product for ∂C/∂W, and one for ∂C/∂a."""
+        return (1 + need_dx) * self.flops(in_shape)

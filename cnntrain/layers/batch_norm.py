@@ -1,5 +1,6 @@
 """Batch normalisation, with statistics of the whole mini-batch however it is cut into shards."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -78,6 +79,18 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     and ``init``, ``trainable``, ``lr_mult``, ``decay_mult`` for gamma and beta.
     Source: Ioffe & Szegedy 2015, algorithms 1 and 2.
     """
+
+    formula: ClassVar[str] = (
+        r"y = \gamma \hat{x} + \beta, \; \hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}"
+    )
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": (
+            r"\frac{\partial C}{\partial x} = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}} (\delta - "
+            r"\operatorname{mean}(\delta) - \hat{x} \operatorname{mean}(\delta \hat{x}))"
+        ),
+        "gamma": r"\frac{\partial C}{\partial \gamma} = \sum \delta \hat{x}",
+        "beta": r"\frac{\partial C}{\partial \beta} = \sum \delta",
+    }
 
     momentum: Fraction = 0.9
     epsilon: Positive = 1e-5

@@ -1,13 +1,14 @@
 """Two-dimensional convolution: one matrix product per row of the map, or per group of channels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.init import Constant
-from cnntrain.layers.base import Context, Example, Param, WeightedLayer
+from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.ops.windows import (
     Axis,
     Padding,
@@ -177,6 +178,13 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition".
     """
 
+    formula: ClassVar[str] = r"z_f = \sum_c W_{f,c} \star a_c + b_f"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial a_c} = \sum_f \delta_f * \operatorname{rot180}(W_{f,c})",
+        "W": r"\frac{\partial C}{\partial W_{f,c}} = \sum_n a_c \star \delta_f",
+        "b": r"\frac{\partial C}{\partial b_f} = \sum_{n,oh,ow} \delta_f",
+    }
+
     filters: Count
     kernel: CountPair
     stride: CountPair = 1
@@ -187,6 +195,10 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     def _axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
         kernel, stride, dilation = map(as_pair, (self.kernel, self.stride, self.dilation))
         return place(in_shape, kernel, stride, self.padding, dilation)
+
+    def view(self, in_shape: Shape) -> tuple[View, View]:
+        vertical, horizontal = self._axes(in_shape)
+        return View.of(vertical), View.of(horizontal)
 
     def out_shape(self, in_shape: Shape) -> Shape:
         vertical, horizontal = self._axes(in_shape)

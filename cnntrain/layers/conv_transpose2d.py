@@ -1,12 +1,13 @@
 """Transposed convolution: the map that is the gradient of a convolution, used forwards."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers.base import Context, Example, Param, WeightedLayer
+from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.layers.conv2d import conv2d_da, conv2d_db, conv2d_dW, conv2d_forward
 from cnntrain.ops.windows import Axis
 from cnntrain.types import Array, Arrays, Count, CountPair, NaturalPair, Params, Shape, as_pair
@@ -49,6 +50,13 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
     Source: Zeiler et al. 2010, "Deconvolutional networks"; the definition is PyTorch's.
     """
 
+    formula: ClassVar[str] = r"z_f = \sum_c a_c * W_{c,f} + b_f"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial a_c} = \sum_f W_{c,f} \star \delta_f",
+        "W": r"\frac{\partial C}{\partial W_{c,f}} = \sum_n \delta_f \star a_c",
+        "b": r"\frac{\partial C}{\partial b_f} = \sum_{n,oh,ow} \delta_f",
+    }
+
     filters: Count
     kernel: CountPair
     stride: CountPair = 1
@@ -76,6 +84,13 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
                 ("output_padding",),
             )
         return Axis(out, size, stride, pad, pad)
+
+    def view(self, in_shape: Shape) -> tuple[View, View]:
+        """The inputs whose stamps may meet in one output."""
+        vertical, horizontal = (
+            View(-(-axis.size // axis.stride), 1 / axis.stride) for axis in self._axes(in_shape)
+        )
+        return vertical, horizontal
 
     def out_shape(self, in_shape: Shape) -> Shape:
         vertical, horizontal = self._axes(in_shape)

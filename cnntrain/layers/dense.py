@@ -1,6 +1,8 @@
 """Fully connected layer: every unit sees every unit of the layer before."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cnntrain.errors import ShapeError
 from cnntrain.init import Constant
@@ -36,7 +38,17 @@ class Dense(WeightedLayer, kind="dense"):
     Raises ``ShapeError`` for an image: put ``flatten`` before.
     """
 
+    formula: ClassVar[str] = "z = W a + b"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial a} = W^T \delta",
+        "W": r"\frac{\partial C}{\partial W} = \delta\, a^T",
+        "b": r"\frac{\partial C}{\partial b} = \sum_n \delta_n",
+    }
+
     units: Count
+
+    def view(self, in_shape: Shape) -> None:
+        return None
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 1:

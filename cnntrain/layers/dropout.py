@@ -1,5 +1,6 @@
 """Layers that are random while training and do nothing in evaluation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +25,11 @@ class Dropout(Layer, kind="dropout"):
     each sample is drawn anew in every step; kept ones are scaled by 1/(1 - rate) ("inverted"), so
     that evaluation needs no change. Source: Srivastava et al. 2014, section 10 for the scaling.
     """
+
+    formula: ClassVar[str] = r"y = x \odot M, \; M = 0 \;\text{or}\; \frac{1}{1 - \text{rate}}"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x} = \delta \odot M",
+    }
 
     rate: Fraction = 0.5
 
@@ -74,6 +80,11 @@ class GaussianNoise(Layer, kind="gaussian_noise"):
 
     Any shape -> the same. Option: ``std``, drawn anew for every number in every step.
     """
+
+    formula: ClassVar[str] = r"y = x + N(0, \text{std}^2)"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x} = \delta",
+    }
 
     std: NonNegative = 0.1
 

@@ -1,6 +1,7 @@
 """Global pooling: a whole map becomes one number."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +15,14 @@ from cnntrain.types import Array, Arrays, Params, Shape
 @dataclass(frozen=True, kw_only=True)
 class GlobalAvgPool2d(Layer, kind="global_avg_pool2d"):
     """y[c] = the mean of map c: (C, H, W) -> (C,). Lin, Chen & Yan 2014, section 3.2."""
+
+    formula: ClassVar[str] = r"y_c = \frac{1}{H W} \sum_{h,w} x_c"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x_c} = \frac{\delta_c}{H W}",
+    }
+
+    def view(self, in_shape: Shape) -> None:
+        return None
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return _channels(in_shape)
@@ -35,6 +44,14 @@ class GlobalAvgPool2d(Layer, kind="global_avg_pool2d"):
 @dataclass(frozen=True, kw_only=True)
 class GlobalMaxPool2d(Layer, kind="global_max_pool2d"):
     """y[c] = the largest value of map c, the first of equals: (C, H, W) -> (C,)."""
+
+    formula: ClassVar[str] = r"y_c = \max_{h,w} x_c"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x_c} = \delta_c \;\text{at the maximum, else}\; 0",
+    }
+
+    def view(self, in_shape: Shape) -> None:
+        return None
 
     takes_largest: ClassVar[bool] = True
 

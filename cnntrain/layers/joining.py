@@ -1,6 +1,7 @@
 """Layers that join several inputs: what residual and branching networks are made of."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,6 +24,11 @@ class Joining(Layer):
 @dataclass(frozen=True, kw_only=True)
 class Add(Joining, kind="add"):
     """y = Σ of all inputs, which have the same shape; ∂C/∂y goes to each. He et al. 2016."""
+
+    formula: ClassVar[str] = r"y = \sum_i x_i"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x_i} = \delta",
+    }
 
     def out_shape(self, in_shape: tuple[Shape, ...]) -> Shape:
         if len(in_shape) < 2 or len(set(in_shape)) != 1:
@@ -52,6 +58,11 @@ class Concat(Joining, kind="concat"):
 
     -> (C₁ + C₂ + ..., H, W). ∂C/∂y is cut at the same places.
     """
+
+    formula: ClassVar[str] = r"y = [x_1, x_2, \dots]"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x_i} = \text{its channels of}\; \delta",
+    }
 
     def out_shape(self, in_shape: tuple[Shape, ...]) -> Shape:
         if len(in_shape) < 2 or len({shape[1:] for shape in in_shape}) != 1:

@@ -1,6 +1,7 @@
 """Normalisation within a sample: by layer, by groups of channels, by neighbours (LRN)."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.init import Constant, Zeros
-from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer
+from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
 
@@ -38,6 +39,18 @@ class Cache(NamedTuple):
 class SampleNorm(ParametricLayer):
     """Base: y = γ x̂ + β with x̂ standardised within ``_groups`` parts of each sample."""
 
+    formula: ClassVar[str] = (
+        r"y = \gamma \hat{x} + \beta, \; \hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}"
+    )
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": (
+            r"\frac{\partial C}{\partial x} = \frac{d - \operatorname{mean}(d) - \hat{x} "
+            r"\operatorname{mean}(d \hat{x})}{\sqrt{\sigma^2 + \epsilon}}, \; d = \gamma \delta"
+        ),
+        "gamma": r"\frac{\partial C}{\partial \gamma} = \sum \delta \hat{x}",
+        "beta": r"\frac{\partial C}{\partial \beta} = \sum \delta",
+    }
+
     epsilon: Positive = 1e-5
 
     letters: ClassVar[tuple[str, ...]] = ("gamma", "beta")
@@ -47,6 +60,9 @@ class SampleNorm(ParametricLayer):
 
     def _scale_shape(self, in_shape: Shape) -> Shape:
         raise NotImplementedError
+
+    def view(self, in_shape: Shape) -> None:
+        return None
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -155,11 +171,23 @@ class Lrn(Layer, kind="lrn"):
     Source: Krizhevsky et al. 2012, section 3.3, with α divided by n, as Caffe and PyTorch do.
     """
 
+    formula: ClassVar[str] = r"y = x s^{-\beta}, \; s = k + \frac{\alpha}{n} \sum x^2"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": (
+            r"\frac{\partial C}{\partial x} = \delta s^{-\beta} - \frac{2 \alpha \beta}{n} x \sum "
+            r"\delta x s^{-\beta - 1}"
+        ),
+    }
+
     size: Count = 5
     across: Literal["channels", "space"] = "channels"
     alpha: Positive = 1e-4
     beta: Positive = 0.75
     k: Positive = 1.0
+
+    def view(self, in_shape: Shape) -> tuple[View, View]:
+        side = View(self.size if self.across == "space" else 1)
+        return side, side
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:

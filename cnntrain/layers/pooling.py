@@ -3,14 +3,14 @@
 Two passes of KW and KH steps replace one of KH*KW, and the second works on a map already reduced.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.layers.base import Context, Example, Layer, View
 from cnntrain.ops.windows import (
     Axis,
     along,
@@ -131,6 +131,10 @@ class Pool2d(Layer):
             )
         )
 
+    def view(self, in_shape: Shape) -> tuple[View, View]:
+        vertical, horizontal = self._axes(in_shape)
+        return View.of(vertical), View.of(horizontal)
+
     def out_shape(self, in_shape: Shape) -> Shape:
         vertical, horizontal = self._axes(in_shape)
         return (in_shape[0], vertical.out, horizontal.out)
@@ -171,6 +175,13 @@ class MaxPool2d(Pool2d, kind="max_pool2d"):
     window does not fit.
     """
 
+    formula: ClassVar[str] = r"y = \max_{\text{window}} x"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": (
+            r"\frac{\partial C}{\partial x} = \delta \;\text{where}\; x \;\text{won its window, "
+            r"else}\; 0"
+        ),
+    }
     takes_largest: ClassVar[bool] = True
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
@@ -194,6 +205,11 @@ class AvgPool2d(Pool2d, kind="avg_pool2d"):
     mean (default, as PyTorch) or not (as TensorFlow). What hangs over beyond the padding never
     counts. Raises ``ShapeError`` if the window does not fit.
     """
+
+    formula: ClassVar[str] = r"y = \frac{1}{k} \sum_{\text{window}} x"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x} = \sum_{\text{windows}} \frac{\delta}{k}",
+    }
 
     count_padding: bool = True
 

@@ -1,5 +1,6 @@
 """An activation that learns: its slope on the negative side is a parameter."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,9 +31,20 @@ class Prelu(ParametricLayer, kind="prelu"):
     Source: He et al. 2015, "Delving deep into rectifiers", eq. 1 and 9.
     """
 
+    formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; s z"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": (
+            r"\delta = \frac{\partial C}{\partial a} \;\text{if}\; z > 0 \;\text{else}\; s "
+            r"\frac{\partial C}{\partial a}"
+        ),
+        "slope": r"\frac{\partial C}{\partial s} = \sum_{z \le 0} \frac{\partial C}{\partial a} z",
+    }
+
     shared: bool = False
 
     letters: ClassVar[tuple[str, ...]] = ("slope",)
+    reads: ClassVar[str] = "z"
+    gives: ClassVar[str] = "a"
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape

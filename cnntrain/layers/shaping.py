@@ -1,7 +1,9 @@
 """Layers that move numbers and compute nothing: flatten, reshape, pad."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +31,11 @@ class Reshaping(Layer):
 class Flatten(Reshaping, kind="flatten"):
     """(C, H, W) -> (C*H*W,), channel by channel, row by row."""
 
+    formula: ClassVar[str] = r"y = \text{the numbers of}\; x \;\text{in one column}"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x} = \delta \;\text{in the shape of}\; x",
+    }
+
     def out_shape(self, in_shape: Shape) -> Shape:
         return (math.prod(in_shape),)
 
@@ -40,6 +47,11 @@ class Flatten(Reshaping, kind="flatten"):
 @dataclass(frozen=True, kw_only=True)
 class Reshape(Reshaping, kind="reshape"):
     """Any shape -> ``shape``, with as many numbers, last axis fastest."""
+
+    formula: ClassVar[str] = r"y = \text{the numbers of}\; x \;\text{in another shape}"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x} = \delta \;\text{in the shape of}\; x",
+    }
 
     shape: tuple[Count, ...]
 
@@ -63,6 +75,11 @@ class ZeroPad2d(Layer, kind="zero_pad2d"):
 
     Option: ``padding``, a number, [vertical, horizontal] or [top, bottom, left, right].
     """
+
+    formula: ClassVar[str] = r"y = x \;\text{with zeros around it}"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x} = \delta \;\text{without its border}",
+    }
 
     padding: Natural | tuple[Natural, Natural] | tuple[Natural, Natural, Natural, Natural]
 

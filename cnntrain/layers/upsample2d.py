@@ -1,13 +1,14 @@
 """Upsampling: maps made larger by an integer factor."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.layers.base import Context, Example, Layer, View
 from cnntrain.types import Array, Arrays, CountPair, Params, Shape, as_pair
 
 
@@ -46,6 +47,11 @@ class Upsample2d(Layer, kind="upsample2d"):
     pixel centres, as PyTorch with align_corners off). ∂C/∂x multiplies by the transposed matrices.
     """
 
+    formula: ClassVar[str] = "y_c = V x_c H^T"
+    gradients: ClassVar[Mapping[str, str]] = {
+        "x": r"\frac{\partial C}{\partial x_c} = V^T \delta_c H",
+    }
+
     factor: CountPair = 2
     mode: Literal["nearest", "bilinear"] = "nearest"
 
@@ -53,6 +59,11 @@ class Upsample2d(Layer, kind="upsample2d"):
         factors = as_pair(self.factor)
         sizes = zip(shape[1:3], factors, strict=True)
         return [interpolation(*size, self.mode).astype(dtype) for size in sizes]
+
+    def view(self, in_shape: Shape) -> tuple[View, View]:
+        size = 1 if self.mode == "nearest" else 2
+        vertical, horizontal = (View(size, 1 / factor) for factor in as_pair(self.factor))
+        return vertical, horizontal
 
     def out_shape(self, in_shape: Shape) -> Shape:
         if len(in_shape) != 3:

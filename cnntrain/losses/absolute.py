@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,9 @@ class AbsoluteError(Loss, kind="absolute_error"):
     Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
     """
 
+    formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \sum_k |a_k - t_k|"
+    delta_formula: ClassVar[str] = r"\delta = \frac{1}{m} \operatorname{sign}(a - t)"
+
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return absolute_error(z, as_targets(y, z))
 
@@ -44,6 +48,14 @@ class Huber(Loss, kind="huber"):
     Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
     Option: ``limit``. Source: Huber 1964.
     """
+
+    formula: ClassVar[str] = (
+        r"C = \frac{1}{m} \sum_n \sum_k h(a_k - t_k), \; h(e) = \frac{e^2}{2} \;\text{if}\; |e| "
+        r"\le \text{limit, else limit} \cdot (|e| - \frac{\text{limit}}{2})"
+    )
+    delta_formula: ClassVar[str] = (
+        r"\delta = \frac{1}{m} \operatorname{clip}(a - t, \pm \text{limit})"
+    )
 
     limit: Positive = 1.0
 

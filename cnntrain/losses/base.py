@@ -36,6 +36,10 @@ def as_targets(y: Array, like: Array) -> Array:
 class Loss(Registered, family="loss"):
     """C = 1/m Σ_n cost(z_n, y_n). ``contains``: activations that it must not be given."""
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("forward",)
+    formula: ClassVar[str]  # of C, in LaTeX
+    delta_formula: ClassVar[str]  # of δ = ∂C/∂z, in LaTeX
+
     contains: ClassVar[tuple[str, ...]] = ()
     needs_vector: ClassVar[bool] = False  # outputs (K,), not maps
     least_outputs: ClassVar[int] = 1

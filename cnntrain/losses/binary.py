@@ -40,6 +40,11 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     Source: Bishop 2006, eq. 4.90.
     """
 
+    formula: ClassVar[str] = (
+        r"C = -\frac{1}{m} \sum_n \sum_k t_k \log \sigma(z_k) + (1 - t_k) \log(1 - \sigma(z_k))"
+    )
+    delta_formula: ClassVar[str] = r"\delta = \frac{1}{m} (\sigma(z) - t)"
+
     contains: ClassVar[tuple[str, ...]] = ("sigmoid", "softmax", "log_softmax")
     single_output_is_yes: ClassVar[bool] = True
 
@@ -59,6 +64,9 @@ class Hinge(Loss, kind="hinge"):
     0 no. Source: Cortes & Vapnik 1995; Caffe's HingeLoss with norm L1.
     """
 
+    formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \sum_k \max(0, 1 - s_k z_k)"
+    delta_formula: ClassVar[str] = r"\delta = -\frac{s}{m} \;\text{if}\; s z < 1 \;\text{else}\; 0"
+
     single_output_is_yes: ClassVar[bool] = True
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
@@ -75,6 +83,9 @@ class SquaredHinge(Loss, kind="squared_hinge"):
 
     Scores and targets as for ``hinge``. Source: Caffe's HingeLoss with norm L2.
     """
+
+    formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \sum_k \max(0, 1 - s_k z_k)^2"
+    delta_formula: ClassVar[str] = r"\delta = -\frac{2 s}{m} \max(0, 1 - s z)"
 
     single_output_is_yes: ClassVar[bool] = True
 

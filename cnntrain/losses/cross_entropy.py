@@ -42,6 +42,13 @@ class CrossEntropy(Loss, kind="cross_entropy"):
     Szegedy et al. 2016, section 7 (smoothing).
     """
 
+    formula: ClassVar[str] = (
+        r"C = -\frac{1}{m} \sum_n \sum_k w_k t_k \log \operatorname{softmax}(z_n)_k"
+    )
+    delta_formula: ClassVar[str] = (
+        r"\delta = \frac{1}{m} (\operatorname{softmax}(z) \sum_k w_k t_k - w t)"
+    )
+
     label_smoothing: Fraction = 0.0
     class_weight: tuple[NonNegative, ...] | Literal["balanced"] | None = None
 
@@ -96,6 +103,13 @@ class KlDivergence(Loss, kind="kl_divergence"):
     Logits (K, N) and target distributions (K, N), or labels. It differs from cross_entropy by the
     entropy of the targets, which no weight changes. Source: Kullback & Leibler 1951.
     """
+
+    formula: ClassVar[str] = (
+        r"C = \frac{1}{m} \sum_n \sum_k t_k (\log t_k - \log \operatorname{softmax}(z_n)_k)"
+    )
+    delta_formula: ClassVar[str] = (
+        r"\delta = \frac{1}{m} (\operatorname{softmax}(z) \sum_k t_k - t)"
+    )
 
     contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
     needs_vector: ClassVar[bool] = True

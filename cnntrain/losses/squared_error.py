@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cnntrain.losses.base import Loss, as_targets, total
 from cnntrain.types import Array, Shape
@@ -20,6 +21,9 @@ class SquaredError(Loss, kind="squared_error"):
     Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
     Source: seed 001, J(Θ) without its regularisation term (``train.l2`` is that term).
     """
+
+    formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \frac{1}{2} \sum_k (a_k - t_k)^2"
+    delta_formula: ClassVar[str] = r"\delta = \frac{1}{m} (a - t)"
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return squared_error(z, as_targets(y, z))

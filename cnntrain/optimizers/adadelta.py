@@ -23,6 +23,16 @@ class Adadelta(Optimizer, kind="adadelta"):
     def active_slots(self) -> tuple[str, ...]:
         return ("squares", "steps")
 
+    def rule(self) -> tuple[str, ...]:
+        rho, epsilon = f"{self.rho:g}", f"{self.epsilon:g}"
+        rest = f"{1 - self.rho:g}"
+        return (
+            rf"E \leftarrow {rho} E + {rest} g^2",
+            rf"d = g \frac{{\sqrt{{D + {epsilon}}}}}{{\sqrt{{E + {epsilon}}}}}",
+            rf"D \leftarrow {rho} D + {rest} d^2",
+            r"\Delta W = -\eta d",
+        )
+
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         squares, steps = memory["squares"], memory["steps"]
         squares *= self.rho

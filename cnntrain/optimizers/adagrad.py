@@ -21,6 +21,12 @@ class Adagrad(Optimizer, kind="adagrad"):
     def active_slots(self) -> tuple[str, ...]:
         return ("squares",)
 
+    def rule(self) -> tuple[str, ...]:
+        return (
+            r"G \leftarrow G + g^2",
+            rf"\Delta W = -\eta \frac{{g}}{{\sqrt{{G}} + {self.epsilon:g}}}",
+        )
+
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         memory["squares"] += dW * dW
         return dW / (np.sqrt(memory["squares"]) + self.epsilon) * -lr

@@ -30,6 +30,21 @@ class Adam(Optimizer, kind="adam"):
     def active_slots(self) -> tuple[str, ...]:
         return ("mean", "square")
 
+    def rule(self) -> tuple[str, ...]:
+        return (
+            rf"m \leftarrow {self.beta1:g} m + {1 - self.beta1:g} g",
+            rf"v \leftarrow {self.beta2:g} v + {1 - self.beta2:g} g^2",
+            *self._corrected(),
+            rf"\Delta W = -\eta \frac{{\hat{{m}}}}{{\sqrt{{\hat{{v}}}} + {self.epsilon:g}}}",
+        )
+
+    def _corrected(self) -> tuple[str, ...]:
+        """m̂ and v̂, in LaTeX."""
+        return (
+            rf"\hat{{m}} = \frac{{m}}{{1 - {self.beta1:g}^t}}",
+            rf"\hat{{v}} = \frac{{v}}{{1 - {self.beta2:g}^t}}",
+        )
+
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         mean, square = self._moments(dW, memory)
         correction = math.sqrt(1 - self.beta2 ** (step + 1))
@@ -75,6 +90,10 @@ class Amsgrad(Adam, kind="amsgrad"):
     Source: Reddi, Kale & Kumar 2018, algorithm 2; with bias correction of u, as PyTorch does.
     """
 
+    def _corrected(self) -> tuple[str, ...]:
+        mean, square = super()._corrected()
+        return (mean, r"u \leftarrow \max(u, v)", square.replace("{v}{", "{u}{"))
+
     def active_slots(self) -> tuple[str, ...]:
         return ("mean", "square", "largest_square")
 
@@ -92,6 +111,14 @@ class Nadam(Adam, kind="nadam"):
 
     lr: Positive = 0.002
     momentum_decay: Positive = 0.004
+
+    def _corrected(self) -> tuple[str, ...]:
+        mean = (
+            rf"\mu_t = {self.beta1:g} (1 - \frac{{1}}{{2}} 0.96^{{{self.momentum_decay:g} t}})",
+            r"\hat{m} = \frac{\mu_{t+1} m}{1 - \prod_{i \le t+1} \mu_i}"
+            r" + \frac{(1 - \mu_t) g}{1 - \prod_{i \le t} \mu_i}",
+        )
+        return (*mean, super()._corrected()[1])
 
     def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
         mu, mu_next, product = momentum_schedule(self.beta1, self.momentum_decay, step + 1)

@@ -1,6 +1,7 @@
 """What an optimiser is: a rule for one array at a time, with its memory in named slots."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cnntrain.registry import Registered
 from cnntrain.types import Array, NonNegative, Params, Positive
@@ -13,12 +14,18 @@ class Optimizer(Registered, family="optimiser"):
     ``weight_decay``: decoupled, W ← W - η·weight_decay·W beside the update, for weights only.
     """
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("change",)
+
     lr: Positive = 0.01
     weight_decay: NonNegative = 0.0
 
     def active_slots(self) -> tuple[str, ...]:
         """Names of the arrays, each shaped like W and starting at 0, that the rule remembers."""
         return ()
+
+    def rule(self) -> tuple[str, ...]:
+        """The formulas of ``change`` with the options' numbers, in LaTeX; g is ∂C/∂W."""
+        raise NotImplementedError
 
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         """ΔW for gradient dW at ``step`` (from 0); updates ``memory`` in place."""

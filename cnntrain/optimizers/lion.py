@@ -23,6 +23,12 @@ class Lion(Optimizer, kind="lion"):
     def active_slots(self) -> tuple[str, ...]:
         return ("mean",)
 
+    def rule(self) -> tuple[str, ...]:
+        return (
+            rf"\Delta W = -\eta \operatorname{{sign}}({self.beta1:g} m + {1 - self.beta1:g} g)",
+            rf"m \leftarrow {self.beta2:g} m + {1 - self.beta2:g} g",
+        )
+
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         mean = memory["mean"]
         direction = np.sign(self.beta1 * mean + (1 - self.beta1) * dW)

@@ -29,6 +29,23 @@ class Rmsprop(Optimizer, kind="rmsprop"):
         velocity = ("velocity",) if self.momentum else ()
         return ("squares", *means, *velocity)
 
+    def rule(self) -> tuple[str, ...]:
+        rho, rest, epsilon = f"{self.rho:g}", f"{1 - self.rho:g}", f"{self.epsilon:g}"
+        means = (rf"m \leftarrow {rho} m + {rest} g",) if self.centered else ()
+        square = "E - m^2" if self.centered else "E"
+        root = (
+            rf"\sqrt{{{square} + {epsilon}}}"
+            if self.epsilon_inside
+            else rf"\sqrt{{{square}}} + {epsilon}"
+        )
+        quotient = rf"\frac{{g}}{{{root}}}"
+        steps = (
+            (rf"v \leftarrow {self.momentum:g} v + {quotient}", r"\Delta W = -\eta v")
+            if self.momentum
+            else (rf"\Delta W = -\eta {quotient}",)
+        )
+        return (rf"E \leftarrow {rho} E + {rest} g^2", *means, *steps)
+
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         squares = memory["squares"]
         squares *= self.rho

@@ -25,6 +25,12 @@ class Sgd(Optimizer, kind="sgd"):
     def active_slots(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
+    def rule(self) -> tuple[str, ...]:
+        if not self.momentum:
+            return (r"\Delta W = -\eta g",)
+        ahead = f"(g + {self.momentum:g} v)" if self.nesterov else "v"
+        return (rf"v \leftarrow {self.momentum:g} v + g", rf"\Delta W = -\eta {ahead}")
+
     def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
         if not self.momentum:
             return dW * -lr

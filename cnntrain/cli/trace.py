@@ -1,0 +1,62 @@
+"""``cnntrain trace``: an update done in the open."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("trace")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--sample",
+    "samples",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="I",
+    help="Training sample, from 0. May be repeated. [default: all of up to 4, else sample 0]",
+)
+@click.option(
+    "--steps", type=click.IntRange(min=1), default=1, show_default=True, help="Updates, in a row."
+)
+@click.option(
+    "--layer", "layers", multiple=True, metavar="NAME", help="Show this layer. May be repeated."
+)
+@click.option(
+    "--explain",
+    "entries",
+    multiple=True,
+    metavar="ENTRY",
+    help="Write out the sum behind one entry of the last update, e.g. conv1.W[0,0,1,1], "
+    "dense1.z[0], dense1.delta[0]. May be repeated.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the config."
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def trace_command(
+    target: Path,
+    samples: tuple[int, ...],
+    steps: int,
+    layers: tuple[str, ...],
+    entries: tuple[str, ...],
+    settings: tuple[str, ...],
+    data_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Do one update of TARGET in the open, with every formula and its numbers.
+
+    TARGET is a config (its first update), a checkpoint or a run folder (the update that would
+    follow). Forward through the layers, the loss and its δ, backward with ∂C/∂W and ∂C/∂b, the
+    update, and the loss after it. Small arrays are shown in full, large ones by their statistics.
+
+    \b
+    Examples:
+      cnntrain trace configs/worked-2-2-2.yaml
+      cnntrain trace configs/worked-conv.yaml --explain "conv1.W[0,0,1,1]"
+      cnntrain trace runs/digits/1 --sample 7 --layer conv1 --layer relu1
+    """
+    from cnntrain.jobs.trace import TraceOptions, run_trace
+
+    options = TraceOptions(settings, data_dir, samples, steps, layers, entries, as_json)
+    return int(run_trace(target, options))

@@ -1,0 +1,1 @@
+"""Read-only views of networks, kinds and training steps."""

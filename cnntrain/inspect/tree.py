@@ -1,0 +1,33 @@
+"""Traces and other frozen values as a tree for JSON."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from cnntrain.inspect.figures import statistics
+from cnntrain.inspect.formula import Formula
+from cnntrain.layers import Layer
+
+MOST_VALUES = 10_000  # of one array; larger ones are told by their statistics
+
+
+def tree(value: Any) -> Any:
+    """Dataclasses as objects, formulas as text and LaTeX, arrays with shape and values.
+
+    An object of the program itself (a layer) is left out.
+    """
+    if isinstance(value, Formula):
+        return {"text": value.text, "latex": value.latex}
+    if isinstance(value, np.ndarray):
+        content = {"values": value.tolist()} if value.size <= MOST_VALUES else statistics(value)
+        return {"shape": list(value.shape), **content}
+    if is_dataclass(value):
+        parts = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {key: tree(part) for key, part in parts.items() if not isinstance(part, Layer)}
+    if isinstance(value, Mapping):
+        return {key: tree(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [tree(part) for part in value]
+    return value

@@ -1,0 +1,76 @@
+"""``cnntrain trace``: some updates with all their numbers, or how single entries arise."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnntrain.errors import ConfigError, ExitCode
+from cnntrain.experiment import Experiment
+from cnntrain.inspect.terms import Explanation, explain_entry
+from cnntrain.inspect.trace import Trace, default_samples, trace
+from cnntrain.inspect.trace_text import explanation_text, trace_text
+from cnntrain.inspect.tree import tree
+from cnntrain.jobs.target import open_target
+from cnntrain.registry import did_you_mean
+from cnntrain.shards import Workers
+from cnntrain.train import training_clock
+
+
+@dataclass(frozen=True)
+class TraceOptions:
+    """The options of the command, as given."""
+
+    settings: Sequence[str] = ()
+    data_dir: Path | None = None
+    samples: Sequence[int] = ()
+    steps: int = 1
+    layers: Sequence[str] = ()
+    entries: Sequence[str] = ()
+    as_json: bool = False
+
+
+def run_trace(path: Path, options: TraceOptions) -> ExitCode:
+    """Trace and print; with ``entries`` only these, of the last step."""
+    target = open_target(path, options.settings, options.data_dir)
+    experiment, state = target.experiment()
+    _check(experiment, options)
+    samples = options.samples or default_samples(experiment)
+    clock = training_clock(experiment.plan, len(experiment.data.train))
+    with Workers(threads=1):
+        found = trace(experiment, state, clock, samples, options.steps)
+    explained = [explain_entry(found.steps[-1], entry) for entry in options.entries]
+    if options.as_json:
+        print(json.dumps(document(found, explained, options.layers), allow_nan=False))
+    elif explained:
+        print("\n\n".join(map(explanation_text, explained)))
+    else:
+        print(trace_text(found, options.layers))
+    return ExitCode.DONE
+
+
+def _check(experiment: Experiment, options: TraceOptions) -> None:
+    known = [node.name for node in experiment.network.nodes]
+    for name in options.layers:
+        if name not in known:
+            raise ConfigError(f"--layer {name}: no layer has that name{did_you_mean(name, known)}")
+    n = len(experiment.data.train)
+    for sample in options.samples:
+        if sample >= n:
+            raise ConfigError(f"--sample {sample}: the training samples are 0..{n - 1}")
+
+
+def document(
+    found: Trace, explained: Sequence[Explanation], layers: Sequence[str]
+) -> dict[str, Any]:
+    """The JSON document: the trace, of the chosen layers, and the explained entries."""
+    whole: dict[str, Any] = tree(found)
+    for step in whole["steps"]:
+        if layers:
+            step["layers"] = [layer for layer in step["layers"] if layer["name"] in layers]
+    if explained:
+        whole["explained"] = [
+            tree(entry) | {"sum": sum(term.value for term in entry.terms)} for entry in explained
+        ]
+    return whole
