@@ -39,7 +39,7 @@ class Console:
         plan, network, data = self.experiment.plan, self.experiment.network, self.experiment.data
         splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         verb = f"resuming at step {step}" if step else "training"
-        memory = training_bytes(plan, network, len(data.train)) / 2**20
+        memory = training_bytes(plan, network, len(data.train)).total / 2**20
         whole = " (batch normalisation holds a whole batch)" if network.couples_samples else ""
         self.say(
             f"{plan.name}: {verb}; {len(network.nodes)} layers, "

@@ -1,10 +1,20 @@
 """What a training will take, said before any of it is taken."""
 
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from cnntrain import memory
+from cnntrain.config.read import plan_from_tree
 from cnntrain.errors import ShapeError
-from cnntrain.memory import parameter_bytes, training_bytes
+from cnntrain.experiment import lay_out
+from cnntrain.layers.dense import Dense
+from cnntrain.memory import parameter_bytes, pass_bytes, training_bytes
 
 HUGE = [{"dense": {"units": 1_000_000_000}}, {"dense": {"units": 2}}]
 PLAIN = [{"dense": {"units": 8}}, "relu", {"dense": {"units": 2}}]
@@ -34,25 +44,102 @@ def test_parameters_are_counted_with_all_that_belongs_to_them(experiment_of):
 
 
 @pytest.fixture
-def activations(experiment_of, monkeypatch):
-    """``activations(network, n)``: bytes for the outputs of a step in batch mode, on one core."""
-    monkeypatch.setattr(memory, "available_cores", lambda: 1)
+def passes(experiment_of):
+    """``passes(network, n)``: bytes for the passes of a step in batch mode, with one thread."""
 
     def found(network, n):
         tree = {"mode": "batch", "batch_size": None}
         experiment = experiment_of(network=network, data={**XOR, "n": n}, train=tree)
-        plan, network = experiment.plan, experiment.network
-        return training_bytes(plan, network, n) - parameter_bytes(plan, network)
+        return training_bytes(experiment.plan, experiment.network, n, threads=1).passes
 
     return found
 
 
-def test_shards_bound_the_memory_of_a_batch(activations):
-    assert activations(PLAIN, 4096) == activations(PLAIN, 1024) == activations(PLAIN, 256)
+def test_shards_bound_the_memory_of_a_batch(passes):
+    assert passes(PLAIN, 4096) == pytest.approx(passes(PLAIN, 256), rel=0.1)
 
 
-def test_batch_norm_keeps_the_whole_batch(activations):
-    assert activations(WITH_NORM, 4096) == 16 * activations(WITH_NORM, 256)
+def test_batch_norm_keeps_the_whole_batch(passes):
+    assert passes(WITH_NORM, 4096) == pytest.approx(16 * passes(WITH_NORM, 256), rel=0.02)
+
+
+def test_a_pass_holds_what_its_layers_keep(network_of):
+    """Dense keeps its input and makes z and ∂C/∂W; with n samples, n columns of each."""
+    network = network_of((1000,), Dense(units=500))
+    found = pass_bytes(network, np.dtype(np.float64))
+    assert found.per_sample == pytest.approx(8 * (1000 + 2 * 500), rel=0.02)  # x, z and δ
+    assert found.once == pytest.approx(8 * 500 * 1001, rel=0.02)  # ∂C/∂W and ∂C/∂b
+    assert found.of(10) == found.once + 10 * found.per_sample
+    assert not tracemalloc.is_tracing()
+
+
+def test_a_network_too_large_for_two_samples_is_refused(network_of, monkeypatch):
+    monkeypatch.setattr(memory, "physical_memory", lambda: 5_000)
+    with pytest.raises(ShapeError, match="outputs of all layers for two samples take"):
+        pass_bytes(network_of((10,), Dense(units=1000)), np.dtype(np.float32))
+
+
+CONV = {"filters": 20, "kernel": 5, "activation": "relu"}
+LENET = [
+    {"conv2d": CONV}, {"max_pool2d": {"size": 2}}, {"conv2d": {**CONV, "filters": 50}},
+    {"max_pool2d": {"size": 2}}, "flatten", {"dense": {"units": 500, "activation": "relu"}},
+    {"dense": {"units": 10}},
+]  # fmt: skip
+SAME = {"kernel": 3, "padding": "same"}
+VGG = [
+    part
+    for k, filters in enumerate((32, 32, 64, 64))
+    for part in (
+        {"conv2d": {"filters": filters, **SAME}}, "batch_norm", "relu",
+        *([{"max_pool2d": {"size": 2}}] if k % 2 else []),
+    )
+] + ["flatten", {"dense": {"units": 10}}]  # fmt: skip
+MLP = [
+    "flatten",
+    *({"dense": {"units": 1000, "activation": "relu"}} for _ in range(2)),
+    {"dense": {"units": 10}},
+]
+RESIDUAL = [
+    {"conv2d": {"filters": 16, **SAME}}, "batch_norm", "relu",
+    {"identity": {}, "name": "shortcut"},
+    {"conv2d": {"filters": 16, **SAME}}, "batch_norm", "relu",
+    {"conv2d": {"filters": 16, **SAME}}, {"batch_norm": {}, "name": "residual"},
+    {"add": {}, "from": ["shortcut", "residual"]}, "relu", "global_avg_pool2d",
+    {"dense": {"units": 10}},
+]  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("network", "shape", "batch"),
+    [(LENET, (1, 28, 28), 256), (VGG, (3, 32, 32), 32), (MLP, (1, 28, 28), 128),
+     (RESIDUAL, (3, 32, 32), 64)],
+    ids=["lenet", "vgg", "mlp", "residual"],
+)  # fmt: skip
+def test_the_estimate_is_within_a_fifth_of_what_a_training_takes(
+    tmp_path, network, shape, batch, threads
+):
+    file = tmp_path / "data.npz"
+    x = np.random.default_rng(0).normal(size=(batch, *shape)).astype(np.float32)
+    np.savez(file, x=x, y=np.arange(batch) % 10)
+    tree = {
+        "name": "measured",
+        "data": {"source": "npz", "train": str(file)},
+        "network": network,
+        "loss": "cross_entropy",
+        "optimizer": "adam",
+        "train": {"batch_size": batch},
+    }
+    script = Path(__file__).with_name("measure_peak.py")
+    command = [sys.executable, str(script), str(threads)]
+    done = subprocess.run(
+        command, input=json.dumps(tree), capture_output=True, text=True, check=True
+    )
+    measured = int(done.stdout)
+    plan = plan_from_tree(tree)
+    estimated = training_bytes(plan, lay_out(plan, shape), batch, threads).total
+    assert estimated == pytest.approx(measured, rel=0.2)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +151,7 @@ def test_batch_norm_keeps_the_whole_batch(activations):
     ],
 )  # fmt: skip
 def test_a_batch_that_does_not_fit_is_refused(experiment_of, monkeypatch, network, mode, end):
-    monkeypatch.setattr(memory, "physical_memory", lambda: 20_000)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 30_000)
     train = {"mode": mode, "batch_size": None if mode == "batch" else 400}
     with pytest.raises(ShapeError) as caught:
         experiment_of(network=network, data={**XOR, "n": 400}, train=train)

@@ -11,6 +11,7 @@ from cnntrain.cli.data import data
 from cnntrain.cli.eval import eval_command
 from cnntrain.cli.fit import fit
 from cnntrain.cli.gradcheck import gradcheck
+from cnntrain.cli.summary import summary
 from cnntrain.cli.time import time_command
 from cnntrain.cli.trace import trace_command
 from cnntrain.errors import CnntrainError, ExitCode
@@ -35,7 +36,7 @@ def main() -> None:
     """
 
 
-for command in (fit, eval_command, gradcheck, data, time_command, trace_command):
+for command in (fit, eval_command, gradcheck, data, summary, trace_command, time_command):
     main.add_command(command)
 
 
