@@ -92,7 +92,7 @@ class LecunUniform(Initializer, kind="lecun_uniform"):
 
 @dataclass(frozen=True, kw_only=True)
 class Normal(Initializer, kind="normal"):
-    """N(mean, std²)."""
+    """N(mean, std²). Options: ``mean``, ``std``, the standard deviation."""
 
     mean: float = 0.0
     std: NonNegative = 0.01
@@ -103,7 +103,7 @@ class Normal(Initializer, kind="normal"):
 
 @dataclass(frozen=True, kw_only=True)
 class Uniform(Initializer, kind="uniform"):
-    """U(-limit, limit)."""
+    """U(-limit, limit). Option: ``limit``."""
 
     limit: Positive = 0.05
 
@@ -133,7 +133,8 @@ class Constant(Initializer, kind="constant"):
 class Literal(Initializer, kind="literal"):
     """The values written in the config: a nested list of the array's shape.
 
-    One number fills the array; axes of length 1 may be left out (``b`` is a plain list).
+    Option: ``values``. One number fills the array; axes of length 1 may be left out (``b`` is a
+    plain list).
     """
 
     values: Any
@@ -159,7 +160,10 @@ class Literal(Initializer, kind="literal"):
 
 @dataclass(frozen=True, kw_only=True)
 class TruncatedNormal(Initializer, kind="truncated_normal"):
-    """N(mean, std²), drawn again where it is more than ``limit`` standard deviations off."""
+    """N(mean, std²), drawn again where it is more than ``limit`` standard deviations off.
+
+    Options: ``mean``, ``std``, ``limit``.
+    """
 
     mean: float = 0.0
     std: NonNegative = 0.01
@@ -192,7 +196,7 @@ class Orthogonal(Initializer, kind="orthogonal"):
 
 @dataclass(frozen=True, kw_only=True)
 class Identity(Initializer, kind="identity"):
-    """Unit k passes on input k: ones on the diagonal, else 0; for a kernel at its middle.
+    """Unit k passes on input k: ``gain`` on the diagonal, else 0; for a kernel at its middle.
 
     Kernels begin anew with channel 0 after their last, so that every filter of a depth-wise
     convolution passes its channel on.

@@ -155,7 +155,10 @@ class Exponential(Schedule, kind="exponential"):
 
 @dataclass(frozen=True, kw_only=True)
 class Inv(Schedule, kind="inv"):
-    """(1 + gamma·step)^-power, Caffe's "inv"; LeNet: gamma 1e-4, power 0.75."""
+    """(1 + gamma·step)^-power, Caffe's "inv"; LeNet: gamma 1e-4, power 0.75.
+
+    Options: ``gamma``, ``power``; steps since the warm-up.
+    """
 
     gamma: Positive = 1e-4
     power: Positive = 0.75
@@ -169,7 +172,10 @@ class Inv(Schedule, kind="inv"):
 
 @dataclass(frozen=True, kw_only=True)
 class Poly(Schedule, kind="poly"):
-    """(1 - step/steps)^power, over the steps left after the warm-up; Caffe's "poly"."""
+    """(1 - step/steps)^power, over the steps left after the warm-up; Caffe's "poly".
+
+    Option: ``power``.
+    """
 
     power: Positive = 1.0
 
@@ -184,7 +190,10 @@ class Poly(Schedule, kind="poly"):
 
 @dataclass(frozen=True, kw_only=True)
 class Sigmoid(Schedule, kind="sigmoid"):
-    """1 / (1 + e^(-gamma·(step - center_steps))), Caffe's "sigmoid": a negative gamma falls."""
+    """1 / (1 + e^(-gamma·(step - center_steps))), Caffe's "sigmoid": a negative gamma falls.
+
+    Options: ``gamma``, per step; ``center_steps``, where the factor is ½.
+    """
 
     gamma: float
     center_steps: Count
@@ -237,7 +246,8 @@ class Cosine(Schedule, kind="cosine"):
 class OneCycle(Schedule, kind="one_cycle"):
     """From 1/start up to 1 at ``peak`` of the training, then down to 1/(start·end), by cosines.
 
-    Source: Smith & Topin 2018, in the two-phase form with the defaults of PyTorch.
+    Options: ``peak``, ``start``, ``end``. Source: Smith & Topin 2018, in the two-phase form with
+    the defaults of PyTorch.
     """
 
     peak: Fraction = 0.3
@@ -268,7 +278,8 @@ class Plateau(Schedule, kind="plateau"):
     """gamma^drops: lowered after every ``patience_epochs`` epochs without a better figure.
 
     The figure is the one that ``train.monitor`` names. The count starts anew after a better epoch
-    and after each drop. ``least``: the factor never falls below it.
+    and after each drop. Options: ``gamma``, the factor of a drop; ``least``: the factor
+    never falls below it; ``patience_epochs``.
     """
 
     gamma: Positive = 0.1

@@ -9,6 +9,7 @@ import click
 from cnntrain import __version__
 from cnntrain.cli.data import data
 from cnntrain.cli.eval import eval_command
+from cnntrain.cli.explain import explain
 from cnntrain.cli.fit import fit
 from cnntrain.cli.gradcheck import gradcheck
 from cnntrain.cli.summary import summary
@@ -26,9 +27,10 @@ def main() -> None:
 
     \b
     First steps:
-      cnntrain fit configs/digits.yaml      train on the embedded digits
-      cnntrain eval runs/digits/1           test the best checkpoint of that run
-      cnntrain gradcheck                    prove every gradient numerically
+      cnntrain fit configs/digits.yaml           train on the embedded digits
+      cnntrain eval runs/digits/1                test the best checkpoint of that run
+      cnntrain trace configs/worked-2-2-2.yaml   see one update with all its numbers
+      cnntrain gradcheck                         prove every gradient numerically
 
     \b
     Exit codes: 0 done, 1 failed, 2 usage or config error, 3 diverged,
@@ -36,7 +38,7 @@ def main() -> None:
     """
 
 
-for command in (fit, eval_command, gradcheck, data, summary, trace_command, time_command):
+for command in (fit, eval_command, gradcheck, data, summary, explain, trace_command, time_command):
     main.add_command(command)
 
 

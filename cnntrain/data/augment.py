@@ -267,7 +267,7 @@ class GaussianNoise(Augmentation, kind="gaussian_noise"):
 
 @dataclass(frozen=True, kw_only=True)
 class Mixup(Augmentation, kind="mixup"):
-    """λ x_a + (1 - λ) x_b with targets mixed alike, λ from Beta(alpha, alpha).
+    """λ x_a + (1 - λ) x_b with targets mixed alike, λ from Beta(``alpha``, ``alpha``).
 
     Labels become soft targets (K, N). Source: Zhang et al. 2018.
     """

@@ -75,8 +75,9 @@ class Cifar(Source):
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10(Cifar, kind="cifar10"):
-    """Options: ``train``, ``test`` and ``val``, lists of files: ``cifar10/data_batch_1.bin``, ...
+    """CIFAR-10 in its binary files.
 
+    Options: ``train``, ``test`` and ``val``, lists of files: ``cifar10/data_batch_1.bin``, ...
     Samples (3, 32, 32), values 0..255, ten classes.
     """
 
@@ -86,7 +87,9 @@ class Cifar10(Cifar, kind="cifar10"):
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar100(Cifar, kind="cifar100"):
-    """Options: ``train``, ``test`` and ``val``, lists of files: ``cifar100/train.bin``; ``labels``:
+    """CIFAR-100 in its binary files.
+
+    Options: ``train``, ``test`` and ``val``, lists of files: ``cifar100/train.bin``; ``labels``:
     ``fine`` (100 classes) or ``coarse`` (20). Samples (3, 32, 32), values 0..255.
     """
 

@@ -83,7 +83,9 @@ def number(cell: str, table: Table, line: int, column: int) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Csv(Source, kind="csv"):
-    """Options: ``train``, ``test`` and ``val``, names of files; ``label``, the column of the class,
+    """Text files with one sample per line.
+
+    Options: ``train``, ``test`` and ``val``, names of files; ``label``, the column of the class,
     by name or number (default: the last), or ``targets``, a list of columns for regression;
     ``ignore``, a list of columns to leave out; ``header`` (true), ``delimiter`` (",").
 

@@ -63,7 +63,9 @@ def _in_mode(image: Any, mode: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Folder(Source, kind="folder"):
-    """Options: ``train``, ``test`` and ``val``, folders with one sub-folder of images per class;
+    """Image files in one folder per class.
+
+    Options: ``train``, ``test`` and ``val``, folders with one sub-folder of images per class;
     ``mode``: rgb or gray; ``size``: [height, width] to which all are resized (needed if they
     differ).
 

@@ -103,7 +103,9 @@ class IdxPair(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Idx(Source, kind="idx"):
-    """Options: ``train``, ``test`` and ``val``, each ``{images: FILE, labels: FILE}``; ``classes``.
+    """The files of MNIST and its relatives.
+
+    Options: ``train``, ``test`` and ``val``, each ``{images: FILE, labels: FILE}``; ``classes``.
 
     Images (N, H, W) become samples (1, H, W); (N, C, H, W) stay. Labels are 0..classes-1.
     """

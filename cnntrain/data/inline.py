@@ -15,7 +15,9 @@ MAX_CLASSES = 1000  # more are no classes but a slip
 
 @dataclass(frozen=True, kw_only=True)
 class Inline(Source, kind="inline"):
-    """Options: ``inputs``, one nested list per sample, and ``targets``.
+    """Samples written in the config itself.
+
+    Options: ``inputs``, one nested list per sample, and ``targets``.
 
     Integer ``targets`` in a plain list are class labels; lists of numbers are real-valued targets.
     ``test_inputs`` and ``test_targets`` give a test split.

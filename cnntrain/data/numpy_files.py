@@ -74,8 +74,11 @@ def dataset(pairs: Sequence[tuple[Array, Array] | None], where: str) -> Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class Npz(Source, kind="npz"):
-    """Options: ``train``, ``test`` and ``val``, names of ``.npz`` files; ``inputs`` and
-    ``targets``, the names of the arrays in them (x and y)."""
+    """NumPy's archives of arrays.
+
+    Options: ``train``, ``test`` and ``val``, names of ``.npz`` files; ``inputs`` and ``targets``,
+    the names of the arrays in them (x and y).
+    """
 
     train: str
     test: str | None = None
@@ -115,7 +118,9 @@ class NpyPair(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Npy(Source, kind="npy"):
-    """Options: ``train``, ``test`` and ``val``, each ``{inputs: FILE.npy, targets: FILE.npy}``.
+    """NumPy's single arrays.
+
+    Options: ``train``, ``test`` and ``val``, each ``{inputs: FILE.npy, targets: FILE.npy}``.
 
     Memory-mapped: only the samples of a batch are read.
     """

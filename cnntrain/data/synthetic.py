@@ -46,8 +46,11 @@ CLASSES = {"xor": ("equal", "different"), "spirals": ("first arm", "second arm")
 
 @dataclass(frozen=True, kw_only=True)
 class Synthetic(Source, kind="synthetic"):
-    """Options: ``problem`` (xor, spirals: two classes in the plane; sine: regression), ``n`` and
-    ``n_test`` samples, ``noise`` (standard deviation). Drawn from the config's seed."""
+    """Samples drawn by a rule.
+
+    Options: ``problem`` (xor, spirals: two classes in the plane; sine: regression), ``n`` and
+    ``n_test`` samples, ``noise`` (standard deviation). Drawn from the config's seed.
+    """
 
     problem: Literal["xor", "spirals", "sine"]
     n: Count = 400

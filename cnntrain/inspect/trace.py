@@ -296,7 +296,7 @@ def _losses(network: Network, objective: Objective, y: Array) -> Iterator[LossTr
             term.loss.kind,
             node.name,
             term.weight,
-            Formula(term.loss.formula),
+            Formula(term.loss.equation()),
             Formula(term.loss.delta_formula),
             output,
             y,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from cnntrain.inspect.figures import lines, number, shape
 from cnntrain.inspect.terms import Explanation, Factor, Term
 from cnntrain.inspect.trace import ArrayUpdate, LayerTrace, LossTrace, StepTrace, Trace
@@ -26,7 +28,8 @@ def _step(found: Trace, step: StepTrace, only: Sequence[str]) -> Iterator[str]:
     if not only:
         yield from _array("input", step.input.array, batched=True)
     for layer in chosen:
-        yield ""
+        if not only or layer is not chosen[0]:
+            yield ""
         yield from _forward(layer)
     yield _rule("loss")
     for loss in step.losses:
@@ -41,11 +44,11 @@ def _step(found: Trace, step: StepTrace, only: Sequence[str]) -> Iterator[str]:
         yield from _backward(layer, bool(only) or _senders(step, layer.name) > 1)
     yield _rule("update")
     yield from _update_rule(step)
-    names = {layer.name for layer in chosen}
+    derivatives = {d.of: d.array for layer in chosen for d in layer.to_params}
     for updated in step.updates:
-        if updated.name.rpartition(".")[0] in names:
+        if updated.name in derivatives:
             yield ""
-            yield from _update(updated)
+            yield from _update(updated, derivatives[updated.name])
     yield ""
     change = step.cost_after - step.cost_before
     yield (
@@ -81,7 +84,8 @@ def _forward(layer: LayerTrace) -> Iterator[str]:
 
 def _loss(loss: LossTrace, classes: tuple[str, ...] | None) -> Iterator[str]:
     weight = f" (times {loss.weight:g})" if loss.weight != 1 else ""
-    yield f"{loss.kind}{weight}: {loss.formula}    of {loss.output.name}"
+    m = loss.output.array.shape[-1]
+    yield f"{loss.kind}{weight}: {loss.formula}    of {loss.output.name}, m = {m}"
     if loss.targets.ndim == 1:
         names = [classes[label] if classes else str(label) for label in loss.targets.tolist()]
         yield f"  {'class':<10} {', '.join(names)}"
@@ -120,12 +124,14 @@ def _update_rule(step: StepTrace) -> Iterator[str]:
         yield f"penalty: g = ∂C/∂W + λ₁/m sign(W) with λ₁/m = {step.l1:g}"
 
 
-def _update(updated: ArrayUpdate) -> Iterator[str]:
+def _update(updated: ArrayUpdate, derivative: Array) -> Iterator[str]:
+    """``derivative``: ∂C/∂W as the layer gave it; g is shown where it differs."""
     if updated.gradient is None:
         yield f"{updated.name}: frozen"
         return
     yield f"{updated.name}"
-    yield from _array("g", updated.gradient, batched=False)
+    if not np.array_equal(updated.gradient, derivative):
+        yield from _array("g", updated.gradient, batched=False)
     yield from _array("ΔW", updated.change, batched=False)
     yield from _array("after", updated.after, batched=False)
 

@@ -150,7 +150,10 @@ class LeakyRelu(Activation, kind="leaky_relu"):
 
 @dataclass(frozen=True, kw_only=True)
 class Elu(Activation, kind="elu"):
-    """a = z for z > 0, else alpha (e^z - 1); f' = 1 or alpha e^z. Clevert et al. 2016."""
+    """a = z for z > 0, else alpha (e^z - 1); f' = 1 or alpha e^z. Clevert et al. 2016.
+
+    Option: ``alpha``, minus the limit of a for very negative z.
+    """
 
     formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; \alpha (e^z - 1)"
     derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; \alpha e^z"
@@ -193,7 +196,10 @@ class Selu(Activation, kind="selu"):
 
 @dataclass(frozen=True, kw_only=True)
 class Celu(Activation, kind="celu"):
-    """a = z for z > 0, else alpha (e^(z/alpha) - 1); f' = 1 or e^(z/alpha). Barron 2017."""
+    """a = z for z > 0, else alpha (e^(z/alpha) - 1); f' = 1 or e^(z/alpha). Barron 2017.
+
+    Option: ``alpha``, minus the limit of a for very negative z.
+    """
 
     formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; \alpha (e^{z/\alpha} - 1)"
     derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; e^{z/\alpha}"
@@ -214,7 +220,8 @@ class Celu(Activation, kind="celu"):
 class Gelu(Activation, kind="gelu"):
     """a = z Φ(z), Φ the normal distribution; f' = Φ(z) + z φ(z).
 
-    ``approximation: tanh``: Φ ≈ ½ (1 + tanh(√(2/π) (z + 0.044715 z³))). Hendrycks & Gimpel 2016.
+    Option: ``approximation``, ``none`` or ``tanh``:
+    Φ ≈ ½ (1 + tanh(√(2/π) (z + 0.044715 z³))). Hendrycks & Gimpel 2016.
     """
 
     formula: ClassVar[str] = r"a = z \Phi(z)"

@@ -182,9 +182,9 @@ class WholeBatchLayer(Layer):
 class ParametricLayer(Layer):
     """A layer with parameter arrays.
 
-    Options, each for all arrays or per letter: ``init`` (an initialiser, for the first letter if
-    not per letter), ``trainable`` (false freezes), ``lr_mult`` and ``decay_mult`` (Caffe's factors
-    on the learning rate and on penalties; by default 1 for weights and 0 for biases).
+    Options, each for all arrays or per letter: ``init``, an initialiser (for the first letter, if
+    not per letter); ``trainable``: false freezes; ``lr_mult``, a factor on the learning rate;
+    ``decay_mult``, a factor on penalties (by default 1 for weights, 0 for biases; Caffe's names).
     """
 
     init: Mapping[str, Initializer] = field(default_factory=dict)
@@ -235,7 +235,7 @@ def _for(letter: str, option: Any, default: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedLayer(ParametricLayer):
-    """A layer z = W · a + b, by whatever product. Option ``bias``: false leaves b out."""
+    """A layer z = W · a + b, by whatever product. Option: ``bias``: false leaves b out."""
 
     bias: bool = True
 

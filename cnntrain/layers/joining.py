@@ -54,9 +54,9 @@ class Add(Joining, kind="add"):
 
 @dataclass(frozen=True, kw_only=True)
 class Concat(Joining, kind="concat"):
-    """All inputs one after the other along the channels (or units): (C₁, H, W), (C₂, H, W), ...
+    """All inputs one after the other along the channels (or units).
 
-    -> (C₁ + C₂ + ..., H, W). ∂C/∂y is cut at the same places.
+    (C₁, H, W), (C₂, H, W), ... -> (C₁ + C₂ + ..., H, W). ∂C/∂y is cut at the same places.
     """
 
     formula: ClassVar[str] = r"y = [x_1, x_2, \dots]"

@@ -50,14 +50,17 @@ class Huber(Loss, kind="huber"):
     """
 
     formula: ClassVar[str] = (
-        r"C = \frac{1}{m} \sum_n \sum_k h(a_k - t_k), \; h(e) = \frac{e^2}{2} \;\text{if}\; |e| "
-        r"\le \text{limit, else limit} \cdot (|e| - \frac{\text{limit}}{2})"
+        r"C = \frac{1}{m} \sum_n \sum_k h(a_k - t_k), \; h(e) = \frac{e^2}{2} \;\text{if}\; "
+        r"|e| \le \text{limit}, \;\text{else}\; \text{limit} \cdot (|e| - \frac{\text{limit}}{2})"
     )
     delta_formula: ClassVar[str] = (
         r"\delta = \frac{1}{m} \operatorname{clip}(a - t, \pm \text{limit})"
     )
 
     limit: Positive = 1.0
+
+    def equation(self) -> str:
+        return self.formula.replace(r"\text{limit}", f"{self.limit:g}")
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return huber(z, as_targets(y, z), self.limit)

@@ -59,6 +59,10 @@ class Loss(Registered, family="loss"):
         if target_shape is not None and target_shape != out_shape:
             raise ShapeError(f"the network gives {out_shape}, but the targets are {target_shape}")
 
+    def equation(self) -> str:
+        """``formula`` with this loss's own options, in LaTeX."""
+        return self.formula
+
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         """(Σ_n cost, δ) for outputs z (K, N) and labels (N,) or targets (K, N).
 

@@ -57,6 +57,15 @@ class CrossEntropy(Loss, kind="cross_entropy"):
     takes_soft_labels: ClassVar[bool] = True
     least_outputs: ClassVar[int] = 2
 
+    def equation(self) -> str:
+        weighted = self.formula if self.class_weight else self.formula.replace("w_k ", "")
+        smooth = self.label_smoothing
+        if not smooth:
+            return weighted
+        return (
+            rf"{weighted}, \; t = {1 - smooth:g} \cdot \text{{one-hot}} + \frac{{{smooth:g}}}{{K}}"
+        )
+
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         if is_labels(y) and not self.label_smoothing and self.class_weight is None:
             return cross_entropy(z, y)

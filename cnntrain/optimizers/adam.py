@@ -106,7 +106,8 @@ class Nadam(Adam, kind="nadam"):
     """Adam with Nesterov momentum: m̂ = μ' m / (1 - Π' μ) + (1 - μ) g / (1 - Π μ).
 
     μ = μ_t and μ' = μ_{t+1} with μ_t = β₁ (1 - ½·0.96^(t·momentum_decay)); Π μ is the product up to
-    t, Π' μ up to t+1. Source: Dozat 2016, as PyTorch implements it.
+    t, Π' μ up to t+1.
+    Option: ``momentum_decay``. Source: Dozat 2016, as PyTorch implements it.
     """
 
     lr: Positive = 0.002

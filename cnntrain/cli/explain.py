@@ -1,0 +1,33 @@
+"""``cnntrain explain``: formulas, options and code of a kind; the rule of an experiment."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("subject", required=False)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the config."
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def explain(
+    subject: str | None, settings: tuple[str, ...], data_dir: Path | None, as_json: bool
+) -> int:
+    """Explain SUBJECT as it is implemented.
+
+    SUBJECT is a kind (a layer, loss, optimiser, schedule, initialiser, augmentation, metric or data
+    source): its formulas, options with types and defaults, source, and file and line of its code.
+    Or it is a config, checkpoint or run folder: the exact function that is minimised and the update
+    rule, with its numbers. Without SUBJECT: all kinds.
+
+    \b
+    Examples:
+      cnntrain explain conv2d
+      cnntrain explain schedule:constant
+      cnntrain explain configs/mnist-lenet5.yaml
+    """
+    from cnntrain.jobs.explain import run_explain
+
+    return int(run_explain(subject, settings, data_dir, as_json))
