@@ -1,13 +1,14 @@
 """How much memory a training takes, said before any of it is taken.
 
 What a forward and backward pass holds is not reckoned layer by layer but looked up: the network
-runs once with one sample and once with three, on zeros, and NumPy reports its allocations. Between
-the two lie what every sample adds, and what comes once. So it holds for any layer, as it is.
+runs once on zeros, as many samples as a shard has, and NumPy reports its allocations. So it holds
+for any layer, as it is.
 """
 
 import math
 import tracemalloc
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,23 +17,19 @@ from cnntrain.config.plan import Plan
 from cnntrain.environment import physical_memory
 from cnntrain.errors import ShapeError
 from cnntrain.network import Network, Pass
+from cnntrain.reorder import reordered
 from cnntrain.shards import available_cores, shard_count
 from cnntrain.types import Arrays
 
 COPIES = 3  # of all parameters, at the least: weights, gradients, changes
-CHANGE_COPIES = 4  # of the largest array, while an optimiser works out its change
-FEWER, MORE = 1, 3  # samples of the two runs
+CHANGE_COPIES = 3  # of the largest array, while an optimiser works out its change
 
 
-@dataclass(frozen=True)
-class PassBytes:
-    """Of one forward and backward pass at its peak: once, and for each sample."""
+class Held(NamedTuple):
+    """Bytes held by one shard: after its forward pass, and at the peak of the backward pass."""
 
-    once: float
-    per_sample: float
-
-    def of(self, samples: float) -> float:
-        return self.once + samples * self.per_sample
+    between: int
+    peak: int
 
 
 @dataclass(frozen=True)
@@ -50,24 +47,17 @@ class TrainingBytes:
         return self.weights + self.memory + max(self.passes + self.sums, self.update)
 
 
-def pass_bytes(network: Network, dtype: "np.dtype[np.generic]") -> PassBytes:
-    """Measured with few samples; straight line through the two."""
-    size = 2 * network.activation_count * dtype.itemsize
-    if size > physical_memory():
-        raise ShapeError(
-            f"the outputs of all layers for two samples take {gibibytes(size)}, but this machine "
-            f"has {gibibytes(physical_memory())}",
-            ("network",),
-        )
+def pass_bytes(network: Network, dtype: "np.dtype[np.generic]", samples: int) -> Held:
+    """Of one training pass: measured, unless its outputs alone are too large for this machine."""
+    outputs = network.activation_count * samples * dtype.itemsize
+    if outputs > physical_memory():
+        return Held(outputs, 2 * outputs)
     params = {name: np.zeros(param.shape, dtype) for name, param in network.params.items()}
-    _peak(network, params, dtype, FEWER)  # what is made once, such as the places of windows
-    fewer, more = (_peak(network, params, dtype, n) for n in (FEWER, MORE))
-    per_sample = max(0.0, (more - fewer) / (MORE - FEWER))
-    return PassBytes(max(0.0, fewer - FEWER * per_sample), per_sample)
+    _measured(network, params, dtype, 1)  # some things are made once: the places of windows, ...
+    return _measured(network, params, dtype, samples)
 
 
-def _peak(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", samples: int) -> int:
-    """Bytes at the peak of one training pass on zeros."""
+def _measured(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", n: int) -> Held:
     was_tracing = tracemalloc.is_tracing()
     with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
         if not was_tracing:
@@ -75,11 +65,12 @@ def _peak(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", sampl
         try:
             tracemalloc.reset_peak()
             before = tracemalloc.get_traced_memory()[0]
-            x = np.zeros((*network.in_shape, samples), dtype)
+            x = np.zeros((*network.in_shape, n), dtype)
             z, caches = network.forward(params, x, Pass(training=True))
+            between = tracemalloc.get_traced_memory()[0] - before
             heads = {k: np.zeros_like(value) for k, value in caches.heads.items()}
             network.backward(params, caches, np.zeros_like(z), head_deltas=heads)
-            return tracemalloc.get_traced_memory()[1] - before
+            return Held(between, tracemalloc.get_traced_memory()[1] - before)
         finally:
             if not was_tracing:
                 tracemalloc.stop()
@@ -96,8 +87,9 @@ def training_bytes(
     itemsize = plan.numpy_dtype.itemsize
     batch = plan.train.samples_per_step(samples)
     shards = shard_count(network, batch)
-    together = shards if network.couples_samples else min(shards, threads or available_cores())
-    one = pass_bytes(network, plan.numpy_dtype)
+    running = min(shards, threads or available_cores())
+    waiting = shards - running if network.couples_samples else 0
+    one = pass_bytes(reordered(network), plan.numpy_dtype, math.ceil(batch / shards))
     weights = sum(math.prod(p.shape) for p in network.params.values()) * itemsize
     gradients = network.parameter_count * itemsize
     largest = max((math.prod(p.shape) for p in network.params.values()), default=0) * itemsize
@@ -105,8 +97,8 @@ def training_bytes(
     return TrainingBytes(
         weights,
         slots * gradients,
-        round(together * one.of(batch / shards)),
-        0 if network.couples_samples else math.ceil(math.log2(shards)) * gradients,
+        running * one.peak + waiting * one.between,
+        (waiting or math.ceil(math.log2(shards))) * gradients,
         gradients + CHANGE_COPIES * largest,
     )
 

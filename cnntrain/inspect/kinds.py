@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 
-import cnntrain
-import cnntrain.config.plan  # registers every kind
+from cnntrain.config.plan import Plan  # noqa: F401  # registers every kind
 from cnntrain.errors import ConfigError
 from cnntrain.inspect.formula import Formula
 from cnntrain.layers import Layer
@@ -19,7 +18,7 @@ from cnntrain.losses import Loss
 from cnntrain.optimizers import Optimizer
 from cnntrain.registry import Registered, did_you_mean, to_tree
 
-ROOT = Path(cnntrain.__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]  # the folder of the package
 REQUIRED = "required"
 
 
@@ -235,5 +234,5 @@ def _called(method: FunctionType) -> Iterator[FunctionType]:
 def locate(function: FunctionType) -> Code:
     """Name, file and line of a function of this package."""
     code = inspect.unwrap(function).__code__
-    file = Path(code.co_filename).resolve().relative_to(ROOT.resolve())
+    file = Path(code.co_filename).resolve().relative_to(ROOT)
     return Code(function.__qualname__, file.as_posix(), code.co_firstlineno)

@@ -9,6 +9,7 @@ from cnntrain.layers import Param
 from cnntrain.layout import AT_INPUT, INPUT, Node
 from cnntrain.memory import TrainingBytes, training_bytes
 from cnntrain.network import Network
+from cnntrain.reorder import moved
 from cnntrain.types import Shape
 from cnntrain.wording import table
 
@@ -74,6 +75,7 @@ def summarize(plan: Plan, network: Network, samples: int, threads: int) -> Summa
 def _layers(network: Network, bytes_per_number: int) -> Iterator[LayerSummary]:
     fields = receptive_fields(network)
     trained = {AT_INPUT: False}  # whether δ is of use below: some parameters are there
+    behind = moved(network)
     names = {AT_INPUT: INPUT, **{i: node.name for i, node in enumerate(network.nodes)}}
     for i, node in enumerate(network.nodes):
         need_dx = any(trained[k] for k in node.inputs)
@@ -88,16 +90,18 @@ def _layers(network: Network, bytes_per_number: int) -> Iterator[LayerSummary]:
             node.layer.backward_flops(node.in_shape, need_dx) if trained[i] else 0,
             math.prod(node.out_shape) * bytes_per_number,
             fields[i],
-            tuple(_notes(node, i in network.heads)),
+            tuple(_notes(node, i in network.heads, behind.get(node.name))),
         )
 
 
-def _notes(node: Node, is_head: bool) -> Iterator[str]:
+def _notes(node: Node, is_head: bool, moved_behind: str | None) -> Iterator[str]:
     for letter, param in node.params.items():
         if not param.is_buffer:
             yield from (f"{letter} {note}" for note in exceptions(param, is_weight=letter == "W"))
     if is_head:
         yield "a loss reads its output"
+    if moved_behind:
+        yield f"computed behind {moved_behind}: the same bits from fewer numbers"
 
 
 def exceptions(param: Param, is_weight: bool) -> Iterator[str]:

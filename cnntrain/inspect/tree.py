@@ -1,5 +1,6 @@
 """Traces and other frozen values as a tree for JSON."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -16,13 +17,14 @@ MOST_VALUES = 10_000  # of one array; larger ones are told by their statistics
 def tree(value: Any) -> Any:
     """Dataclasses as objects, formulas as text and LaTeX, arrays with shape and values.
 
-    An object of the program itself (a layer) is left out.
+    What JSON does not have becomes None: NaN and infinities. A layer of the program is left out.
     """
     if isinstance(value, Formula):
         return {"text": value.text, "latex": value.latex}
     if isinstance(value, np.ndarray):
-        content = {"values": value.tolist()} if value.size <= MOST_VALUES else statistics(value)
-        return {"shape": list(value.shape), **content}
+        small = value.size <= MOST_VALUES
+        content = {"values": value.tolist()} if small else {"statistics": statistics(value)}
+        return {"shape": list(value.shape), **tree(content)}
     if is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
         return {key: tree(part) for key, part in parts.items() if not isinstance(part, Layer)}
@@ -30,4 +32,4 @@ def tree(value: Any) -> Any:
         return {key: tree(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [tree(part) for part in value]
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

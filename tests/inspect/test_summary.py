@@ -58,6 +58,7 @@ def test_lenet_by_hand(summary_of):
     assert conv2.notes == ("W learns with 0.1 η", "b frozen")
     assert dense1.notes == ("b decays with 1 λ",)
     assert pool1.reads == ("relu1",)
+    assert relu1.notes == ("computed behind max_pool1: the same bits from fewer numbers",)
     assert flatten1.out_shape == (1600,)
 
 
