@@ -178,9 +178,7 @@ def type_in_words(kind: Any) -> str:
     """``whole number ≥ 1, or a list of 2 of them``: what a config may say."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        limits = (
-            f"{LIMITS[type(m)]} {next(iter(vars_of(m)))}" for m in parts[1:] if type(m) in LIMITS
-        )
+        limits = (f"{LIMITS[type(m)]} {_value(m):g}" for m in parts[1:] if type(m) in LIMITS)
         return " ".join([type_in_words(parts[0]), " and ".join(limits)]).strip()
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(_alternative(part, parts) for part in parts))
@@ -205,9 +203,9 @@ def _alternative(part: Any, among: tuple[Any, ...]) -> str:
     return type_in_words(part)
 
 
-def vars_of(limit: Any) -> tuple[Any, ...]:
-    """The value of a limit."""
-    return tuple(getattr(limit, field.name) for field in fields(limit))
+def _value(limit: Any) -> float:
+    """The number of a ``Ge``, ``Gt``, ``Le`` or ``Lt``, which have one field."""
+    return float(getattr(limit, fields(limit)[0].name))
 
 
 # code --------------------------------------------------------------------------------------------

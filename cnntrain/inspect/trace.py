@@ -286,7 +286,8 @@ def _layer(nodes: Sequence[Node], node: Node) -> LayerTrace:
 
 def _losses(network: Network, objective: Objective, y: Array) -> Iterator[LossTrace]:
     """Every term with its δ, as the objective computed them."""
-    read = [(objective.main, len(network.nodes) - 1), *zip(objective.on_heads, network.heads)]  # noqa: B905
+    on_heads = zip(objective.on_heads, network.heads, strict=True)
+    read = [(objective.main, len(network.nodes) - 1), *on_heads]
     for term, k in read:
         node = network.nodes[k]
         output = _output(network.nodes, k, _watched(node).y)
