@@ -61,7 +61,7 @@ def lines(array: Array, batched: bool) -> list[str]:
     if shown.size <= MOST_IN_FULL:
         return _full(shown, batched and array.shape[-1] > 1)
     found = statistics(array)
-    told = "  ".join(f"{name} {value:.5g}" for name, value in found.items() if name != "zeros")
+    told = "  ".join(f"{name} {value:.4g}" for name, value in found.items() if name != "zeros")
     rest = f"{told}  zeros {100 * found['zeros']:.1f}%"
     return [rest, *_excerpt(shown)]
 
@@ -87,14 +87,25 @@ def _excerpt(array: Array) -> list[str]:
 
 
 def _matrix(array: Array, write: Callable[[float], str]) -> list[str]:
+    """Its rows; if they are too long, groups of columns one below the other."""
     rows = [[write(x) for x in row] for row in array.tolist()]
     width = max(len(cell) for row in rows for cell in row)
-    return ["  ".join(cell.rjust(width) for cell in row) for row in rows]
+    each = _cells_in_a_line(width)
+    out: list[str] = []
+    for k in range(0, array.shape[1], each):
+        out += ([""] if out else []) + [
+            "  ".join(cell.rjust(width) for cell in row[k : k + each]) for row in rows
+        ]
+    return out
+
+
+def _cells_in_a_line(width: int) -> int:
+    return max(1, WIDTH // (width + 2) - 2)
 
 
 def _wrapped(cells: Sequence[str]) -> list[str]:
     width = max(map(len, cells))
-    each = max(1, WIDTH // (width + 2) - 2)
+    each = _cells_in_a_line(width)
     return [
         "  ".join(cell.rjust(width) for cell in cells[k : k + each])
         for k in range(0, len(cells), each)

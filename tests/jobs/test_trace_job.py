@@ -89,3 +89,10 @@ def test_what_does_not_exist_is_refused(config_file, options, message):
 def test_settings_are_for_configs_only(fitted):
     with pytest.raises(ConfigError, match="a checkpoint carries its own"):
         run_trace(fitted(), TraceOptions(settings=["seed=1"]))
+
+
+@pytest.mark.parametrize("config", ["spirals", "sine", "xor", "digits", "digits-residual"])
+def test_every_trace_fits_the_page(capsys, config):
+    text = traced(capsys, CONFIGS / f"{config}.yaml")
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.splitlines()[-1].startswith("C before ")
