@@ -22,7 +22,7 @@ keeps it so.
     11   update feed                  gradients -> new weights; the samples of each step
     12   step                         one batch: shards, sums, update
     13   train timing                 experiment and state -> stream of events; where time goes
-    14   checkpoint wording           state <-> one .npz file; events in words
+    14   checkpoint wording selftest  state <-> one .npz file; events in words; what goes wrong
     15   runfolder console            events -> files; events -> lines for a person;
          tensorboard inspect          events -> TensorBoard; networks and steps to look at
     16   jobs                         what each command does

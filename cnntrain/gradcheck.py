@@ -47,14 +47,23 @@ Cost = Callable[[], float]
 
 
 def check_array(
-    name: str, w: Array, dw: Array, cost: Cost, rng: np.random.Generator, tolerance: float
+    name: str,
+    w: Array,
+    dw: Array,
+    cost: Cost,
+    rng: np.random.Generator,
+    tolerance: float,
+    entries: int = SAMPLED_ENTRIES,
 ) -> Verdict:
-    """Compare dw with the numerical derivative of ``cost``, which reads ``w`` at every call."""
+    """Compare dw with the numerical derivative of ``cost``, which reads ``w`` at every call.
+
+    ``entries``: of a large array, how many are compared one by one.
+    """
     if dw.shape != w.shape or not np.isfinite(dw).all():
         return Verdict(name, w.shape, checked=0, kinks=0, error=float("inf"), ok=False)
     found = [
         compare(w, direction, float(np.sum(dw * direction)), cost, tolerance)
-        for direction in _directions(w, rng)
+        for direction in _directions(w, rng, entries)
     ]
     smooth = [derivative for derivative in found if not derivative.is_kink]
     ok = bool(smooth) and all(derivative.ok for derivative in smooth)
@@ -62,10 +71,10 @@ def check_array(
     return Verdict(name, w.shape, len(found), len(found) - len(smooth), worst, ok)
 
 
-def _directions(w: Array, rng: np.random.Generator) -> Iterator[Array]:
+def _directions(w: Array, rng: np.random.Generator, sampled: int) -> Iterator[Array]:
     """Unit vectors: all axes of a small array; some axes and some random ones of a large array."""
     small = w.size <= ALL_ENTRIES_UP_TO
-    entries = range(w.size) if small else rng.choice(w.size, SAMPLED_ENTRIES, replace=False)
+    entries = range(w.size) if small else rng.choice(w.size, sampled, replace=False)
     for entry in entries:
         direction = np.zeros(w.size)
         direction[entry] = 1.0
@@ -203,18 +212,34 @@ def check_network(
     seed: int,
     tolerance: float,
 ) -> Iterator[Verdict]:
-    """Every parameter array and the input of a whole network, on a random batch, penalty included.
-
-    Dropout masks are frozen: they depend on seed and step alone.
-    """
+    """``check_batch`` on random inputs and targets."""
     rng = stream(seed, Purpose.GRADCHECK)
-    exact: Params = {name: array.astype(np.float64) for name, array in params.items()}
     x = rng.standard_normal((*network.in_shape, BATCH))
     units = min(
         node.out_shape[0]
         for node in (network.nodes[-1], *(network.nodes[k] for k in network.heads))
     )
     y = _targets((units, *network.out_shape[1:]), _target_shape(objective, network), rng)
+    yield from check_batch(network, objective, params, penalty, x, y, seed, tolerance)
+
+
+def check_batch(
+    network: Network,
+    objective: Objective,
+    params: Arrays,
+    penalty: Penalty,
+    x: Array,
+    y: Array,
+    seed: int,
+    tolerance: float,
+    entries: int = SAMPLED_ENTRIES,
+) -> Iterator[Verdict]:
+    """Every parameter array and the input of a whole network on one batch, penalty included.
+
+    Dropout masks are frozen: they depend on seed and step alone.
+    """
+    rng = stream(seed, Purpose.GRADCHECK, 1)
+    exact: Params = {name: array.astype(np.float64) for name, array in params.items()}
     run = Pass(training=True, seed=seed)
     out = forward_backward(network, objective, exact, x, y, run, need_dx=True)
     assert out.dx is not None
@@ -223,12 +248,12 @@ def check_network(
     def cost() -> float:
         z, caches = network.forward(exact, x, run)
         total, _, _ = objective.forward(z, caches.heads, y)
-        return total / BATCH + penalty.value(network, exact)
+        return total / x.shape[-1] + penalty.value(network, exact)
 
-    yield check_array("input", x, out.dx, cost, rng, tolerance)
+    yield check_array("input", x, out.dx, cost, rng, tolerance, entries)
     for name, array in exact.items():
         if name in out.grads:  # running statistics have no gradient
-            yield check_array(name, array, out.grads[name], cost, rng, tolerance)
+            yield check_array(name, array, out.grads[name], cost, rng, tolerance, entries)
 
 
 def _target_shape(objective: Objective, network: Network) -> Shape | None:
