@@ -137,7 +137,8 @@ def check_overfit(experiment: Experiment, workers: Workers) -> Finding:
     small = without_noise(experiment, OVERFIT_BATCHES * _batch(experiment))
     state = start(small.plan, small.network)
     clock = training_clock(small.plan, len(small.data.train))
-    losses: list[float] = []  # one per epoch
+    everything = np.arange(len(small.data.train))
+    first = loss = means(gradients(small, state.params, everything, 0, workers).sums)["loss"]
     ok = False
     while not ok and state.step < OVERFIT_STEPS:
         taken = take_step(small, state, workers, clock)
@@ -145,9 +146,9 @@ def check_overfit(experiment: Experiment, workers: Workers) -> Finding:
             return Finding("overfits two batches", False, taken, "lower the learning rate")
         if state.step % clock.steps_per_epoch == 0:
             figures, state.sums = means(state.sums), {}
-            losses.append(figures["loss"])
-            ok = is_fitted(losses[-1], losses[0], figures.get("accuracy"))
-    found = f"loss {losses[0]:.4g} -> {losses[-1]:.4g} in {state.step} steps"
+            loss = figures["loss"]
+            ok = is_fitted(loss, first, figures.get("accuracy"))
+    found = f"loss {first:.4g} -> {loss:.4g} in {state.step} steps"
     remedy = "try 10 times and a tenth of the learning rate, a wider network; check the targets"
     return Finding("overfits two batches", ok, found, remedy)
 
