@@ -8,7 +8,7 @@ keeps it so.
     0    errors types rng             exceptions and exit codes; array types; random streams
     1    registry files signals       kinds by name; atomic files; asking a run to stop;
          environment                  what a run ran on
-    2    ops init                     arithmetic several layers share; initialisers
+    2    ops init lock                arithmetic several layers share; initialisers; one writer
     3    layers losses optimizers     one file per member of a family, forward and backward
          schedules metrics data       side by side
     4    layout scores                who reads whom, with all shapes; metrics to choose from
@@ -19,7 +19,8 @@ keeps it so.
     8    memory                       what a training will take
     9    experiment                   plan -> network and data, checked to fit
     10   state evaluate probe         what training remembers; figures of a split; of a step
-    11   update feed                  gradients -> new weights; the samples of each step
+    11   update feed divergence       gradients -> new weights; the samples of each step; what is
+                                      not finite
     12   step                         one batch: shards, sums, update
     13   train timing                 experiment and state -> stream of events; where time goes
     14   checkpoint wording selftest  state <-> one .npz file; events in words; what goes wrong

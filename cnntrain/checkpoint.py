@@ -91,7 +91,8 @@ def save(path: Path, experiment: Experiment, state: State) -> None:
         **{f"memory/{name}": array for name, array in state.memory.items()},
         **{f"normalize/{name}": a for name, a in experiment.data.normalizer.arrays().items()},
     }
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w") as archive:
+    size = sum(array.nbytes for array in arrays.values())
+    with atomic_write(path, size) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", EPOCH_OF_ZIP)
             with archive.open(member, "w", force_zip64=array.nbytes > 1 << 30) as out:
@@ -257,6 +258,24 @@ def _under(prefix: str, arrays: Params) -> Params:
 def _unlisted(sums: Mapping[str, Any]) -> dict[str, Any]:
     """Sums as they were: lists are arrays again."""
     return {n: np.array(value) if isinstance(value, list) else value for n, value in sums.items()}
+
+
+def weights_for(found: Checkpoint, experiment: Experiment) -> Params:
+    """The weights of a checkpoint (their moving averages, if it has them) for another training."""
+    weights = found.state.evaluated()
+    old = {name: array.shape for name, array in weights.items()}
+    new = {name: param.shape for name, param in experiment.network.params.items()}
+    differing = [name for name in {**new, **old} if new.get(name) != old.get(name)]
+    if differing:
+        lines = (
+            f"\n  {name}: {old.get(name, 'not there')} in the checkpoint, "
+            f"{new.get(name, 'not there')} in the config"
+            for name in differing
+        )
+        raise CheckpointError(
+            f"{found.path}: its network is not that of the config:{''.join(lines)}"
+        )
+    return {name: weights[name].astype(experiment.plan.numpy_dtype) for name in new}
 
 
 def best_checkpoint(path: Path) -> Path:

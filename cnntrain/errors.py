@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     DIVERGED = 3
     GRADIENT = 4
     CHECKPOINT = 5
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -57,6 +58,10 @@ class MissingFile(DataError):
 
 class RunFolderError(CnntrainError):
     """A run folder cannot be made, written or continued."""
+
+
+class WriteError(CnntrainError):
+    """A file cannot be written: the disk is full, the folder is gone or may not be written."""
 
 
 class Diverged(CnntrainError):

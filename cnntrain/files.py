@@ -2,36 +2,63 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cnntrain.errors import MissingFile
+from cnntrain.errors import MissingFile, WriteError
 
 DATA_VARIABLE = "CNNTRAIN_DATA"
+TEMPORARY = ".tmp"
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears at ``path`` complete, or not at all.
+def atomic_write(path: Path, size: int | None = None) -> Iterator[IO[bytes]]:
+    """A file that appears at ``path`` complete, or not at all. ``size``: bytes it will have.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder: after a crash at any
     moment ``path`` holds the old or the new content.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with writing(path, size):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)  # noqa: PTH101
+            os.replace(name, path)  # noqa: PTH105
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)  # noqa: PTH108
+            raise
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def writing(path: Path, size: int | None = None) -> Iterator[None]:
+    """Every refusal of the system becomes one error with the path and the bytes that are needed.
+
+    The error number is no help in telling why: NumPy raises errors of a full disk without one.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+        yield
+    except OSError as error:
+        needed = f"; it needs {size:,} bytes" if size is not None else ""
+        raise WriteError(
+            f"{path}: cannot be written ({error.strerror or error}){needed}{_free_space(path)}. "
+            "What was there before is untouched"
+        ) from None
+
+
+def _free_space(path: Path) -> str:
+    try:
+        return f", {shutil.disk_usage(path.parent).free:,} are free"
+    except OSError:
+        return ""
 
 
 def _sync_folder(folder: Path) -> None:
@@ -44,8 +71,32 @@ def _sync_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    with atomic_write(path) as file:
-        file.write(text.encode())
+    content = text.encode()
+    with atomic_write(path, len(content)) as file:
+        file.write(content)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a text file: all of it, or, if the disk is full, nothing."""
+    rest = memoryview(f"{line}\n".encode())
+    with writing(path, len(rest)):
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        with os.fdopen(handle, "ab", buffering=0) as file:
+            before = os.fstat(handle).st_size
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except BaseException:
+                os.truncate(handle, before)
+                raise
+
+
+def remove_litter(folder: Path, names: Iterable[str]) -> None:
+    """Remove what ``atomic_write`` of these names left behind when its process was killed."""
+    for name in names:
+        for path in folder.glob(f".{name}.*{TEMPORARY}"):
+            with writing(path):
+                path.unlink(missing_ok=True)
 
 
 Find = Callable[[str], Path]

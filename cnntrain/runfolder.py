@@ -14,21 +14,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from cnntrain import checkpoint
 from cnntrain.checkpoint import Checkpoint
 from cnntrain.config.read import dump_plan
 from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError, RunFolderError
 from cnntrain.experiment import Experiment
-from cnntrain.files import write_text
-from cnntrain.state import State
+from cnntrain.files import append_line, remove_litter, write_text, writing
+from cnntrain.lock import LOCK_FILE
+from cnntrain.state import State, weights_sha256
 from cnntrain.train import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.wording import epoch_line, stopped_line
 
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
 OWN_FILES = (
-    "config.yaml",
     "env.json",
+    "config.yaml",
     "metrics.jsonl",
     "stats.jsonl",
     "log.txt",
@@ -43,6 +46,7 @@ class RunFolder:
 
     def __init__(self, path: Path, experiment: Experiment, state: State) -> None:
         self.path, self.experiment, self.state = path, experiment, state
+        self.last_good: tuple[Path, int] | None = None  # the newest checkpoint and its step
         self._unsaved_best: State | None = None
         self._last_saved_s = -SECONDS_BETWEEN_CHECKPOINTS
 
@@ -52,21 +56,29 @@ class RunFolder:
     ) -> Self:
         """Start a run in the empty folder ``path``. ``about``: more lines for ``env.json``."""
         run = cls(path, experiment, state)
-        (path / "checkpoints").mkdir(exist_ok=True)
-        write_text(path / "config.yaml", dump_plan(experiment.plan))
         plan, data = experiment.plan, experiment.data
-        env = {**environment(), "seed": plan.seed, "data_fingerprint": data.fingerprint, **about}
+        samples = {name: len(split) for name, split in data.splits.items()}
+        about_data = {"data_fingerprint": data.fingerprint, "samples": samples}
+        env = {**environment(), "seed": plan.seed, **about_data, **about}
+        with writing(path):
+            (path / "checkpoints").mkdir(exist_ok=True)
         write_text(path / "env.json", json.dumps(env, indent=2) + "\n")
-        (path / "metrics.jsonl").touch()
-        run._save("last", state)
+        write_text(path / "config.yaml", dump_plan(experiment.plan))
+        write_text(path / "metrics.jsonl", "")
+        if all(np.isfinite(W).all() for W in state.params.values()):
+            run._save("last", state)
         return run
 
     @classmethod
     def resume(cls, path: Path, experiment: Experiment, found: Checkpoint) -> Self:
         """Continue the run in ``path`` from the checkpoint ``found``."""
         run = cls(path, experiment, found.state)
-        (path / "summary.json").unlink(missing_ok=True)
-        lines = [line for line in _whole_lines(path / "metrics.jsonl") if _is_kept(line, found)]
+        run.last_good = (found.path, found.state.step)
+        remove_own_litter(path)
+        with writing(path):
+            (path / "summary.json").unlink(missing_ok=True)
+        write_text(path / "config.yaml", dump_plan(experiment.plan))  # it may be longer now
+        lines = [line for line in read_metrics(path) if _is_kept(line, found)]
         write_text(path / "metrics.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
         if (path / "stats.jsonl").is_file():
             kept = [s for s in _whole_lines(path / "stats.jsonl") if s["step"] <= found.state.step]
@@ -82,8 +94,7 @@ class RunFolder:
                 self._append("stats.jsonl", json.dumps(line, allow_nan=False))
             every = self.experiment.plan.train.checkpoint_steps
             if every and event.step % every == 0:
-                self._save_last()
-                self._save(f"step-{event.step}", self.state)
+                self._save_last(f"step-{event.step}")
         elif isinstance(event, EpochEnd):
             self._record_epoch(event)
         else:
@@ -107,63 +118,129 @@ class RunFolder:
             self._save("best", self._unsaved_best)
         figures = {name: value if _finite(value) else None for name, value in event.figures.items()}
         line = {"event": "end", **asdict(event), **figures}
-        del line["figures"]
+        del line["figures"], line["samples"]
         self._append("metrics.jsonl", json.dumps(line, allow_nan=False))
         self.log(stopped_line(event))
+        if event.samples:
+            self.log(f"samples of that batch, as the source numbers them: {list(event.samples)}")
         best = asdict(self.state.best) if self.state.best else None
         summary = {**line, "best": best}
+        if event.reason != "diverged":
+            summary["weights_sha256"] = weights_sha256(self.state.params)
         del summary["event"]
         write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+
+    def save_now(self) -> None:
+        """Write a checkpoint because somebody asked for one."""
+        self._save_last()
+        self.log(f"checkpoint written on request at step {self.state.step}")
 
     def log(self, line: str) -> None:
         """A line for ``log.txt``, with the time of day."""
         self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
 
-    def _save_last(self) -> None:
-        if self._unsaved_best is not None:  # first: a resumed run must find what `last` remembers
+    def _save_last(self, *others: str) -> None:
+        """Write ``last``, and before it what a run that is resumed from ``last`` must find."""
+        if self._unsaved_best is not None:
             self._save("best", self._unsaved_best)
             self._unsaved_best = None
-        self._save("last", self.state)
+        for name in (*others, "last"):
+            self._save(name, self.state)
         self._last_saved_s = time.monotonic()
 
     def _save(self, name: str, state: State) -> None:
-        checkpoint.save(self.path / "checkpoints" / f"{name}.npz", self.experiment, state)
+        path = self.path / "checkpoints" / f"{name}.npz"
+        checkpoint.save(path, self.experiment, state)
+        if name == "last":
+            self.last_good = (path, state.step)
 
     def _append(self, name: str, line: str) -> None:
-        with (self.path / name).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        append_line(self.path / name, line)
 
 
 def _finite(value: float) -> bool:
     return value - value == 0
 
 
-def make_folder(name: str, out: Path | None, overwrite: bool) -> Path:
-    """An empty folder for a new run: ``out``, or the next number under ``runs/<name>``."""
+def run_path(name: str, out: Path | None, resume: bool) -> Path:
+    """The folder of a run, made if it is a new one: ``out``, or a number under ``runs/<name>``."""
+    if resume:
+        path = out or newest_run(name)
+        if not path.is_dir():
+            raise CheckpointError(f"{path}: no readable checkpoint to resume from: no such folder")
+        return path
     if out is None:
         return _next_number(Path("runs") / name)
-    if out.exists() and not out.is_dir():
-        raise RunFolderError(f"{out}: not a folder; choose another --out")
-    if out.is_dir() and any(out.iterdir()):
-        if not overwrite:
-            raise RunFolderError(
-                f"{out}: the folder is not empty; continue its run with --resume, "
-                "replace it with --overwrite, or choose another --out"
-            )
-        _remove_run(out)
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        if out.exists() and not out.is_dir():
+            raise RunFolderError(f"{out}: not a folder; choose another --out")
+        out.mkdir(parents=True, exist_ok=True)
     return out
 
 
+def empty_folder(path: Path, overwrite: bool) -> None:
+    """Make sure that the folder holds no run: it is empty, or its run may be replaced."""
+    remove_own_litter(path)
+    if _entries(path) and not overwrite:
+        raise RunFolderError(
+            f"{path}: the folder is not empty; continue its run with --resume, "
+            "replace it with --overwrite, or choose another --out"
+        )
+    _remove_run(path)
+
+
+def has_no_checkpoint_yet(path: Path) -> bool:
+    """Whether a run died in this folder before its first checkpoint: it can begin again.
+
+    A run that began with weights from elsewhere cannot; nor is a foreign folder one of ours.
+    """
+    written = (path / "checkpoints").glob("*.npz")
+    return (
+        _entries(path) <= set(OWN_FILES)
+        and not any(written)
+        and "init_from" not in recorded_environment(path)
+    )
+
+
+def recorded_environment(path: Path) -> dict[str, Any]:
+    """What ``env.json`` of a run says; nothing if it is missing or broken."""
+    return _document(path / "env.json")
+
+
+def recorded_summary(path: Path) -> dict[str, Any]:
+    """What ``summary.json`` of a run says; nothing if the run has not ended."""
+    return _document(path / "summary.json")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _entries(path: Path) -> set[str]:
+    return {entry.name for entry in path.iterdir()} - {LOCK_FILE}
+
+
+def remove_own_litter(path: Path) -> None:
+    """Remove the temporary files of a killed run."""
+    remove_litter(path, OWN_FILES)
+    remove_litter(path / "checkpoints", ["*"])
+
+
 def _next_number(parent: Path) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
     taken = [int(entry.name) for entry in parent.iterdir() if entry.name.isdecimal()]
     for number in itertools.count(max(taken, default=0) + 1):
         folder = parent / str(number)
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue  # another process was faster
+        with writing(folder):
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue  # another process was faster
         return folder
     raise AssertionError
 
@@ -171,10 +248,11 @@ def _next_number(parent: Path) -> Path:
 def _remove_run(folder: Path) -> None:
     for name in OWN_FILES:
         path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        with writing(path):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def newest_run(name: str) -> Path:
@@ -204,12 +282,17 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
 
 def elapsed_before(folder: Path, step: int) -> float:
     """Seconds of training that the metrics record up to ``step``."""
-    lines = _whole_lines(folder / "metrics.jsonl")
+    lines = read_metrics(folder)
     return max((line["elapsed_s"] for line in lines if line["step"] <= step), default=0.0)
 
 
+def read_metrics(folder: Path) -> Sequence[dict[str, Any]]:
+    """The lines of ``metrics.jsonl``."""
+    return _whole_lines(folder / "metrics.jsonl")
+
+
 def _whole_lines(path: Path) -> Sequence[dict[str, Any]]:
-    """The metrics lines that are whole: a crash may have cut the last one."""
+    """The lines of a JSONL file that are whole: a crash may have cut the last one."""
     lines = []
     for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:

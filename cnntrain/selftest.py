@@ -8,6 +8,7 @@ import numpy as np
 
 from cnntrain.data.batches import epoch_order
 from cnntrain.data.prepare import overlaps
+from cnntrain.divergence import Divergence
 from cnntrain.experiment import Experiment
 from cnntrain.gradcheck import BATCH, DEFAULT_TOLERANCE, check_batch, spread
 from cnntrain.layers.activations import Identity
@@ -142,8 +143,8 @@ def check_overfit(experiment: Experiment, workers: Workers) -> Finding:
     ok = False
     while not ok and state.step < OVERFIT_STEPS:
         taken = take_step(small, state, workers, clock)
-        if isinstance(taken, str):
-            return Finding("overfits two batches", False, taken, "lower the learning rate")
+        if isinstance(taken, Divergence):
+            return Finding("overfits two batches", False, taken.message, "lower the learning rate")
         if state.step % clock.steps_per_epoch == 0:
             figures, state.sums = means(state.sums), {}
             loss = figures["loss"]

@@ -1,16 +1,27 @@
-"""Asking a training to stop: SIGINT and SIGTERM wait for the running step to end."""
+"""Asking a training to stop or to save: signals wait for the running step to end."""
 
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 from cnntrain.errors import ExitCode
 
-EXIT_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+EXIT_CODES = {  # not every system has every signal
+    getattr(signal, name): code
+    for name, code in (
+        ("SIGINT", ExitCode.INTERRUPTED),
+        ("SIGTERM", ExitCode.TERMINATED),
+        ("SIGHUP", ExitCode.HANGUP),
+    )
+    if hasattr(signal, name)
+}
+SAVE = getattr(signal, "SIGUSR1", None)
 
 
 class StopRequest:
-    """While this context is open a first SIGINT or SIGTERM is only noted; a second one acts."""
+    """While this context is open a first signal to stop is only noted; a second one acts."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -22,6 +33,8 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         for number in EXIT_CODES:
+            if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # ``nohup`` has a run survive its terminal
             self._previous[number] = signal.signal(number, self._note)
         return self
 
@@ -36,5 +49,30 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.received = signal.Signals(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in self._previous:
+            acting = signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL
+            signal.signal(each, acting)
+
+
+@contextmanager
+def save_requests() -> Iterator[Callable[[], bool]]:
+    """While this context is open SIGUSR1 is noted; the function tells once that one has come."""
+    came = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+
+    def taken() -> bool:
+        nonlocal came
+        found, came = came, False
+        return found
+
+    if SAVE is None:
+        yield taken
+        return
+    previous = signal.signal(SAVE, note)
+    try:
+        yield taken
+    finally:
+        signal.signal(SAVE, previous)

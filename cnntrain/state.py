@@ -1,5 +1,6 @@
 """What training remembers from one update to the next."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,8 +61,21 @@ def memory_names(plan: Plan, network: Network) -> dict[str, str]:
 def start(plan: Plan, network: Network) -> State:
     """The state before the first update."""
     params = network.init(plan.seed, plan.numpy_dtype)
-    memory = {
+    return State(params, start_memory(plan, network, params))
+
+
+def start_memory(plan: Plan, network: Network, params: Params) -> Params:
+    """What optimiser and weight averaging remember before the first update of these arrays."""
+    return {
         slot: params[of].copy() if slot.startswith(f"{AVERAGE}:") else np.zeros_like(params[of])
         for slot, of in memory_names(plan, network).items()
     }
-    return State(params, memory)
+
+
+def weights_sha256(params: Params) -> str:
+    """SHA-256 over name, shape, type and bytes of all arrays, sorted by name."""
+    digest = hashlib.sha256()
+    for name, array in sorted(params.items()):
+        digest.update(f"{name} {array.shape} {array.dtype.str}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

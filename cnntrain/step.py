@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from cnntrain.config.plan import Plan
+from cnntrain.divergence import Divergence, reason_of_loss, source_numbers
 from cnntrain.experiment import Experiment
 from cnntrain.feed import Feed, Shard, batch_indices, load_shard, shard_slices
 from cnntrain.layers import Steps, alone
@@ -22,8 +23,6 @@ from cnntrain.types import Array, Arrays, Params
 from cnntrain.update import all_finite, update
 
 T = TypeVar("T")
-
-TRACED_SAMPLES = 256  # of a batch whose loss is not finite, run again to find the layer
 
 
 class Taken(NamedTuple):
@@ -107,7 +106,7 @@ def take_step(
     workers: Workers,
     clock: Clock,
     feed: Feed | None = None,
-) -> Taken | str:
+) -> Taken | Divergence:
     """One update of ``state``; or, if it diverged, where."""
     plan, samples = experiment.plan, len(experiment.data.train)
     indices = batch_indices(plan, samples, state.step, clock)
@@ -118,11 +117,12 @@ def take_step(
     grads, buffers, sums = gradients(experiment, state.params, indices, state.step, workers, loaded)
     with np.errstate(all="ignore"):
         experiment.penalty.add_gradient(experiment.network, state.params, grads)
-        trouble = _non_finite(experiment, state, indices, grads, sums)
+        trouble = _non_finite(experiment, state, indices, ShardResult(grads, buffers, sums))
         trouble = trouble or update(experiment, state, grads, lr)
     if trouble:
         epoch, batch = divmod(state.step, clock.steps_per_epoch)
-        return f"step {state.step + 1} (epoch {epoch + 1}, batch {batch + 1}): {trouble}"
+        where = f"step {state.step + 1} (epoch {epoch + 1}, batch {batch + 1})"
+        return Divergence(f"{where}: {trouble}", source_numbers(experiment, indices))
     found = (
         probe(experiment, before, state.params, grads, indices, state.step) if is_probed else None
     )
@@ -133,23 +133,22 @@ def take_step(
 
 
 def _non_finite(
-    experiment: Experiment, state: State, indices: Array, grads: Params, sums: Sums
+    experiment: Experiment, state: State, indices: Array, found: ShardResult
 ) -> str | None:
     """Where the first NaN or infinity of a step is, if there is one."""
-    if not math.isfinite(sums["loss"]):
-        return _first_non_finite_layer(experiment, state, indices)
-    for name, grad in grads.items():
+    if not math.isfinite(found.sums["loss"]):
+        parts = enumerate(shard_slices(experiment, len(indices)))
+        shards = (
+            (indices[part], *load_shard(experiment, indices, state.step, k)) for k, part in parts
+        )
+        return reason_of_loss(experiment, state, shards)
+    for name, value in found.sums.items():
+        if not np.isfinite(value).all():
+            return f"{name.replace('_', ' ')}, summed over the batch, is not finite"
+    for name, grad in found.grads.items():  # from the last layer to the first
         if not all_finite(grad):
             return f"the gradient of {name} is not finite"
+    for name, buffer in found.buffers.items():
+        if not all_finite(buffer):
+            return f"the running statistics {name} are not finite"
     return None
-
-
-def _first_non_finite_layer(experiment: Experiment, state: State, indices: Array) -> str:
-    batches = experiment.batches("train")
-    run = Pass(training=True, seed=experiment.plan.seed, step=state.step)
-    for start in range(0, len(indices), TRACED_SAMPLES):
-        x, _ = batches.take(indices[start : start + TRACED_SAMPLES])
-        for node, y in experiment.network.trace(state.params, x, run):
-            if not np.isfinite(y).all():
-                return f"the output of {node.name} is not finite"
-    return "the loss is not finite"

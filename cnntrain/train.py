@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from cnntrain.config.plan import Plan
+from cnntrain.divergence import Divergence
 from cnntrain.errors import ConfigError
 from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment
@@ -59,7 +60,10 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Training is over; ``figures`` are those of the state it ended with."""
+    """Training is over; ``figures`` are those of the state it ended with.
+
+    ``samples``: those of the batch that diverged, numbered as the source gives them.
+    """
 
     reason: Reason
     detail: str
@@ -67,6 +71,7 @@ class Stopped:
     step: int
     figures: Mapping[str, float]
     elapsed_s: float
+    samples: tuple[int, ...] = ()
 
 
 Event = StepEnd | EpochEnd | Stopped
@@ -158,6 +163,7 @@ def _events(
     plan, clock = experiment.plan, feed.clock
     began = now() - elapsed_s
     epoch_began, epoch_samples = now(), 0
+    samples: tuple[int, ...] = ()
     while True:
         if state.sums and state.step % clock.steps_per_epoch == 0:
             seconds = max(now() - epoch_began, 1e-9)
@@ -182,8 +188,8 @@ def _events(
             reason, detail = rule
             break
         outcome = take_step(experiment, state, workers, clock, feed)
-        if isinstance(outcome, str):
-            reason, detail = "diverged", outcome
+        if isinstance(outcome, Divergence):
+            reason, detail, samples = "diverged", outcome.message, outcome.samples
             break
         epoch_samples += outcome.sums["n"]
         epoch = math.ceil(state.step / clock.steps_per_epoch)
@@ -192,7 +198,7 @@ def _events(
     inside_epoch = bool(state.sums) and reason != "diverged"
     figures = _figures(experiment, state, workers) if inside_epoch else state.figures
     epoch = math.ceil(state.step / clock.steps_per_epoch)
-    yield Stopped(reason, detail, epoch, state.step, figures, now() - began)
+    yield Stopped(reason, detail, epoch, state.step, figures, now() - began, samples)
 
 
 def why_stop(plan: Plan, state: State, clock: Clock, elapsed_s: float) -> tuple[Reason, str] | None:

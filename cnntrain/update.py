@@ -12,7 +12,10 @@ from cnntrain.types import Array, Params
 
 
 def update(experiment: Experiment, state: State, grads: Params, lr: float) -> str | None:
-    """Change every trainable array of ``state``; names the first that is no longer finite."""
+    """Change every trainable array of ``state``; names the first that is no longer finite.
+
+    What the optimiser remembers counts too: a squared gradient overflows long before the weights.
+    """
     plan, largest = experiment.plan, 0.0
     trained = {name: p for name, p in experiment.network.params.items() if p.trainable}
     clip_gradients(plan.train.clip, grads, trained)
@@ -24,6 +27,9 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
             limit_norms(W, plan.train.max_norm, param.unit_axis)
         if not all_finite(W):
             return f"{name} is not finite after an update with learning rate {lr:g}"
+        for slot in plan.optimizer.active_slots():
+            if not all_finite(state.memory[f"{slot}:{name}"]):
+                return f"what the optimiser remembers of {name} ({slot}) is not finite"
         if plan.train.average is not None:
             average = state.memory[f"{AVERAGE}:{name}"]
             average *= plan.train.average

@@ -221,3 +221,61 @@ def fitted(config_file, tmp_path):
         return options.out
 
     return folder
+
+
+@pytest.fixture
+def finished(config_file):
+    """``finished("--out", folder, epochs=3, ...)``: a ``cnntrain fit`` process that has ended."""
+    import subprocess
+    import sys
+
+    def run(*options, train=ENDLESS, **sections):
+        path = config_file(train=train, **sections)
+        command = [sys.executable, "-m", "cnntrain", "fit", path, *options]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+
+    return run
+
+
+ENDLESS = {"epochs": 10_000_000}
+
+
+@pytest.fixture
+def endless_fit(config_file, wait_until):
+    """``with endless_fit(folder) as process:`` a ``cnntrain fit`` that has trained some epochs."""
+    import subprocess
+    import sys
+    from contextlib import contextmanager
+
+    @contextmanager
+    def started(folder, *options, until="metrics.jsonl", train=ENDLESS, env=None, **sections):
+        path = config_file(train=train, **sections)
+        command = [sys.executable, "-m", "cnntrain", "fit", path, "--out", folder, *options]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, env=env, process_group=0, **pipes) as process:
+            try:
+                seen = folder / until
+                wait_until(lambda: seen.is_file() and seen.stat().st_size, process)
+                yield process
+            finally:
+                process.kill()
+
+    return started
+
+
+@pytest.fixture(scope="session")
+def wait_until():
+    """``wait_until(holds, process)``: a process that ends before ``holds()`` is a failure."""
+    import time
+
+    def wait(holds, process):
+        for _ in range(6000):
+            if holds():
+                return
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        raise AssertionError("nothing has happened for 30 s")
+
+    return wait

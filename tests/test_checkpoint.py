@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cnntrain import checkpoint
 from cnntrain.checkpoint import best_checkpoint, load, save
-from cnntrain.errors import CheckpointError, ExitCode
+from cnntrain.errors import CheckpointError, ExitCode, WriteError
 from cnntrain.state import start
 
 SMALL = {
@@ -494,7 +494,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, experiment, trained, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint.np.lib.format, "write_array", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(WriteError, match="No space left"):
         save(path, experiment, trained)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["last.npz"]

@@ -13,8 +13,8 @@ from cnntrain import runfolder
 from cnntrain.checkpoint import load
 from cnntrain.config.read import read_config
 from cnntrain.errors import RunFolderError
-from cnntrain.runfolder import RunFolder, make_folder, newest_run
-from cnntrain.state import start
+from cnntrain.runfolder import RunFolder, empty_folder, newest_run, run_path
+from cnntrain.state import start, weights_sha256
 from cnntrain.train import EpochEnd, Stopped
 
 VALIDATED = {"data": {"source": "synthetic", "problem": "xor", "n": 20, "validation": 4}}
@@ -156,7 +156,9 @@ def test_the_summary_says_why_it_stopped(run_of, train, reason):
     found = summary(folder)
     end = metrics(folder)[-1]
     assert found["reason"] == end["reason"] == reason
-    assert found == {**{k: v for k, v in end.items() if k != "event"}, "best": found["best"]}
+    weights = weights_sha256(load(folder / "checkpoints" / "last.npz").state.params)
+    own = {"best": found["best"], "weights_sha256": weights}
+    assert found == {**{k: v for k, v in end.items() if k != "event"}, **own}
     if found["best"]:
         assert list(found["best"]) == ["value", "epoch", "step"]
     *_, last = (folder / "log.txt").read_text().splitlines()
@@ -237,14 +239,14 @@ def test_checkpoints_of_short_epochs_are_written_once_a_second(
 
 def test_runs_are_numbered(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = [make_folder("lenet", None, overwrite=False) for _ in range(3)]
+    found = [run_path("lenet", None, resume=False) for _ in range(3)]
     assert [str(path) for path in found] == ["runs/lenet/1", "runs/lenet/2", "runs/lenet/3"]
     assert all(path.is_dir() for path in found)
     (tmp_path / "runs" / "lenet" / "41").mkdir()
     (tmp_path / "runs" / "lenet" / "best-one").mkdir()
     (tmp_path / "runs" / "lenet" / "99").touch()
-    assert make_folder("lenet", None, overwrite=False).name == "100"
-    assert str(make_folder("other", None, overwrite=False)) == "runs/other/1"
+    assert run_path("lenet", None, resume=False).name == "100"
+    assert str(run_path("other", None, resume=False)) == "runs/other/1"
 
 
 def test_a_number_taken_meanwhile_is_skipped(tmp_path, monkeypatch):
@@ -260,7 +262,7 @@ def test_a_number_taken_meanwhile_is_skipped(tmp_path, monkeypatch):
         mkdir(path, *args, **options)
 
     monkeypatch.setattr(runfolder.Path, "mkdir", raced)
-    assert make_folder("lenet", None, overwrite=False).name == "2"
+    assert run_path("lenet", None, resume=False).name == "2"
 
 
 def test_the_newest_run_has_the_highest_number(tmp_path, monkeypatch):
@@ -275,21 +277,32 @@ def test_the_newest_run_has_the_highest_number(tmp_path, monkeypatch):
 
 def test_a_named_folder(tmp_path):
     out = tmp_path / "a" / "b"
-    assert make_folder("lenet", out, overwrite=False) == out
-    assert out.is_dir()
-    assert make_folder("lenet", out, overwrite=False) == out  # still empty
+    assert run_path("lenet", out, resume=False) == out
+    empty_folder(out, overwrite=False)
+    assert run_path("lenet", out, resume=False) == out  # still empty
     (out / "x").touch()
     with pytest.raises(RunFolderError) as caught:
-        make_folder("lenet", out, overwrite=False)
+        empty_folder(out, overwrite=False)
     assert str(caught.value) == (
         f"{out}: the folder is not empty; continue its run with --resume, replace it with"
         " --overwrite, or choose another --out"
     )
-    assert make_folder("lenet", out, overwrite=True) == out
+    empty_folder(out, overwrite=True)
     assert [path.name for path in out.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("name", ["lock", ".env.json.a1b2.tmp", "checkpoints/.last.npz.c3.tmp"])
+def test_what_a_killed_run_leaves_besides_its_files_is_no_content(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    if name.startswith("checkpoints"):
+        empty_folder(tmp_path, overwrite=True)
+    else:
+        empty_folder(tmp_path, overwrite=False)
+    assert [path.name for path in tmp_path.iterdir()] in ([], ["lock"])
 
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "x").touch()
     with pytest.raises(RunFolderError, match="not a folder; choose another --out"):
-        make_folder("lenet", tmp_path / "x", overwrite=True)
+        run_path("lenet", tmp_path / "x", resume=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnntrain.state import memory_names, start
+from cnntrain.state import memory_names, start, weights_sha256
 
 LAYERS = [
     {"dense": {"units": 3, "activation": "relu", "trainable": {"b": False}}},
@@ -48,3 +48,20 @@ def test_weights_are_a_function_of_the_seed(experiment_of):
         for experiment in (experiment_of(seed=5), experiment_of(seed=5), experiment_of(seed=6))
     )
     assert first == again != other
+
+
+def test_the_digest_of_the_weights_sees_every_name_shape_type_and_bit():
+    W = np.arange(6, dtype=np.float32).reshape(2, 3)
+    b = np.ones(2, np.float32)
+    changed = W.copy()
+    changed.view(np.uint32)[0, 0] ^= 1
+    variants = [
+        {"W": W, "b": b},
+        {"V": W, "b": b},
+        {"W": W.reshape(3, 2), "b": b},
+        {"W": W.view(np.int32), "b": b},
+        {"W": changed, "b": b},
+        {"W": W},
+    ]
+    assert len({weights_sha256(params) for params in variants}) == len(variants)
+    assert weights_sha256({"b": b, "W": np.asfortranarray(W)}) == weights_sha256({"W": W, "b": b})

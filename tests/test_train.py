@@ -245,13 +245,15 @@ def test_a_weight_that_overflows_is_named_with_its_batch(run):
     assert (stopped.step, stopped.figures) == (0, {})
 
 
-def test_a_layer_that_overflows_is_named_with_its_batch(run):
+def test_an_input_that_overflows_is_named_with_its_batch(run):
     inputs = [[1.0], [1.0], [1.0], [1e39]]  # too large for float32
     data = {"source": "inline", "inputs": inputs, "targets": [0, 1, 0, 1]}
     train = {"mode": "sgd", "batch_size": None, "shuffle": False}
     *_, stopped = run(data=data, network=[{"dense": {"units": 2}}], train=train)
-    assert stopped.detail == "step 4 (epoch 1, batch 4): the output of dense1 is not finite"
-    assert stopped.step == 3
+    assert stopped.detail == (
+        "step 4 (epoch 1, batch 4): the input is not finite in float32 (sample 3)"
+    )
+    assert (stopped.step, stopped.samples) == (3, (3,))
 
 
 def test_a_gradient_that_overflows_is_named(run):

@@ -22,6 +22,12 @@ import click
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run in --out.")
 @click.option(
+    "--init-from",
+    type=click.Path(path_type=Path),
+    metavar="CHECKPOINT",
+    help="Start a new run from the weights of a checkpoint or run folder.",
+)
+@click.option(
     "--fold",
     metavar="I/K",
     help="Hold out the I-th of K parts of the training data: cross-validation.",
@@ -49,6 +55,7 @@ def fit(
     out: Path | None,
     resume: bool,
     overwrite: bool,
+    init_from: Path | None,
     fold: str | None,
     print_config: bool,
     seed: int | None,
@@ -77,5 +84,9 @@ def fit(
         return int(run_print_config(config, settings, seed, data_dir))
     if resume and overwrite:
         raise click.UsageError("--resume continues a run and --overwrite replaces it; choose one")
-    options = FitOptions(settings, out, resume, overwrite, seed, threads, data_dir, quiet)
+    if resume and init_from:
+        raise click.UsageError("--resume continues a run and --init-from starts one; choose one")
+    options = FitOptions(
+        settings, out, resume, overwrite, seed, threads, data_dir, quiet, init_from
+    )
     return int(run_fit(config, options))

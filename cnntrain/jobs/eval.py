@@ -17,6 +17,7 @@ from cnntrain.jobs.target import checkpoint_folders, open_checkpoint
 from cnntrain.metrics import Sums, per_class, r_squared
 from cnntrain.scores import Score, scored
 from cnntrain.shards import Workers, available_cores
+from cnntrain.state import weights_sha256
 from cnntrain.wording import figure, table
 
 
@@ -32,6 +33,7 @@ def run_eval(
     with Workers(threads or available_cores()) as workers:
         sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
     result = summarize(chosen, sums, found.classes, found.plan.metrics)
+    result["weights_sha256"] = weights_sha256(found.state.params)
     print(json.dumps(finite(result), allow_nan=False) if as_json else report(found, result))
     return ExitCode.DONE
 
@@ -73,7 +75,7 @@ def summarize(
 
 def report(found: Checkpoint, result: dict[str, Any]) -> str:
     """The same for a person."""
-    apart = ("split", "n", "r2", "per_class", "confusion")
+    apart = ("split", "n", "r2", "per_class", "confusion", "weights_sha256")
     figures = [figure(name, value) for name, value in result.items() if name not in apart]
     if result.get("r2") is not None:
         figures.append(f"R² {result['r2']:.5f}")

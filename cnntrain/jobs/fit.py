@@ -1,34 +1,38 @@
 """``cnntrain fit``: the events of ``train`` go to the run folder and to the terminal."""
 
-import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnntrain.checkpoint import Checkpoint, best_checkpoint
+from cnntrain.checkpoint import Checkpoint, best_checkpoint, load, weights_for
+from cnntrain.config.differences import differences
 from cnntrain.config.plan import Plan
 from cnntrain.config.read import Config, plan_to_tree, read_config
 from cnntrain.console import Console, result_table, warn
-from cnntrain.environment import program
+from cnntrain.environment import environment, program
 from cnntrain.errors import ExitCode, RunFolderError
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
+from cnntrain.lock import RunLock
 from cnntrain.network import equal_units
 from cnntrain.runfolder import (
     RunFolder,
     elapsed_before,
-    make_folder,
+    empty_folder,
+    has_no_checkpoint_yet,
     newest_checkpoint,
-    newest_run,
+    recorded_environment,
+    remove_own_litter,
+    run_path,
 )
 from cnntrain.shards import Workers, available_cores
-from cnntrain.signals import StopRequest
-from cnntrain.state import State, start
+from cnntrain.signals import StopRequest, save_requests
+from cnntrain.state import State, start, start_memory, weights_sha256
 from cnntrain.tensorboard import TensorBoard, check_tensorboard
-from cnntrain.train import Stopped, check_training, train
+from cnntrain.train import Event, Stopped, check_training, train
 
 
 @dataclass(frozen=True)
@@ -43,44 +47,69 @@ class FitOptions:
     threads: int | None = None
     data_dir: Path | None = None
     quiet: bool = False
+    init_from: Path | None = None
 
 
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     """Train; the exit code says how it ended."""
-    config = read_config(config_path, options.settings, options.seed)
-    folders = DataFolders.of(options.data_dir, config_path.parent)
-    experiment, fresh = _opened(config, folders)
-    threads = options.threads or available_cores()
-    about = {"threads": threads, "data_folders": [str(f.resolve()) for f in folders.folders]}
-    run, elapsed_s = _run_folder(experiment, fresh, options, about)
-    console = Console(experiment, options.quiet)
-    for warning in _warnings(experiment, fresh):
-        warn(f"Warning: {warning}")
-        run.log(f"warning: {warning}")
-    console.welcome(run.path, run.state.step)
-    with StopRequest() as request, Workers(threads) as workers, _tensorboard(run) as board:
-        for event in train(experiment, run.state, workers, elapsed_s):
-            run.record(event)
-            console.show(event)
-            if board is not None:
-                board.record(event)
-            if isinstance(event, Stopped):
-                stopped = event
-                break
-            if request.received is not None:
-                stopped = Stopped(
-                    "interrupted",
-                    request.received.name,
-                    event.epoch,
-                    event.step,
-                    run.state.figures,
-                    event.elapsed_s,
-                )
-                run.record(stopped)
-                console.show(stopped)
-                break
+    with save_requests() as save_wanted:  # also while the data is read: it asks for no end
+        config = read_config(config_path, options.settings, options.seed)
+        folders = DataFolders.of(options.data_dir, config_path.parent)
+        experiment, fresh = _opened(config, folders)
+        threads = options.threads or available_cores()
+        places = [str(folder.resolve()) for folder in folders.folders]
+        about: dict[str, Any] = {"threads": threads, "data_folders": places}
+        if options.init_from is not None:
+            about["init_from"] = _initialised(fresh, experiment, options.init_from)
+        path = run_path(experiment.plan.name, options.out, options.resume)
+        with StopRequest() as request, RunLock(path) as lock, Workers(threads) as workers:
+            run, elapsed_s = _run_folder(path, experiment, fresh, options, about)
+            console = Console(experiment, options.quiet)
+            for warning in (*_stale(lock), *_warnings(experiment, fresh)):
+                warn(f"Warning: {warning}")
+                run.log(f"warning: {warning}")
+            if options.init_from is not None:
+                run.log(f"started from the weights of {about['init_from']['checkpoint']}")
+            console.welcome(run.path, run.state.step)
+            events = train(experiment, run.state, workers, elapsed_s)
+            with _tensorboard(run) as board:
+                stopped = _follow(events, run, console, board, request, save_wanted)
     _farewell(console, run, stopped, config_path, options)
     return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
+
+
+def _follow(
+    events: Iterator[Event],
+    run: RunFolder,
+    console: Console,
+    board: TensorBoard | None,
+    request: StopRequest,
+    save_wanted: Callable[[], bool],
+) -> Stopped:
+    """Record and show all events until training ends, or somebody asks for its end."""
+    for event in events:
+        run.record(event)
+        console.show(event)
+        if board is not None:
+            board.record(event)
+        if isinstance(event, Stopped):
+            return event
+        if save_wanted():
+            run.save_now()
+            console.say(f"checkpoint written at step {event.step}")
+        if request.received is not None:
+            at = (event.epoch, event.step, run.state.figures, event.elapsed_s)
+            stopped = Stopped("interrupted", request.received.name, *at)
+            run.record(stopped)
+            console.show(stopped)
+            return stopped
+    raise AssertionError("a training ends with Stopped")
+
+
+def _stale(lock: RunLock) -> list[str]:
+    if lock.stale is None:
+        return []
+    return [f"{lock.path} was left by {lock.stale}, which is gone; taking the run over"]
 
 
 def _tensorboard(run: RunFolder) -> AbstractContextManager[TensorBoard | None]:
@@ -98,18 +127,35 @@ def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
         return experiment, start(config.plan, experiment.network)
 
 
+def _initialised(fresh: State, experiment: Experiment, path: Path) -> dict[str, Any]:
+    """Give a new run the weights of a checkpoint; returns what ``env.json`` says about it."""
+    found = load(best_checkpoint(path))
+    weights = weights_for(found, experiment)
+    fresh.params, fresh.memory = weights, start_memory(experiment.plan, experiment.network, weights)
+    digest = weights_sha256(found.state.params)
+    return {"checkpoint": str(found.path), "step": found.state.step, "weights_sha256": digest}
+
+
 def _run_folder(
-    experiment: Experiment, fresh: State, options: FitOptions, about: dict[str, Any]
+    path: Path, experiment: Experiment, fresh: State, options: FitOptions, about: dict[str, Any]
 ) -> tuple[RunFolder, float]:
     """(the run folder, seconds trained before): new, or continued from its newest checkpoint."""
-    if not options.resume:
-        path = make_folder(experiment.plan.name, options.out, options.overwrite)
-        return RunFolder.create(path, experiment, fresh, about), 0.0
-    path = options.out or newest_run(experiment.plan.name)
+    if options.resume:
+        remove_own_litter(path)
+        if not has_no_checkpoint_yet(path):
+            return _continued(path, experiment)
+        warn(f"Warning: {path}: no checkpoint was written yet; starting from the beginning")
+    empty_folder(path, overwrite=options.overwrite or options.resume)
+    return RunFolder.create(path, experiment, fresh, about), 0.0
+
+
+def _continued(path: Path, experiment: Experiment) -> tuple[RunFolder, float]:
     found, skipped = newest_checkpoint(path)
     for message in skipped:
         warn(f"Warning: {message}")
     _check_same(path, experiment, found)
+    for message in _machine_changes(path):
+        warn(f"Warning: {message}")
     elapsed_s = elapsed_before(path, found.state.step)
     return RunFolder.resume(path, experiment, found), elapsed_s
 
@@ -117,33 +163,43 @@ def _run_folder(
 def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
     """A resumed run must be the run that was stopped: same plan, same data."""
     old, new = (_comparable(plan) for plan in (found.plan, experiment.plan))
-    differing = [key for key in new if old.get(key) != new[key]]
-    if differing:
-        changes = "".join(
-            f"\n  {k}: {json.dumps(old.get(k))} -> {json.dumps(new[k])}" for k in differing
-        )
-        raise RunFolderError(
-            f"{path}: the config differs from that of the run, so it cannot be resumed exactly:"
-            f"{changes}\nUse the config it was started with, or start a new run."
-        )
+    changes = [str(change) for change in differences(old, new)]
     if found.fingerprint != experiment.data.fingerprint:
+        changes += _data_changes(recorded_environment(path), found, experiment)
+    if changes:
         raise RunFolderError(
-            f"{path}: the data has changed since the run was started "
-            f"(fingerprint {found.fingerprint[:12]}, now {experiment.data.fingerprint[:12]}); "
-            "restore it, or start a new run"
+            f"{path}: this is not the run as it was started, so it cannot be resumed exactly:"
+            + "".join(f"\n  {change}" for change in changes)
+            + f"\nUse the config and the data it was started with, or start a new run from its "
+            f"weights with --init-from {path}"
         )
+
+
+def _data_changes(env: dict[str, Any], found: Checkpoint, experiment: Experiment) -> list[str]:
+    """The data's fingerprint, and its numbers of samples if they differ."""
+    data = experiment.data
+    samples = {name: len(split) for name, split in data.splits.items()}
+    counts = [f"samples.{d}" for d in differences(env.get("samples", samples), samples)]
+    return [f"data fingerprint: {found.fingerprint[:12]} -> {data.fingerprint[:12]}", *counts]
 
 
 def _comparable(plan: Plan) -> dict[str, Any]:
     """What must not change: all but the stopping rules, unless the schedule looks at the end."""
     tree = plan_to_tree(plan)
+    free = {"checkpoint_steps"} | (set() if plan.schedule.sees_end else {"epochs", "max_steps"})
+    kept = {key: value for key, value in tree["train"].items() if key not in free}
+    kept["stop"] = {"threshold": plan.train.stop.threshold is not None}
     del tree["log"]  # which changes no bit
-    train_options = tree.pop("train")
-    free = {"checkpoint_steps", "stop"} | (
-        set() if plan.schedule.sees_end else {"epochs", "max_steps"}
-    )
-    kept = {f"train.{key}": value for key, value in train_options.items() if key not in free}
-    return {**tree, **kept, "train.stop.threshold": plan.train.stop.threshold is not None}
+    return {**tree, "train": kept}
+
+
+def _machine_changes(path: Path) -> list[str]:
+    """Warnings of what may change the last bits of a run that is resumed."""
+    old, new = ({k: env.get(k) for k in ("numpy", "blas", "cpu")} for env in
+                (recorded_environment(path), environment()))  # fmt: skip
+    changes = [str(change) for change in differences(old, new)] if any(old.values()) else []
+    end = "the last bits may differ from those of a run that was never stopped"
+    return [f"{change}; {end}" for change in changes]
 
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
@@ -159,10 +215,15 @@ def _farewell(
 ) -> None:
     """The final figures, and what to do next."""
     if stopped.reason == "diverged":
+        kept = "No checkpoint was written: the first weights are not finite."
+        if run.last_good is not None:
+            path, step = run.last_good
+            kept = f"The last good checkpoint is {path} (step {step})."
         warn(
-            f"Error: {stopped.detail}\nThe run diverged; its last good checkpoints are kept in "
-            f"{run.path / 'checkpoints'}.\nWhat usually helps: a lower learning rate, a warm-up "
-            "(schedule: {constant: {warmup_epochs: 1}}), normalised data."
+            f"Error: {stopped.detail}\nThe run diverged. {kept}\nWhat usually helps: a lower "
+            "learning rate, a warm-up (schedule: {constant: {warmup_epochs: 1}}), clipped "
+            "gradients (train: {clip: {norm: 1}}), normalised data (data: {normalize: "
+            "per_channel})."
         )
         return
     if stopped.figures:

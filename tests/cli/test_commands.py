@@ -141,7 +141,7 @@ def test_exit_code_3_diverged(process, config_file):
         process("fit", config_file(optimizer={"sgd": {"lr": 1e300}}), "--quiet"), code=3
     )
     assert message.startswith("Error: step 1 (epoch 1, batch 1): dense1.W is not finite")
-    assert "its last good checkpoints are kept in runs/small/1/checkpoints" in message
+    assert "The last good checkpoint is runs/small/1/checkpoints/last.npz (step 0)." in message
     assert "What usually helps: a lower learning rate" in message
 
 
@@ -395,7 +395,15 @@ def test_eval_prints_one_json_document(command, fitted):
     assert (code, err) == (0, "")
     assert out.count("\n") == 1
     result = json.loads(out)
-    assert list(result) == ["split", "n", "loss", "accuracy", "per_class", "confusion"]
+    assert list(result) == [
+        "split",
+        "n",
+        "loss",
+        "accuracy",
+        "per_class",
+        "confusion",
+        "weights_sha256",
+    ]
     assert (result["split"], result["n"]) == ("test", 10)
     assert np.sum(result["confusion"]) == 10
     assert [row["label"] for row in result["per_class"]] == ["equal", "different"]
@@ -405,7 +413,7 @@ def test_eval_prints_one_json_document(command, fitted):
 def test_eval_of_a_regression_prints_one_json_document(command, fitted):
     code, out, _ = command("eval", fitted(**REGRESSION), "--json")
     assert code == 0
-    assert list(json.loads(out)) == ["split", "n", "loss", "mae", "rmse", "r2"]
+    assert list(json.loads(out)) == ["split", "n", "loss", "mae", "rmse", "r2", "weights_sha256"]
 
 
 def test_gradcheck_prints_one_json_document(command, config_file):

@@ -161,7 +161,7 @@ def test_the_text_for_a_regression(fitted, shown, evaluated):
         loss="squared_error",
     )
     result = evaluated(folder)
-    assert list(result) == ["split", "n", "loss", "mae", "rmse", "r2"]
+    assert list(result) == ["split", "n", "loss", "mae", "rmse", "r2", "weights_sha256"]
     _, line = shown(folder).splitlines()
     assert line == (
         f"test split, 20 samples: loss {result['loss']:.5g}, mae {result['mae']:.5g},"

@@ -67,7 +67,9 @@ def test_a_diverged_run_has_its_exit_code_and_advice(fit, capsys):
     assert code == ExitCode.DIVERGED
     err = capsys.readouterr().err
     assert "Error: step 1 (epoch 1, batch 1): dense1.W is not finite after an update" in err
-    assert "its last good checkpoints are kept in run/checkpoints." in err
+    assert "The last good checkpoint is run/checkpoints/last.npz (step 0).\n" in err
+    for advice in ("a lower learning rate", "warmup_epochs: 1", "clip: {norm: 1}", "normalize:"):
+        assert advice in err
     load(Path("run/checkpoints/last.npz"))
 
 

@@ -1,0 +1,37 @@
+"""What differs between two trees of settings, by the path of each key."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from cnntrain.config.document import KeyPath
+from cnntrain.config.settings import dotted
+
+ABSENT = object()
+
+
+class Difference(NamedTuple):
+    """What stands at one place in either tree, as JSON; None where nothing does."""
+
+    path: KeyPath
+    old: str | None
+    new: str | None
+
+    def __str__(self) -> str:
+        return f"{dotted(self.path)}: {self.old or 'not there'} -> {self.new or 'not there'}"
+
+
+def differences(old: Any, new: Any, path: KeyPath = ()) -> Iterator[Difference]:
+    """Every place where two trees differ, as deep as both have it."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from differences(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for k, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from differences(a, b, (*path, k))
+    elif _shown(old) != _shown(new):
+        yield Difference(path, _shown(old), _shown(new))
+
+
+def _shown(value: Any) -> str | None:
+    return None if value is ABSENT else json.dumps(value, ensure_ascii=False)
