@@ -5,6 +5,7 @@ import pytest
 
 from cnntrain.checkpoint import load
 from cnntrain.optimizers import Optimizer
+from cnntrain.schedules import Schedule
 
 CLASSIFY = {
     "data": {"source": "synthetic", "problem": "spirals", "n": 20, "n_test": 4, "validation": 4},
@@ -70,7 +71,20 @@ PARTS = {  # what makes each case special
 OPTIMIZERS = {
     kind: {"optimizer": {kind: {"lr": 0.02, "weight_decay": 0.01}}} for kind in Optimizer.kinds
 }
-CASES = PARTS | OPTIMIZERS
+SCHEDULES = {  # options that make something of this short training; plateau is a part
+    "constant": {"warmup_epochs": 1},
+    "step": {"every_epochs": 1, "gamma": 0.5},
+    "multistep": {"at_epochs": [1], "gamma": 0.5},
+    "exponential": {"gamma": 0.9},
+    "inv": {"gamma": 0.1, "power": 0.75},
+    "poly": {"power": 1.0},
+    "sigmoid": {"gamma": 0.5, "center_steps": 3},
+    "cosine": {"warmup_epochs": 0.5},
+    "one_cycle": {},
+    "piecewise_linear": {"points": [[0, 1.0], [1, 0.1], [2, 0.5]]},
+}
+SCHEDULED = {kind: {"schedule": {kind: options}} for kind, options in SCHEDULES.items()}
+CASES = PARTS | OPTIMIZERS | SCHEDULED
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +117,19 @@ def test_stopped_anywhere_and_resumed(tmp_path, run_into, whole, case):
         run_into(part, experiment, stop_after)
         run_into(part, experiment)
         assert last_bytes(part) == last_bytes(folder), f"stopped after event {stop_after}"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_resumed_again_and_again(tmp_path, run_into, whole, case):
+    """Twice, and stopped after each single event."""
+    experiment, folder, events = whole(case)
+    for _ in range(events):
+        run_into(tmp_path / "parts", experiment, stop_after=0)
+    assert last_bytes(tmp_path / "parts") == last_bytes(folder)
+
+
+def test_every_schedule_has_its_case():
+    assert {*SCHEDULES, "plateau"} == set(Schedule.kinds)
 
 
 @pytest.mark.parametrize("case", OPTIMIZERS)
