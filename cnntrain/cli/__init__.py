@@ -8,6 +8,7 @@ import click
 
 from cnntrain import __version__
 from cnntrain.cli.data import data
+from cnntrain.cli.diff import diff
 from cnntrain.cli.eval import eval_command
 from cnntrain.cli.explain import explain
 from cnntrain.cli.fit import fit
@@ -34,11 +35,22 @@ def main() -> None:
 
     \b
     Exit codes: 0 done, 1 failed, 2 usage or config error, 3 diverged,
-    4 gradient check failed, 5 checkpoint unreadable, 130/143 stopped by a signal.
+    4 gradient check failed, 5 checkpoint unreadable, 129/130/143 stopped by a signal.
     """
 
 
-for command in (fit, eval_command, gradcheck, data, summary, explain, trace_command, time_command):
+COMMANDS = (
+    fit,
+    eval_command,
+    gradcheck,
+    data,
+    summary,
+    explain,
+    trace_command,
+    time_command,
+    diff,
+)
+for command in COMMANDS:
     main.add_command(command)
 
 

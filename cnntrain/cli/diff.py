@@ -1,0 +1,28 @@
+"""``cnntrain diff``: how two runs differ."""
+
+from pathlib import Path
+
+import click
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("run_a", type=FOLDER)
+@click.argument("run_b", type=FOLDER)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def diff(run_a: Path, run_b: Path, as_json: bool) -> int:
+    """Compare two run folders.
+
+    Shows what differs in config, environment and results, whether the last weights are the same
+    bits, and the first epoch and step at which the recorded metrics part. Ends with exit code 0 if
+    weights and metrics are the same (times do not count), 1 if they differ.
+
+    \b
+    Examples:
+      cnntrain diff runs/digits/1 runs/digits/2
+      cnntrain diff runs/digits/1 runs/digits/2 --json
+    """
+    from cnntrain.jobs.diff import run_diff
+
+    return int(run_diff(run_a, run_b, as_json))
