@@ -10,7 +10,8 @@ keeps it so.
          environment                  what a run ran on
     2    ops init lock                arithmetic several layers share; initialisers; one writer
     3    layers losses optimizers     one file per member of a family, forward and backward
-         schedules metrics data       side by side
+         schedules metrics data       side by side;
+         runs                         the folders of runs and what lies in them
     4    layout scores                who reads whom, with all shapes; metrics to choose from
     5    network                      a graph of layers: arrays, forward, backward
     6    objective shards             loss plus penalty; cutting and summing batches;

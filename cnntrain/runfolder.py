@@ -5,11 +5,9 @@ milliseconds): since a resumed run repeats exactly what a lost one did, that los
 """
 
 import copy
-import itertools
 import json
-import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -20,25 +18,15 @@ from cnntrain import checkpoint
 from cnntrain.checkpoint import Checkpoint
 from cnntrain.config.read import dump_plan
 from cnntrain.environment import environment
-from cnntrain.errors import CheckpointError, RunFolderError
+from cnntrain.errors import CheckpointError
 from cnntrain.experiment import Experiment
-from cnntrain.files import append_line, remove_litter, write_text, writing
-from cnntrain.lock import LOCK_FILE
+from cnntrain.files import append_line, write_text, writing
+from cnntrain.runs import read_metrics, remove_own_litter, whole_lines
 from cnntrain.state import State, weights_sha256
 from cnntrain.train import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.wording import epoch_line, stopped_line
 
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
-OWN_FILES = (
-    "env.json",
-    "config.yaml",
-    "metrics.jsonl",
-    "stats.jsonl",
-    "log.txt",
-    "summary.json",
-    "checkpoints",
-    "tensorboard",
-)
 
 
 class RunFolder:
@@ -81,7 +69,7 @@ class RunFolder:
         lines = [line for line in read_metrics(path) if _is_kept(line, found)]
         write_text(path / "metrics.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
         if (path / "stats.jsonl").is_file():
-            kept = [s for s in _whole_lines(path / "stats.jsonl") if s["step"] <= found.state.step]
+            kept = [s for s in whole_lines(path / "stats.jsonl") if s["step"] <= found.state.step]
             write_text(path / "stats.jsonl", "".join(f"{json.dumps(line)}\n" for line in kept))
         run.log(f"resumed from {found.path.name} at step {found.state.step}")
         return run
@@ -162,108 +150,6 @@ def _finite(value: float) -> bool:
     return value - value == 0
 
 
-def run_path(name: str, out: Path | None, resume: bool) -> Path:
-    """The folder of a run, made if it is a new one: ``out``, or a number under ``runs/<name>``."""
-    if resume:
-        path = out or newest_run(name)
-        if not path.is_dir():
-            raise CheckpointError(f"{path}: no readable checkpoint to resume from: no such folder")
-        return path
-    if out is None:
-        return _next_number(Path("runs") / name)
-    with writing(out):
-        if out.exists() and not out.is_dir():
-            raise RunFolderError(f"{out}: not a folder; choose another --out")
-        out.mkdir(parents=True, exist_ok=True)
-    return out
-
-
-def empty_folder(path: Path, overwrite: bool) -> None:
-    """Make sure that the folder holds no run: it is empty, or its run may be replaced."""
-    remove_own_litter(path)
-    if _entries(path) and not overwrite:
-        raise RunFolderError(
-            f"{path}: the folder is not empty; continue its run with --resume, "
-            "replace it with --overwrite, or choose another --out"
-        )
-    _remove_run(path)
-
-
-def has_no_checkpoint_yet(path: Path) -> bool:
-    """Whether a run died in this folder before its first checkpoint: it can begin again.
-
-    A run that began with weights from elsewhere cannot; nor is a foreign folder one of ours.
-    """
-    written = (path / "checkpoints").glob("*.npz")
-    return (
-        _entries(path) <= set(OWN_FILES)
-        and not any(written)
-        and "init_from" not in recorded_environment(path)
-    )
-
-
-def recorded_environment(path: Path) -> dict[str, Any]:
-    """What ``env.json`` of a run says; nothing if it is missing or broken."""
-    return _document(path / "env.json")
-
-
-def recorded_summary(path: Path) -> dict[str, Any]:
-    """What ``summary.json`` of a run says; nothing if the run has not ended."""
-    return _document(path / "summary.json")
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _entries(path: Path) -> set[str]:
-    return {entry.name for entry in path.iterdir()} - {LOCK_FILE}
-
-
-def remove_own_litter(path: Path) -> None:
-    """Remove the temporary files of a killed run."""
-    remove_litter(path, OWN_FILES)
-    remove_litter(path / "checkpoints", ["*"])
-
-
-def _next_number(parent: Path) -> Path:
-    with writing(parent):
-        parent.mkdir(parents=True, exist_ok=True)
-    taken = [int(entry.name) for entry in parent.iterdir() if entry.name.isdecimal()]
-    for number in itertools.count(max(taken, default=0) + 1):
-        folder = parent / str(number)
-        with writing(folder):
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                continue  # another process was faster
-        return folder
-    raise AssertionError
-
-
-def _remove_run(folder: Path) -> None:
-    for name in OWN_FILES:
-        path = folder / name
-        with writing(path):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-
-
-def newest_run(name: str) -> Path:
-    """The newest run folder of this name."""
-    parent = Path("runs") / name
-    runs = [entry for entry in parent.glob("*") if entry.name.isdecimal() and entry.is_dir()]
-    if not runs:
-        raise RunFolderError(f"{parent}: no run to resume; start one without --resume")
-    return max(runs, key=lambda entry: int(entry.name))
-
-
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
     """The newest readable checkpoint of a run, and a warning for every unreadable one."""
     paths = sorted((folder / "checkpoints").glob("*.npz"))
@@ -278,28 +164,6 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
         raise CheckpointError(f"{folder}: no readable checkpoint to resume from{problems}")
     newest = max(found, key=lambda c: (c.state.step, not c.state.sums, c.path.name == "last.npz"))
     return newest, warnings
-
-
-def elapsed_before(folder: Path, step: int) -> float:
-    """Seconds of training that the metrics record up to ``step``."""
-    lines = read_metrics(folder)
-    return max((line["elapsed_s"] for line in lines if line["step"] <= step), default=0.0)
-
-
-def read_metrics(folder: Path) -> Sequence[dict[str, Any]]:
-    """The lines of ``metrics.jsonl``."""
-    return _whole_lines(folder / "metrics.jsonl")
-
-
-def _whole_lines(path: Path) -> Sequence[dict[str, Any]]:
-    """The lines of a JSONL file that are whole: a crash may have cut the last one."""
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return lines
 
 
 def _is_kept(line: Mapping[str, Any], found: Checkpoint) -> bool:

@@ -223,6 +223,9 @@ def fitted(config_file, tmp_path):
     return folder
 
 
+ENDLESS = {"epochs": 10_000_000}
+
+
 @pytest.fixture
 def finished(config_file):
     """``finished("--out", folder, epochs=3, ...)``: a ``cnntrain fit`` process that has ended."""
@@ -237,9 +240,6 @@ def finished(config_file):
         )
 
     return run
-
-
-ENDLESS = {"epochs": 10_000_000}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from cnntrain.config.differences import Difference, differences
 from cnntrain.config.read import plan_to_tree
 from cnntrain.config.settings import dotted
 from cnntrain.errors import ExitCode
-from cnntrain.runfolder import read_metrics, recorded_environment, recorded_summary
+from cnntrain.runs import read_metrics, recorded_environment, recorded_summary
 from cnntrain.state import weights_sha256
 
 CLOCKS = ("elapsed_s", "samples_per_s")

@@ -18,12 +18,11 @@ from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
 from cnntrain.lock import RunLock
 from cnntrain.network import equal_units
-from cnntrain.runfolder import (
-    RunFolder,
+from cnntrain.runfolder import RunFolder, newest_checkpoint
+from cnntrain.runs import (
     elapsed_before,
     empty_folder,
     has_no_checkpoint_yet,
-    newest_checkpoint,
     recorded_environment,
     remove_own_litter,
     run_path,

@@ -1,0 +1,147 @@
+"""The folders of runs: where a new one is made, and what lies in one that is there."""
+
+import itertools
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cnntrain.errors import CheckpointError, RunFolderError
+from cnntrain.files import remove_litter, writing
+from cnntrain.lock import LOCK_FILE
+
+OWN_FILES = (
+    "env.json",
+    "config.yaml",
+    "metrics.jsonl",
+    "stats.jsonl",
+    "log.txt",
+    "summary.json",
+    "checkpoints",
+    "tensorboard",
+)
+
+
+def run_path(name: str, out: Path | None, resume: bool) -> Path:
+    """The folder of a run, made if it is a new one: ``out``, or a number under ``runs/<name>``."""
+    if resume:
+        path = out or newest_run(name)
+        if not path.is_dir():
+            raise CheckpointError(f"{path}: no readable checkpoint to resume from: no such folder")
+        return path
+    if out is None:
+        return _next_number(Path("runs") / name)
+    with writing(out):
+        if out.exists() and not out.is_dir():
+            raise RunFolderError(f"{out}: not a folder; choose another --out")
+        out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def newest_run(name: str) -> Path:
+    """The newest run folder of this name."""
+    parent = Path("runs") / name
+    runs = [entry for entry in parent.glob("*") if entry.name.isdecimal() and entry.is_dir()]
+    if not runs:
+        raise RunFolderError(f"{parent}: no run to resume; start one without --resume")
+    return max(runs, key=lambda entry: int(entry.name))
+
+
+def _next_number(parent: Path) -> Path:
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    taken = [int(entry.name) for entry in parent.iterdir() if entry.name.isdecimal()]
+    for number in itertools.count(max(taken, default=0) + 1):
+        folder = parent / str(number)
+        with writing(folder):
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue  # another process was faster
+        return folder
+    raise AssertionError
+
+
+def empty_folder(path: Path, overwrite: bool) -> None:
+    """Make sure that the folder holds no run: it is empty, or its run may be replaced."""
+    remove_own_litter(path)
+    if _entries(path) and not overwrite:
+        raise RunFolderError(
+            f"{path}: the folder is not empty; continue its run with --resume, "
+            "replace it with --overwrite, or choose another --out"
+        )
+    _remove_run(path)
+
+
+def _entries(path: Path) -> set[str]:
+    return {entry.name for entry in path.iterdir()} - {LOCK_FILE}
+
+
+def remove_own_litter(path: Path) -> None:
+    """Remove the temporary files of a killed run."""
+    remove_litter(path, OWN_FILES)
+    remove_litter(path / "checkpoints", ["*"])
+
+
+def _remove_run(folder: Path) -> None:
+    for name in OWN_FILES:
+        path = folder / name
+        with writing(path):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def has_no_checkpoint_yet(path: Path) -> bool:
+    """Whether a run died in this folder before its first checkpoint: it can begin again.
+
+    A run that began with weights from elsewhere cannot; nor is a foreign folder one of ours.
+    """
+    written = (path / "checkpoints").glob("*.npz")
+    return (
+        _entries(path) <= set(OWN_FILES)
+        and not any(written)
+        and "init_from" not in recorded_environment(path)
+    )
+
+
+def recorded_environment(path: Path) -> dict[str, Any]:
+    """What ``env.json`` of a run says; nothing if it is missing or broken."""
+    return _document(path / "env.json")
+
+
+def recorded_summary(path: Path) -> dict[str, Any]:
+    """What ``summary.json`` of a run says; nothing if the run has not ended."""
+    return _document(path / "summary.json")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_metrics(folder: Path) -> Sequence[dict[str, Any]]:
+    """The lines of ``metrics.jsonl``."""
+    return whole_lines(folder / "metrics.jsonl")
+
+
+def whole_lines(path: Path) -> Sequence[dict[str, Any]]:
+    """The lines of a JSONL file that are whole: a crash may have cut the last one."""
+    lines = []
+    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
+
+
+def elapsed_before(folder: Path, step: int) -> float:
+    """Seconds of training that the metrics record up to ``step``."""
+    lines = read_metrics(folder)
+    return max((line["elapsed_s"] for line in lines if line["step"] <= step), default=0.0)
