@@ -13,6 +13,7 @@ from cnntrain.cli.eval import eval_command
 from cnntrain.cli.explain import explain
 from cnntrain.cli.fit import fit
 from cnntrain.cli.gradcheck import gradcheck
+from cnntrain.cli.report import plot, report
 from cnntrain.cli.summary import summary
 from cnntrain.cli.time import time_command
 from cnntrain.cli.trace import trace_command
@@ -47,6 +48,8 @@ COMMANDS = (
     summary,
     explain,
     trace_command,
+    report,
+    plot,
     time_command,
     diff,
 )

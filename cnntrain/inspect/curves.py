@@ -1,0 +1,138 @@
+"""Learning curves of one run or several, drawn with matplotlib (an optional extra)."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnntrain.errors import DataError
+from cnntrain.inspect.runs import RunRecord
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito 2008: told apart with any kind of colour vision
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES: Any = {"train": "--", "val": "-", "test": ":"}
+SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
+UNITS = {"accuracy": "accuracy (%)", "loss": "loss", "lr": "learning rate"}
+PANELS_IN_A_ROW = 3
+LOG_FROM = 30.0  # ratio of the largest to the least value from which an axis is logarithmic
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cnntrain",  # the same picture gives the same file
+}
+
+
+def need_matplotlib() -> None:
+    """Raise ``DataError`` with the remedy if matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise DataError(
+            "pictures need matplotlib; install it with: pip install 'cnntrain[report]'"
+        ) from None
+
+
+def learning_curves(runs: Sequence[RunRecord]) -> "Figure":
+    """Loss, the other figures and the learning rate by epoch, one panel each."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    panels = _panels(runs)
+    with rc_context(STYLE):
+        columns = min(len(panels), PANELS_IN_A_ROW)
+        rows = math.ceil(len(panels) / columns)
+        size = (max(4.6 * columns, 6.4), 3.7 * rows)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axis, name in zip(axes, panels, strict=False):
+            _draw(axis, name, runs)
+        for axis in axes[len(panels) :]:
+            axis.remove()
+        if len(runs) > 1:
+            _legend_of_runs(figure, runs)
+    return figure
+
+
+def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
+    """Write the picture; its suffix says as what."""
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        try:
+            learning_curves(runs).savefig(path, dpi=150, metadata=metadata)
+        except ValueError as error:  # a format that matplotlib does not know
+            raise DataError(f"{path}: {error}") from None
+
+
+def _panels(runs: Sequence[RunRecord]) -> list[str]:
+    """Names of the figures to draw, without their split: loss first, the learning rate last."""
+    names = dict.fromkeys(name.partition("/")[2] for run in runs for name in run.figures)
+    names.pop("penalty", None)
+    return [*sorted(names, key=lambda name: name != "loss"), "lr"]
+
+
+def _draw(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    shown: list[float] = []
+    for k, run in enumerate(runs):
+        for split in STYLES if name != "lr" else ("",):
+            epochs, values = run.series(f"{split}/{name}" if split else name)
+            if not epochs:
+                continue
+            values = [100 * value for value in values] if name.endswith("accuracy") else values
+            colour = COLOURS[k if len(runs) > 1 else (0 if split == "val" else 1)]
+            axis.plot(
+                epochs, values, STYLES.get(split, "-"), color=colour if split else COLOURS[k],
+                label=SPLIT_WORDS.get(split), linewidth=1.6,
+                marker="o" if len(epochs) < 3 else None, markersize=4,
+            )  # fmt: skip
+            shown += values
+    _mark_best(axis, name, runs)
+    axis.set_xlabel("epoch")
+    axis.set_ylabel(UNITS.get(name, name))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if name == "loss" and shown and min(shown) > 0 and max(shown) / min(shown) > LOG_FROM:
+        axis.set_yscale("log")
+    if len(runs) == 1 and name != "lr" and axis.get_legend_handles_labels()[0]:
+        axis.legend(frameon=False)
+
+
+def _mark_best(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
+    """A ring around the best epoch, in the panel of the figure that decided."""
+    for k, run in enumerate(runs):
+        best, decided = run.best, run.monitored
+        if best is None or decided is None or decided.partition("/")[2] != name:
+            continue
+        value = best[decided] * (100 if name.endswith("accuracy") else 1)
+        colour = COLOURS[k if len(runs) > 1 else (0 if decided.startswith("val/") else 1)]
+        label = f"best: {value:.4g} (epoch {best['epoch']})" if len(runs) == 1 else None
+        ring: Any = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "linestyle": ""}
+        axis.plot(best["epoch"], value, color=colour, label=label, **ring)
+
+
+def _legend_of_runs(figure: "Figure", runs: Sequence[RunRecord]) -> None:
+    """Runs by colour and splits by line, above all panels."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=COLOURS[k], linewidth=2, label=run.label) for k, run in enumerate(runs)
+    ]
+    splits = [
+        s for s in STYLES if any(name.startswith(f"{s}/") for r in runs for name in r.figures)
+    ]
+    handles += [
+        Line2D([], [], color="#555555", linestyle=STYLES[s], label=SPLIT_WORDS[s]) for s in splits
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)

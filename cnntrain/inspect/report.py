@@ -1,0 +1,183 @@
+"""A page about one run or several: what came out, how it got there, how to get it again.
+
+One self-contained HTML file, made with Jinja2 (an optional extra).
+"""
+
+import base64
+import io
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from cnntrain.errors import DataError
+from cnntrain.inspect.curves import learning_curves, need_matplotlib
+from cnntrain.inspect.evaluation import Evaluation
+from cnntrain.inspect.pictures import (
+    confusion_picture,
+    filter_picture,
+    history_picture,
+    image_grid,
+    maps_picture,
+)
+from cnntrain.inspect.runs import RunRecord, differing, flatten
+from cnntrain.wording import REASONS, duration, figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PNG_DPI = 110
+ENVIRONMENT = ("cnntrain", "python", "numpy", "blas", "platform", "cpu", "cores", "threads", "seed")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image in the page: its address is its content."""
+
+    src: str
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """One run: its record, and what its best network does, or why that is not to be had."""
+
+    record: RunRecord
+    evaluation: Evaluation | None
+    missing: str = ""
+    pictures: dict[str, Picture] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """What trains this run again."""
+        words = self.record.env.get("command") or ["", "fit", str(self.record.path / "config.yaml")]
+        return shlex.join(["cnntrain", *words[1:]])
+
+    @property
+    def folder(self) -> str:
+        return str(self.record.env.get("working_folder", "."))
+
+
+def report_html(pages: Sequence[RunPage]) -> str:
+    """The whole page."""
+    try:
+        import jinja2
+    except ImportError:
+        raise DataError(
+            "the page needs Jinja2; install it with: pip install 'cnntrain[report]'"
+        ) from None
+    need_matplotlib()
+    records = [page.record for page in pages]
+    template = resources.files("cnntrain.inspect").joinpath("report.html")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        title=" · ".join(record.label for record in records),
+        results=result_rows(records),
+        curves=svg(learning_curves(records), "Learning curves", curves_caption(records)),
+        pages=[with_pictures(page) for page in pages],
+        config_differences=cells(differing([record.flat_config() for record in records])),
+        environment_differences=cells(differing([environment_of(record) for record in records])),
+        labels=[record.label for record in records],
+        environments=[environment_of(record) for record in records],
+    )
+
+
+def result_rows(records: Sequence[RunRecord]) -> list[list[str]]:
+    """A table: one column per run, one row per figure; the first column says what it is."""
+    rows: list[list[str]] = [["", *(record.label for record in records)]]
+
+    def row(what: str, tell: Callable[[RunRecord], str]) -> None:
+        told = [tell(record) for record in records]
+        if any(told):
+            rows.append([what, *(text or "–" for text in told)])
+
+    row("ended", lambda r: REASONS[r.end["reason"]] if r.end else "has not ended")
+    row("why", lambda r: str(r.end.get("detail", "")) if r.end else "")
+    row("epochs", lambda r: f"{r.epochs[-1]['epoch']:,}" if r.epochs else "")
+    row("steps", lambda r: f"{(r.end or r.epochs[-1])['step']:,}" if r.end or r.epochs else "")
+    row("time", lambda r: duration(r.epochs[-1]["elapsed_s"]) if r.epochs else "")
+    row("best epoch", lambda r: str(r.best["epoch"]) if r.best else "")
+    for name in dict.fromkeys(name for record in records for name in record.figures):
+        row(f"{name}, best epoch", lambda r, name=name: _figure(name, r.best))  # type: ignore[misc]
+        row(f"{name}, last", lambda r, name=name: _figure(name, (r.epochs or [None])[-1]))  # type: ignore[misc]
+    return rows
+
+
+def _figure(name: str, line: dict[str, Any] | None) -> str:
+    if line is None or line.get(name) is None:
+        return ""
+    return figure(name, line[name]).removeprefix(f"{name} ")
+
+
+def curves_caption(records: Sequence[RunRecord]) -> str:
+    """What the lines are."""
+    lines = "Dashed: training, with dropout and augmentation as it ran; solid: validation."
+    return f"{lines} The ring is the best epoch, whose checkpoint is kept."
+
+
+def with_pictures(page: RunPage) -> RunPage:
+    """The page of one run with all pictures that its data allows."""
+    made: dict[str, Picture] = {}
+    if page.record.stats:
+        caption = "Figures of every layer while it was trained. Biases are left out."
+        made["history"] = svg(history_picture(page.record.stats), "Figures of the layers", caption)
+    if (seen := page.evaluation) is not None:
+        made |= _pictures_of(seen)
+    return RunPage(page.record, page.evaluation, page.missing, made)
+
+
+def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
+    made = {}
+    if seen.confusion is not None:
+        caption = f"Which class was taken for which, {seen.split} split."
+        made["confusion"] = svg(
+            confusion_picture(seen.confusion, seen.labels), "Confusion matrix", caption
+        )
+    if seen.wrong is not None:
+        caption = f"Of the {seen.split} split: what the network took them for, and how sure it was."
+        titles = [f"{w.taken_for}, not {w.truly}\n{100 * w.share:.1f} %" for w in seen.wrong_as]
+        made["wrong"] = png(image_grid(seen.wrong, titles), "Wrongly classified samples", caption)
+    if seen.filters is not None:
+        caption = f"{seen.filters_of}: what each unit looks for; blue is negative, red positive."
+        made["filters"] = png(filter_picture(seen.filters), "Filters", caption)
+    for name, maps in seen.maps.items():
+        caption = f"{name} for one sample of the {seen.split} split (“{seen.sample_label}”)."
+        made[f"maps {name}"] = png(maps_picture(maps), f"Outputs of {name}", caption)
+    return made
+
+
+def environment_of(record: RunRecord) -> dict[str, Any]:
+    """The lines of env.json that matter to whoever repeats the run."""
+    return flatten({key: record.env[key] for key in ENVIRONMENT if key in record.env})
+
+
+def cells(rows: dict[str, list[Any]]) -> dict[str, list[str]]:
+    """Values as JSON, which is how YAML would write them."""
+    return {
+        key: ["–" if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+        for key, values in rows.items()
+    }
+
+
+def svg(made: "Figure", alt: str, caption: str) -> Picture:
+    """A drawing that stays sharp."""
+    return _picture(made, "svg", "image/svg+xml", alt, caption, metadata={"Date": None})
+
+
+def png(made: "Figure", alt: str, caption: str) -> Picture:
+    """An image of pixels."""
+    return _picture(made, "png", "image/png", alt, caption, dpi=PNG_DPI)
+
+
+def _picture(
+    made: "Figure", kind: str, media: str, alt: str, caption: str, **options: Any
+) -> Picture:
+    content = io.BytesIO()
+    made.savefig(content, format=kind, **options)
+    encoded = base64.b64encode(content.getvalue()).decode("ascii")
+    return Picture(f"data:{media};base64,{encoded}", alt, caption)

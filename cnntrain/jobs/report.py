@@ -1,0 +1,42 @@
+"""``cnntrain report`` and ``cnntrain plot``: runs as a page, and as a picture of their curves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnntrain.checkpoint import best_checkpoint, load
+from cnntrain.errors import CnntrainError, ExitCode
+from cnntrain.files import write_text
+from cnntrain.inspect.curves import need_matplotlib, save_curves
+from cnntrain.inspect.evaluation import look
+from cnntrain.inspect.report import RunPage, report_html
+from cnntrain.inspect.runs import RunRecord, read_runs
+from cnntrain.jobs.target import checkpoint_folders, open_checkpoint
+from cnntrain.shards import Workers, available_cores
+
+
+def run_report(paths: Sequence[Path], out: Path, data_dir: Path | None) -> ExitCode:
+    """Write the page."""
+    records = read_runs(paths)
+    with Workers(available_cores()):
+        pages = [_page(record, data_dir) for record in records]
+    write_text(out, report_html(pages))
+    print(out)
+    return ExitCode.DONE
+
+
+def _page(record: RunRecord, data_dir: Path | None) -> RunPage:
+    """With what its best network does, where checkpoint and data are there to see it."""
+    try:
+        found = load(best_checkpoint(record.path))
+        experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
+    except CnntrainError as error:
+        return RunPage(record, None, f"Its network cannot be shown: {error}")
+    return RunPage(record, look(experiment, found.state.evaluated()))
+
+
+def run_plot(paths: Sequence[Path], out: Path) -> ExitCode:
+    """Write the picture."""
+    need_matplotlib()
+    save_curves(read_runs(paths), out)
+    print(out)
+    return ExitCode.DONE
