@@ -17,6 +17,7 @@ from cnntrain.cli.report import plot, report
 from cnntrain.cli.summary import summary
 from cnntrain.cli.time import time_command
 from cnntrain.cli.trace import trace_command
+from cnntrain.cli.watch import watch
 from cnntrain.errors import CnntrainError, ExitCode
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -50,6 +51,7 @@ COMMANDS = (
     trace_command,
     report,
     plot,
+    watch,
     time_command,
     diff,
 )

@@ -103,10 +103,15 @@ def _draw(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
     axis.set_xlabel("epoch")
     axis.set_ylabel(UNITS.get(name, name))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if name == "loss" and shown and min(shown) > 0 and max(shown) / min(shown) > LOG_FROM:
+    if is_wide(shown):
         axis.set_yscale("log")
     if len(runs) == 1 and name != "lr" and axis.get_legend_handles_labels()[0]:
         axis.legend(frameon=False)
+
+
+def is_wide(values: Sequence[float]) -> bool:
+    """Whether an axis of these values is better logarithmic."""
+    return bool(values) and min(values) > 0 and max(values) / min(values) > LOG_FROM
 
 
 def _mark_best(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:

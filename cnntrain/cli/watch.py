@@ -1,0 +1,32 @@
+"""``cnntrain watch``: follow a run."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--interval",
+    "interval_s",
+    type=click.FloatRange(min=0.1),
+    default=1.0,
+    show_default=True,
+    help="Seconds between two looks.",
+)
+@click.option("--once", is_flag=True, help="Show it once and end, also while it is running.")
+def watch(run: Path, interval_s: float, once: bool) -> int:
+    """Show the curves of RUN while it is trained in another shell.
+
+    RUN is a run folder, or the name of an experiment for its newest run. Ends with the run; Ctrl-C
+    leaves before, and does not touch it. Needs the extra: pip install "cnntrain[watch]".
+
+    \b
+    Examples:
+      cnntrain watch runs/digits/1
+      cnntrain watch digits
+    """
+    from cnntrain.jobs.watch import run_watch
+
+    return int(run_watch(run, interval_s, once))
