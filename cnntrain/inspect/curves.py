@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnntrain.errors import DataError
-from cnntrain.inspect.runs import RunRecord
+from cnntrain.inspect.record import RunRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

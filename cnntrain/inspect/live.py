@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cnntrain.errors import DataError
 from cnntrain.inspect.curves import is_wide
-from cnntrain.inspect.runs import RunRecord
+from cnntrain.inspect.record import RunRecord
 from cnntrain.wording import REASONS, duration, figure, table
 
 CHART_ROWS = 13

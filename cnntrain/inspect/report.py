@@ -22,7 +22,7 @@ from cnntrain.inspect.pictures import (
     image_grid,
     maps_picture,
 )
-from cnntrain.inspect.runs import RunRecord, differing, flatten
+from cnntrain.inspect.record import RunRecord, differing, flatten
 from cnntrain.wording import REASONS, duration, figure
 
 if TYPE_CHECKING:

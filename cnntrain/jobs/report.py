@@ -8,8 +8,8 @@ from cnntrain.errors import CnntrainError, ExitCode
 from cnntrain.files import write_text
 from cnntrain.inspect.curves import need_matplotlib, save_curves
 from cnntrain.inspect.evaluation import look
+from cnntrain.inspect.record import RunRecord, read_runs
 from cnntrain.inspect.report import RunPage, report_html
-from cnntrain.inspect.runs import RunRecord, read_runs
 from cnntrain.jobs.target import checkpoint_folders, open_checkpoint
 from cnntrain.shards import Workers, available_cores
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cnntrain.errors import ExitCode
 from cnntrain.inspect.live import live_text
-from cnntrain.inspect.runs import read_run
-from cnntrain.runfolder import newest_run
+from cnntrain.inspect.record import read_run
+from cnntrain.runs import newest_run
 
 CLEAR = "\x1b[H\x1b[2J"  # cursor to the top left, screen empty
 

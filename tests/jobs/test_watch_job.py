@@ -10,7 +10,7 @@ import pytest
 
 from cnntrain.errors import DataError, RunFolderError
 from cnntrain.inspect.live import live_text
-from cnntrain.inspect.runs import read_run
+from cnntrain.inspect.record import read_run
 from cnntrain.jobs.watch import CLEAR, run_watch
 
 pytest.importorskip("plotext", reason="curves in the terminal need the extra 'watch'")

@@ -1,6 +1,5 @@
 """What a run folder tells, read without changing it: also while the run is still training."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import yaml
 
 from cnntrain.errors import RunFolderError
+from cnntrain.runs import read_metrics, recorded_environment, whole_lines
 from cnntrain.scores import is_better
 
 
@@ -59,17 +59,16 @@ def read_run(path: Path, label: str | None = None) -> RunRecord:
     """Read a run folder; raises ``RunFolderError`` if it is none."""
     if not (path / "metrics.jsonl").is_file() or not (path / "config.yaml").is_file():
         raise RunFolderError(f"{path}: not a run folder (it has no config.yaml and metrics.jsonl)")
-    lines = whole_lines(path / "metrics.jsonl")
+    lines = read_metrics(path)
     ends = [line for line in lines if line.get("event") == "end"]
-    env = path / "env.json"
     return RunRecord(
         path,
         label or path.name,
         (path / "config.yaml").read_text(encoding="utf-8"),
-        json.loads(env.read_text(encoding="utf-8")) if env.is_file() else {},
+        recorded_environment(path),
         [line for line in lines if line.get("event") == "epoch"],
         ends[-1] if ends else None,
-        whole_lines(path / "stats.jsonl"),
+        list(whole_lines(path / "stats.jsonl")),
     )
 
 
@@ -83,17 +82,6 @@ def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
         if len(set(labels)) == len(labels) and not (depth == 1 and labels[0].isdecimal()):
             break
     return [read_run(path, label) for path, label in zip(paths, labels, strict=True)]
-
-
-def whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a JSON-lines file up to one that is not whole: it is being written."""
-    found = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            found.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return found
 
 
 def flatten(tree: Any, path: str = "") -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cnntrain.errors import RunFolderError
-from cnntrain.inspect.runs import differing, flatten, read_run, read_runs
+from cnntrain.inspect.record import differing, flatten, read_run, read_runs
 
 
 @pytest.fixture
