@@ -44,7 +44,7 @@ def newest_run(name: str) -> Path:
     parent = Path("runs") / name
     runs = [entry for entry in parent.glob("*") if entry.name.isdecimal() and entry.is_dir()]
     if not runs:
-        raise RunFolderError(f"{parent}: no run yet; start one with cnntrain fit (without --resume)")
+        raise RunFolderError(f"{parent}: no run yet; start one with cnntrain fit")
     return max(runs, key=lambda entry: int(entry.name))
 
 

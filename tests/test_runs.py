@@ -42,7 +42,7 @@ def test_the_newest_run_has_the_highest_number(tmp_path, monkeypatch):
     assert str(newest_run("lenet")) == "runs/lenet/10"
     with pytest.raises(RunFolderError) as caught:
         newest_run("other")
-    assert str(caught.value) == "runs/other: no run yet; start one with cnntrain fit (without --resume)"
+    assert str(caught.value) == "runs/other: no run yet; start one with cnntrain fit"
 
 
 def test_a_named_folder(tmp_path):

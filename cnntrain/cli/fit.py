@@ -33,6 +33,16 @@ import click
     help="Hold out the I-th of K parts of the training data: cross-validation.",
 )
 @click.option(
+    "--check",
+    is_flag=True,
+    help="Before training, test data, start, gradients, and that two batches can be learned.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Stop before training: shapes and data fit (and with --check, the self-test passes).",
+)
+@click.option(
     "--print-config",
     is_flag=True,
     help="Print the config with all defaults and the layers' shapes; do not train.",
@@ -57,6 +67,8 @@ def fit(
     overwrite: bool,
     init_from: Path | None,
     fold: str | None,
+    check: bool,
+    dry_run: bool,
     print_config: bool,
     seed: int | None,
     threads: int | None,
@@ -72,6 +84,7 @@ def fit(
     \b
     Examples:
       cnntrain fit configs/digits.yaml
+      cnntrain fit configs/digits.yaml --check
       cnntrain fit configs/digits.yaml --set train.epochs=3 --set optimizer.sgd.lr=0.02
       cnntrain fit configs/mnist-lenet5.yaml --data-dir ~/data --out runs/lenet
     """
@@ -87,6 +100,16 @@ def fit(
     if resume and init_from:
         raise click.UsageError("--resume continues a run and --init-from starts one; choose one")
     options = FitOptions(
-        settings, out, resume, overwrite, seed, threads, data_dir, quiet, init_from
+        settings,
+        out,
+        resume,
+        overwrite,
+        seed,
+        threads,
+        data_dir,
+        quiet,
+        init_from,
+        check,
+        dry_run,
     )
     return int(run_fit(config, options))

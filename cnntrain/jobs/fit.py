@@ -16,6 +16,7 @@ from cnntrain.environment import environment, program
 from cnntrain.errors import ExitCode, RunFolderError
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
+from cnntrain.jobs.check import check, dry_run
 from cnntrain.lock import RunLock
 from cnntrain.network import equal_units
 from cnntrain.runfolder import RunFolder, newest_checkpoint
@@ -47,6 +48,8 @@ class FitOptions:
     data_dir: Path | None = None
     quiet: bool = False
     init_from: Path | None = None
+    check: bool = False
+    dry_run: bool = False
 
 
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
@@ -60,6 +63,11 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
         about: dict[str, Any] = {"threads": threads, "data_folders": places}
         if options.init_from is not None:
             about["init_from"] = _initialised(fresh, experiment, options.init_from)
+        if options.check and not check(experiment, threads):
+            return ExitCode.FAILED
+        if options.dry_run:
+            dry_run(experiment, shlex.quote(str(config_path)))
+            return ExitCode.DONE
         path = run_path(experiment.plan.name, options.out, options.resume)
         with StopRequest() as request, RunLock(path) as lock, Workers(threads) as workers:
             run, elapsed_s = _run_folder(path, experiment, fresh, options, about)

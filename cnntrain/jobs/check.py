@@ -1,0 +1,37 @@
+"""``cnntrain fit --check`` and ``--dry-run``: what can be known before training."""
+
+from cnntrain.environment import program
+from cnntrain.experiment import Experiment
+from cnntrain.inspect.summary import size
+from cnntrain.memory import training_bytes
+from cnntrain.selftest import self_test
+from cnntrain.shards import Workers
+
+
+def check(experiment: Experiment, threads: int) -> bool:
+    """Print every verdict of the self-test as it comes; whether all are good."""
+    bad = 0
+    with Workers(threads) as workers:
+        for finding in self_test(experiment, workers):
+            bad += not finding.ok
+            verdict = "ok  " if finding.ok else "FAIL"
+            print(f"{verdict}  {finding.name:<21} {finding.found}", flush=True)
+            if not finding.ok:
+                print(f"      {'':<21} -> {finding.remedy}", flush=True)
+    print(f"\n{bad} failed: not trained" if bad else "\nall checks passed")
+    return not bad
+
+
+def dry_run(experiment: Experiment, config_path: str) -> None:
+    """Print what would be trained: shapes fit, data is there, nothing is written."""
+    plan, network, data = experiment.plan, experiment.network, experiment.data
+    splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
+    memory = size(training_bytes(plan, network, len(data.train)).total)
+    print(
+        f"{plan.name}: config, shapes and data fit\n"
+        f"  network   {len(network.nodes)} layers, {network.parameter_count:,} parameters, "
+        f"{network.in_shape} -> {network.out_shape}\n"
+        f"  samples   {splits}\n"
+        f"  memory    about {memory} while training\n"
+        f"nothing was written; train it with: {program()} fit {config_path}"
+    )
