@@ -7,24 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnntrain.checkpoint import Checkpoint, best_checkpoint, load, weights_for
-from cnntrain.config.differences import differences
-from cnntrain.config.plan import Plan
-from cnntrain.config.read import Config, plan_to_tree, read_config
+from cnntrain.checkpoint import best_checkpoint, load, weights_for
+from cnntrain.config.read import Config, read_config
 from cnntrain.console import Console, result_table, warn
-from cnntrain.environment import environment, program
-from cnntrain.errors import ExitCode, RunFolderError
+from cnntrain.environment import program
+from cnntrain.errors import ExitCode
 from cnntrain.experiment import Experiment, open_experiment
 from cnntrain.files import DataFolders
 from cnntrain.jobs.check import check, dry_run
+from cnntrain.jobs.resume import continued_run
 from cnntrain.lock import RunLock
 from cnntrain.network import equal_units
-from cnntrain.runfolder import RunFolder, newest_checkpoint
+from cnntrain.runfolder import RunFolder
 from cnntrain.runs import (
-    elapsed_before,
     empty_folder,
     has_no_checkpoint_yet,
-    recorded_environment,
     remove_own_litter,
     run_path,
 )
@@ -150,63 +147,10 @@ def _run_folder(
     if options.resume:
         remove_own_litter(path)
         if not has_no_checkpoint_yet(path):
-            return _continued(path, experiment)
+            return continued_run(path, experiment)
         warn(f"Warning: {path}: no checkpoint was written yet; starting from the beginning")
     empty_folder(path, overwrite=options.overwrite or options.resume)
     return RunFolder.create(path, experiment, fresh, about), 0.0
-
-
-def _continued(path: Path, experiment: Experiment) -> tuple[RunFolder, float]:
-    found, skipped = newest_checkpoint(path)
-    for message in skipped:
-        warn(f"Warning: {message}")
-    _check_same(path, experiment, found)
-    for message in _machine_changes(path):
-        warn(f"Warning: {message}")
-    elapsed_s = elapsed_before(path, found.state.step)
-    return RunFolder.resume(path, experiment, found), elapsed_s
-
-
-def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
-    """A resumed run must be the run that was stopped: same plan, same data."""
-    old, new = (_comparable(plan) for plan in (found.plan, experiment.plan))
-    changes = [str(change) for change in differences(old, new)]
-    if found.fingerprint != experiment.data.fingerprint:
-        changes += _data_changes(recorded_environment(path), found, experiment)
-    if changes:
-        raise RunFolderError(
-            f"{path}: this is not the run as it was started, so it cannot be resumed exactly:"
-            + "".join(f"\n  {change}" for change in changes)
-            + f"\nUse the config and the data it was started with, or start a new run from its "
-            f"weights with --init-from {path}"
-        )
-
-
-def _data_changes(env: dict[str, Any], found: Checkpoint, experiment: Experiment) -> list[str]:
-    """The data's fingerprint, and its numbers of samples if they differ."""
-    data = experiment.data
-    samples = {name: len(split) for name, split in data.splits.items()}
-    counts = [f"samples.{d}" for d in differences(env.get("samples", samples), samples)]
-    return [f"data fingerprint: {found.fingerprint[:12]} -> {data.fingerprint[:12]}", *counts]
-
-
-def _comparable(plan: Plan) -> dict[str, Any]:
-    """What must not change: all but the stopping rules, unless the schedule looks at the end."""
-    tree = plan_to_tree(plan)
-    free = {"checkpoint_steps"} | (set() if plan.schedule.sees_end else {"epochs", "max_steps"})
-    kept = {key: value for key, value in tree["train"].items() if key not in free}
-    kept["stop"] = {"threshold": plan.train.stop.threshold is not None}
-    del tree["log"]  # which changes no bit
-    return {**tree, "train": kept}
-
-
-def _machine_changes(path: Path) -> list[str]:
-    """Warnings of what may change the last bits of a run that is resumed."""
-    old, new = ({k: env.get(k) for k in ("numpy", "blas", "cpu")} for env in
-                (recorded_environment(path), environment()))  # fmt: skip
-    changes = [str(change) for change in differences(old, new)] if any(old.values()) else []
-    end = "the last bits may differ from those of a run that was never stopped"
-    return [f"{change}; {end}" for change in changes]
 
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
