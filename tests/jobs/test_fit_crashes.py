@@ -67,6 +67,7 @@ class Forked:
 
 
 KILLS = {Forked: 200, Program: 10}
+LONGEST_S = {Forked: 0.5, Program: 1.5}  # a busy machine must not make each kill wait
 STAGES = {Forked: 5, Program: 1}  # of the 13 steps with a checkpoint, found after the kills
 
 
@@ -115,7 +116,7 @@ def test_killed_at_random_times(tmp_path, fit, start):
     assert fit(start, tmp_path / "first") == ExitCode.DONE
     began = time.monotonic()
     assert fit(start, whole) == ExitCode.DONE
-    whole_s = time.monotonic() - began
+    whole_s = min(time.monotonic() - began, LONGEST_S[start])
     draw, kills, runs, newest, stages = random.Random(0), 0, 0, 0, set()
     folder = tmp_path / "run-0"
     while kills < KILLS[start] or folder.exists():
