@@ -34,6 +34,12 @@ import click
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data files.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page to step through, in place of the text (extra 'report').",
+)
 def trace_command(
     target: Path,
     samples: tuple[int, ...],
@@ -43,6 +49,7 @@ def trace_command(
     settings: tuple[str, ...],
     data_dir: Path | None,
     as_json: bool,
+    html: Path | None,
 ) -> int:
     """Do one update of TARGET in the open, with every formula and its numbers.
 
@@ -55,8 +62,9 @@ def trace_command(
       cnntrain trace configs/worked-2-2-2.yaml
       cnntrain trace configs/worked-conv.yaml --explain "conv1.W[0,0,1,1]"
       cnntrain trace runs/digits/1 --sample 7 --layer conv1 --layer relu1
+      cnntrain trace runs/digits/1 --html trace.html
     """
     from cnntrain.jobs.trace import TraceOptions, run_trace
 
-    options = TraceOptions(settings, data_dir, samples, steps, layers, entries, as_json)
+    options = TraceOptions(settings, data_dir, samples, steps, layers, entries, as_json, html)
     return int(run_trace(target, options))

@@ -1,6 +1,7 @@
 """``cnntrain trace``: some updates with all their numbers, or how single entries arise."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 from cnntrain.errors import ConfigError, ExitCode
 from cnntrain.experiment import Experiment
+from cnntrain.files import write_text
+from cnntrain.inspect.page import check_page, trace_page
 from cnntrain.inspect.terms import Explanation, explain_entry
 from cnntrain.inspect.trace import Trace, default_samples, trace
 from cnntrain.inspect.trace_text import explanation_text, trace_text
@@ -29,10 +32,13 @@ class TraceOptions:
     layers: Sequence[str] = ()
     entries: Sequence[str] = ()
     as_json: bool = False
+    html: Path | None = None
 
 
 def run_trace(path: Path, options: TraceOptions) -> ExitCode:
-    """Trace and print; with ``entries`` only these, of the last step."""
+    """Trace and print; with ``entries`` only these, of the last step; with ``html`` a page."""
+    if options.html is not None:
+        check_page()
     target = open_target(path, options.settings, options.data_dir)
     experiment, state = target.experiment()
     _check(experiment, options)
@@ -41,13 +47,20 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
     with Workers(threads=1):
         found = trace(experiment, state, clock, samples, options.steps)
     explained = [explain_entry(found.steps[-1], entry) for entry in options.entries]
+    if options.html is not None:
+        _write_page(options.html, trace_page(found, options.layers))
     if options.as_json:
         print(json.dumps(document(found, explained, options.layers), allow_nan=False))
     elif explained:
         print("\n\n".join(map(explanation_text, explained)))
-    else:
+    elif options.html is None:
         print(trace_text(found, options.layers))
     return ExitCode.DONE
+
+
+def _write_page(path: Path, page: str) -> None:
+    write_text(path, page)
+    print(f"{path}: {len(page.encode()) / 1000:.0f} kB; open it in a browser", file=sys.stderr)
 
 
 def _check(experiment: Experiment, options: TraceOptions) -> None:

@@ -1,0 +1,115 @@
+// The trace: arrays out of base64, blocks of numbers with names, and how numbers are written.
+
+const trace = JSON.parse(document.getElementById("trace").textContent);
+const decoded = new Map();
+const chosen = { update: 0, step: 0, sample: 0 };
+
+function numbersOf(content) {
+  if (!decoded.has(content)) {
+    const { type, base64 } = trace.contents[content];
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    decoded.set(content, new (type === "f4" ? Float32Array : Float64Array)(bytes.buffer));
+  }
+  return decoded.get(content);
+}
+
+// An array with its name. Places k count within one sample, in the order of the array.
+class Block {
+  constructor(name, array, batched) {
+    this.name = name;
+    this.numbers = numbersOf(array.content);
+    this.single = this.numbers instanceof Float32Array;
+    this.samples = batched ? array.shape.at(-1) : 1;
+    const shape = batched ? array.shape.slice(0, -1) : array.shape;
+    const isColumn = shape.length === 2 && shape[1] === 1;
+    this.shape = !batched && isColumn ? [shape[0]] : shape;
+    this.size = this.shape.reduce((product, n) => product * n, 1);
+    this.kept = Math.floor(this.numbers.length / this.samples); // places that are in the page
+  }
+
+  at(k, sample = chosen.sample) {
+    return this.numbers[k * this.samples + (this.samples > 1 ? sample : 0)];
+  }
+
+  place(...index) {
+    return index.reduce((k, i, axis) => k * this.shape[axis] + i, 0);
+  }
+
+  index(k) {
+    const found = [];
+    for (let axis = this.shape.length - 1; axis >= 0; axis--) {
+      found.unshift(k % this.shape[axis]);
+      k = Math.floor(k / this.shape[axis]);
+    }
+    return found;
+  }
+
+  label(k, sample = chosen.sample) {
+    const index = this.index(k);
+    return `${this.name}[${(this.samples > 1 ? [...index, sample] : index).join(",")}]`;
+  }
+
+  write(value) {
+    return write(value, this.decimals);
+  }
+
+  get decimals() {
+    return this.single ? 6 : 8;
+  }
+
+  get scale() {
+    this.knownScale ??= scaleOf(this);
+    return this.knownScale;
+  }
+
+  get sizes() {
+    return this.shape.join("×");
+  }
+}
+
+const activation = (quantity) => new Block(quantity.name, quantity.array, true);
+const parameter = (quantity) => new Block(quantity.name, quantity.array, false);
+const deltaOf = (layer) => new Block(`${layer.name}.delta`, layer.delta, true);
+const updateNow = () => trace.steps[chosen.update];
+
+// Whole numbers as they are, others with so many decimals, very small and large ones as 1.2e-9.
+function write(value, decimals) {
+  if (value === undefined) return "not in the page";
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return minus(String(value));
+  const size = Math.abs(value);
+  if (size < 1e-4 || size >= 1e7) return minus(value.toExponential(Math.min(decimals, 5) - 1));
+  return minus(String(Number(value.toFixed(decimals))));
+}
+
+// Several numbers with the same decimals: as few as are exact, but not more than `most`.
+function aligned(values, most) {
+  const known = values.filter((value) => value !== undefined);
+  const largest = Math.max(...known.map(Math.abs), 0);
+  if (largest >= 1e7 || (largest > 0 && largest < 1e-3)) {
+    return values.map((value) => (value ? minus(value.toExponential(3)) : value === 0 ? "0" : "\u2026"));
+  }
+  const isExact = (digits) => known.every((value) => Math.abs(value - Number(value.toFixed(digits))) <= 1e-7 * largest * 10 ** -most);
+  const decimals = range(most).find(isExact) ?? most;
+  return values.map((value) => (value === undefined ? "\u2026" : minus(value.toFixed(decimals))));
+}
+
+const range = (n) => Array.from({ length: n }, (_, i) => i);
+const minus = (text) => text.replaceAll("-", "\u2212");
+
+// An element with attributes, event handlers and children; text is never read as HTML.
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false) continue;
+    element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function formula(number) {
+  const template = document.querySelectorAll("template.formula")[number];
+  const box = make("div", { class: "formula", tabindex: 0 });
+  box.append(template.content.cloneNode(true));
+  return box;
+}

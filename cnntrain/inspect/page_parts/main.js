@@ -1,0 +1,146 @@
+// The steps of an update, and what moves through them: buttons, keys, choices.
+
+const PLAY_MS = 1800;
+const layersOf = () => updateNow().layers;
+const stage = document.getElementById("stage");
+const byId = (id) => document.getElementById(id);
+
+// input, forward layer by layer, loss, backward layer by layer, update
+function tour() {
+  const layers = layersOf();
+  return [
+    { phase: "input", node: "input", words: "input" },
+    ...layers.map((layer) => ({ phase: "forward", node: layer.name, layer, words: `${layer.name} forward` })),
+    { phase: "loss", node: LOSS, words: "loss" },
+    ...[...layers].reverse().map((layer) => ({ phase: "backward", node: layer.name, layer, words: `${layer.name} backward` })),
+    { phase: "update", node: "", words: "update" },
+  ];
+}
+
+function contentOf(step) {
+  if (step.phase === "input") return inputStage();
+  if (step.phase === "forward") return forwardStage(step.layer);
+  if (step.phase === "loss") return lossStage();
+  if (step.phase === "backward") return backwardStage(step.layer);
+  return updateStage();
+}
+
+// What every node shows by now: what it gives after the forward pass, its δ after the backward one.
+function seenBy(steps, now) {
+  const seen = new Map();
+  steps.slice(0, now + 1).forEach((step) => {
+    if (step.phase === "input") seen.set("input", ["forward", activation(updateNow().input)]);
+    if (step.phase === "forward") seen.set(step.node, ["forward", activation(step.layer.gives)]);
+    if (step.phase === "loss") seen.set(LOSS, ["loss", updateNow().cost[0]]);
+    if (step.phase === "backward") seen.set(step.node, ["backward", deltaOf(step.layer)]);
+  });
+  return seen;
+}
+
+let view = null;
+
+function render() {
+  const steps = tour();
+  const step = steps[chosen.step];
+  stage.replaceChildren(...contentOf(step));
+  view.show(step, seenBy(steps, chosen.step));
+  byId("progress").textContent = `step ${chosen.step + 1} of ${steps.length}: ${step.words}`;
+  document.querySelector(".bar i").style.width = `${(100 * (chosen.step + 1)) / steps.length}%`;
+  document.body.dataset.phase = step.phase;
+  byId("back").disabled = byId("first").disabled = chosen.step === 0 && chosen.update === 0;
+  byId("next").disabled = isAtEnd();
+  const { step: done, lr } = updateNow();
+  const n = trace.samples.length;
+  const samples = n === 1 ? `training sample ${trace.samples[0]}` : `${n} training samples`;
+  byId("about").textContent = `update ${done + 1}, ${samples}, \u03b7 = ${Number(lr.toPrecision(6))}` +
+    (trace.augmented ? " (as read: training would augment them)" : "");
+  byId("choose-update").querySelector("select").value = chosen.update;
+}
+
+const isAtEnd = () => chosen.step === tour().length - 1 && chosen.update === trace.steps.length - 1;
+
+function go(step, update = chosen.update) {
+  chosen.step = step;
+  chosen.update = update;
+  render();
+}
+
+function next() {
+  if (isAtEnd()) return pause();
+  if (chosen.step < tour().length - 1) go(chosen.step + 1);
+  else go(0, chosen.update + 1);
+}
+
+function back() {
+  if (chosen.step > 0) go(chosen.step - 1);
+  else if (chosen.update > 0) go(tour().length - 1, chosen.update - 1);
+}
+
+// To the step of a node: backward, if we are on the way back, else forward.
+function goToNode(name) {
+  const steps = tour();
+  const isBack = ["backward", "update"].includes(steps[chosen.step].phase);
+  const of = steps.map((step, i) => [step, i]).filter(([step]) => step.node === name);
+  const wanted = of.find(([step]) => (step.phase === "backward") === isBack) ?? of[0];
+  if (wanted) go(wanted[1]);
+}
+
+let playing = 0;
+
+function pause() {
+  clearInterval(playing);
+  playing = 0;
+  byId("play").textContent = "play";
+  byId("play").setAttribute("aria-label", "Play");
+}
+
+function play() {
+  if (playing) return pause();
+  if (isAtEnd()) go(0, 0);
+  playing = setInterval(next, PLAY_MS);
+  byId("play").textContent = "pause";
+  byId("play").setAttribute("aria-label", "Pause");
+}
+
+function onKey(event) {
+  const isField = event.target.closest?.("select, input");
+  if (isField || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isButton = event.target.closest?.("button");
+  const actions = { ArrowRight: next, ArrowLeft: back, Home: () => go(0, 0), ...(!isButton && { " ": play }) };
+  if (!actions[event.key]) return;
+  event.preventDefault();
+  if (event.key !== " ") pause();
+  actions[event.key]();
+}
+
+// A list of choices, shown if there is more than one.
+function choices(id, labels, choose) {
+  const label = byId(id);
+  const select = label.querySelector("select");
+  select.append(...labels.map((text, i) => make("option", { value: i }, text)));
+  select.addEventListener("change", () => choose(Number(select.value)));
+  label.hidden = labels.length < 2;
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  byId("theme").textContent = theme === "dark" ? "light" : "dark";
+}
+
+function start() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  setTheme(dark.matches ? "dark" : "light");
+  dark.addEventListener("change", () => { setTheme(dark.matches ? "dark" : "light"); render(); });
+  byId("theme").addEventListener("click", () => { setTheme(isDark() ? "light" : "dark"); render(); });
+  choices("choose-update", trace.steps.map((step) => String(step.step + 1)), (update) => go(chosen.step, update));
+  choices("choose-sample", trace.samples.map(String), (sample) => { chosen.sample = sample; render(); });
+  view = new NetworkView(byId("network"), goToNode);
+  for (const [id, action] of Object.entries({ first: () => go(0, 0), back, next })) {
+    byId(id).addEventListener("click", () => { pause(); action(); });
+  }
+  byId("play").addEventListener("click", play);
+  document.addEventListener("keydown", onKey);
+  render();
+}
+
+start();

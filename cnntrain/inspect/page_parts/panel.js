@@ -1,0 +1,206 @@
+// A block of numbers as a figure: small ones as numbers on colours, large ones as pictures.
+
+const MOST_CELLS = 100; // that are shown as numbers
+const MOST_TILES = 32; // maps that are shown of one block
+const MOST_KERNELS = 512;
+
+// How a block is laid out: maps of rows and columns; long vectors are wrapped.
+function layoutOf(block) {
+  const { shape, size } = block;
+  if (shape.length > 2) {
+    const [rows, columns] = shape.slice(-2);
+    return { maps: size / (rows * columns), rows, columns };
+  }
+  if (shape.length === 2) return { maps: 1, rows: shape[0], columns: shape[1] };
+  const columns = size <= 12 ? 1 : Math.min(20, size);
+  return { maps: 1, rows: Math.ceil(size / columns), columns, isVector: true };
+}
+
+// Boxes [row, column, rows, columns] around cells: one, if the cells fill it or are all there are.
+function frames(cells, all) {
+  if (!cells.length) return [];
+  const [rows, columns] = [cells.map(([row]) => row), cells.map(([, column]) => column)];
+  const [top, left] = [Math.min(...rows), Math.min(...columns)];
+  const [high, wide] = [Math.max(...rows) - top + 1, Math.max(...columns) - left + 1];
+  const isOne = new Set(cells.map(String)).size === high * wide || cells.length >= all;
+  return isOne ? [[top, left, high, wide]] : cells.map(([row, column]) => [row, column, 1, 1]);
+}
+
+// A frame that is seen on light and on dark colours, kept inside the picture.
+function frame(pen, [row, column, rows, columns], size) {
+  const style = getComputedStyle(document.documentElement);
+  const thin = Math.max(1.5, Math.min(4, size / 5));
+  const [x, y, w, h] = [column * size, row * size, columns * size, rows * size];
+  const inside = Math.min(thin / 2, x || thin, y || thin);
+  for (const [ink, width] of [["--ground", 2 * thin], ["--mark", thin]]) {
+    pen.lineWidth = width;
+    pen.strokeStyle = style.getPropertyValue(ink);
+    pen.strokeRect(x + inside, y + inside, w - 2 * inside, h - 2 * inside);
+  }
+}
+
+class Panel {
+  // options: {title, say: words below, pick: (k) => ..., scale, side: "forward" | "backward", isSmall}
+  constructor(block, options = {}) {
+    this.block = block;
+    this.options = options;
+    Object.assign(this, layoutOf(block));
+    this.each = this.rows * this.columns;
+    this.marked = new Set();
+    this.picked = -1;
+    this.scale = options.scale ?? block.scale;
+    const most = block.shape.length === 4 ? MOST_KERNELS : MOST_TILES;
+    this.shown = Math.max(1, Math.min(this.maps, most, Math.floor(block.kept / this.each) || 1));
+    this.asNumbers = this.each * this.shown <= MOST_CELLS && this.columns <= 9;
+    this.element = this.build();
+  }
+
+  build() {
+    const { block, options } = this;
+    const isPickable = Boolean(options.pick);
+    this.tiles = make("div", {
+      class: `tiles ${this.asNumbers ? "numbers" : "pictures"}`,
+      ...(isPickable && {
+        tabindex: 0, role: "application",
+        "aria-label": `${options.title ?? block.name}, ${block.sizes}: arrow keys choose a number`,
+      }),
+    });
+    this.drawn = range(this.shown).map((map) => this.asNumbers ? this.table(map) : this.picture(map));
+    this.tiles.append(...this.drawn.map((tile) => tile.element));
+    if (block.shape.length === 4 && block.shape[1] > 1) {
+      this.tiles.style.setProperty("--across", Math.min(block.shape[1], 16));
+      this.tiles.classList.add("kernels");
+    }
+    if (isPickable) this.listen();
+    const head = make("figcaption", {}, make("b", {}, options.title ?? block.name), " ",
+      make("span", {}, block.sizes || "1"));
+    return make("figure", { class: `panel ${options.side ?? ""}`, "data-name": block.name }, head,
+      this.tiles, colourBar(this.scale, block), this.note(), options.say && make("p", {}, options.say));
+  }
+
+  note() {
+    const { shown, maps, block } = this;
+    if (shown < maps) return make("p", { class: "note" }, `the first ${shown} of ${maps} maps`);
+    if (block.kept >= block.size) return null;
+    const rows = Math.floor((block.kept / block.size) * block.shape[0]);
+    return make("p", { class: "note" }, `the first ${rows} of ${block.shape[0]} rows`);
+  }
+
+  table(map) {
+    const element = make("div", { class: this.rows > 6 ? "table tight" : "table", style: `--columns: ${this.columns}` });
+    const decimals = this.columns <= 2 ? (this.block.single ? 6 : 8) : this.columns <= 4 ? 4 : 2;
+    const places = range(this.each).map((i) => map * this.each + i).filter((k) => k < this.block.size);
+    const values = places.map((k) => this.block.at(k));
+    const texts = aligned(values, decimals);
+    const cells = places.map((k, i) => {
+      if (values[i] === undefined) return make("span", { class: "cell" }, texts[i]);
+      const back = colour(values[i], this.scale);
+      return make("span", {
+        class: "cell", "data-k": k, "data-value": values[i],
+        style: `background: ${css(back)}; color: ${inkOn(back)}`,
+      }, texts[i]);
+    });
+    element.append(...cells);
+    return { element, cells, marks: () => cells.forEach((cell, i) => this.markCell(cell, map * this.each + i)) };
+  }
+
+  markCell(cell, k) {
+    cell.classList.toggle("marked", this.marked.has(k));
+    cell.classList.toggle("picked", this.picked === k);
+  }
+
+  picture(map) {
+    const size = this.cellSize();
+    const dots = Math.ceil(window.devicePixelRatio || 1);
+    const element = make("canvas", {
+      width: this.columns * size * dots, height: this.rows * size * dots, "data-map": map,
+      style: `width: ${this.columns * size}px; aspect-ratio: ${this.columns} / ${this.rows}`,
+    });
+    const image = this.imageOf(map);
+    const marks = () => this.paint(element, image, map, size * dots);
+    marks();
+    return { element, marks };
+  }
+
+  // Pixels of one number: kernels are small where there are many, maps where they are large.
+  cellSize() {
+    const most = 28;
+    const { isSmall } = this.options;
+    if (this.block.shape.length === 4) return this.shown <= 16 ? (isSmall ? 6 : 14) : this.shown <= 36 ? 9 : 4;
+    const wide = this.isVector ? (isSmall ? 200 : 300) : this.maps === 1 ? 224 : this.maps > 8 ? 84 : 112;
+    const across = this.maps === 1 ? this.columns : Math.max(this.columns, this.rows);
+    return Math.max(1, Math.min(most, Math.floor(wide / across)));
+  }
+
+  imageOf(map) {
+    const image = make("canvas", { width: this.columns, height: this.rows });
+    const pixels = new ImageData(this.columns, this.rows);
+    for (let i = 0; i < this.each; i++) {
+      const value = this.block.at(map * this.each + i);
+      const isThere = value !== undefined && map * this.each + i < this.block.size;
+      if (isThere) pixels.data.set([...colour(value, this.scale), 255], 4 * i);
+    }
+    image.getContext("2d").putImageData(pixels, 0, 0);
+    return image;
+  }
+
+  paint(canvas, image, map, size) {
+    const pen = canvas.getContext("2d");
+    pen.imageSmoothingEnabled = false;
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+    const inMap = [...this.marked].filter((k) => Math.floor(k / this.each) === map).map((k) => this.cellOf(k));
+    frames(inMap, Math.min(this.each, this.block.size)).forEach((box) => frame(pen, box, size));
+    if (Math.floor(this.picked / this.each) === map) frame(pen, [...this.cellOf(this.picked), 1, 1], size);
+  }
+
+  cellOf(k) {
+    return [Math.floor((k % this.each) / this.columns), (k % this.each) % this.columns];
+  }
+
+  // Show which numbers take part in a sum (`marked`), and which one is explained (`picked`).
+  mark(marked, picked = -1) {
+    const before = [...this.marked, this.picked];
+    this.marked = new Set(marked);
+    this.picked = picked;
+    const changed = new Set([...before, ...this.marked, picked].map((k) => Math.floor(k / this.each)));
+    this.drawn.forEach((tile, map) => changed.has(map) && tile.marks());
+  }
+
+  placeUnder(event) {
+    const target = event.target.closest?.("[data-k], canvas");
+    if (!target) return -1;
+    if (target.dataset.k !== undefined) return Number(target.dataset.k);
+    const box = target.getBoundingClientRect();
+    const column = Math.floor(((event.clientX - box.left) / box.width) * this.columns);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * this.rows);
+    return this.has(row, column) ? Number(target.dataset.map) * this.each + row * this.columns + column : -1;
+  }
+
+  has(row, column) {
+    return row >= 0 && column >= 0 && row < this.rows && column < this.columns;
+  }
+
+  listen() {
+    const point = (event) => {
+      const k = this.placeUnder(event);
+      if (k >= 0 && k < this.block.kept && k !== this.picked) this.options.pick(k);
+    };
+    this.tiles.addEventListener("pointermove", point);
+    this.tiles.addEventListener("pointerdown", point);
+    this.tiles.addEventListener("keydown", (event) => this.move(event));
+    this.tiles.addEventListener("focus", () => {
+      if (this.picked < 0) this.options.pick(0);
+    });
+  }
+
+  // Arrow keys go over the rows and columns of a map, and on to the next map over its edge.
+  move(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const k = Math.max(this.picked, 0) + step;
+    if (k >= 0 && k < Math.min(this.block.kept, this.shown * this.each)) this.options.pick(k);
+  }
+}
