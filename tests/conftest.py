@@ -279,3 +279,55 @@ def wait_until():
         raise AssertionError("nothing has happened for 30 s")
 
     return wait
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium with a fresh profile; without it the tests that ask it are skipped."""
+    import shutil
+
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        pytest.skip("no Chromium to look at pages with; Debian's package is: chromium")
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright, which drives Chromium")
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """``visit(path, width=1280, color_scheme="dark", ...)``: the page of this file in a browser.
+
+    At the end of the test, no page may have written to the console, failed, or asked the network.
+    """
+    contexts, problems = [], []
+
+    def opened(path, width=1280, height=860, **options):
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: problems.append(f"request: {request.url}"))
+        page.goto(path.as_uri())
+        problems.remove(f"request: {path.as_uri()}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not problems

@@ -27,8 +27,8 @@ from cnntrain.inspect.trace import (
 from cnntrain.layout import INPUT
 from cnntrain.types import Array
 
-MOST_NUMBERS = (65_536, 16_384, 4_096, 1_024)  # of one array: the most that gives a small page
-GOOD_SIZE = 2_000_000  # bytes of arrays
+MOST_NUMBERS = (65_536, 32_768, 16_384, 8_192, 4_096, 1_024)  # of one array: the most that ...
+GOOD_SIZE = 2_800_000  # ... keeps all arrays below so many bytes
 LARGEST_SIZE = 16_000_000  # beyond it there is no page
 
 

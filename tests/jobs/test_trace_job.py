@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnntrain.errors import ConfigError
+from cnntrain.errors import ConfigError, DataError
 from cnntrain.jobs.trace import TraceOptions, run_trace
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -96,3 +96,28 @@ def test_every_trace_fits_the_page(capsys, config):
     text = traced(capsys, CONFIGS / f"{config}.yaml")
     assert max(map(len, text.splitlines())) <= 100
     assert text.splitlines()[-1].startswith("C before ")
+
+
+def test_a_page_takes_the_place_of_the_text(capsys, config_file, tmp_path):
+    html = tmp_path / "page.html"
+    assert run_trace(config_file(), TraceOptions(html=html)) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    size = html.stat().st_size
+    assert told.err == f"{html}: {size / 1000:.0f} kB; open it in a browser\n"
+    assert html.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_page_can_be_made_beside_the_document(capsys, config_file, tmp_path):
+    options = {"html": tmp_path / "page.html", "as_json": True}
+    assert json.loads(traced(capsys, config_file(), **options))["name"] == "small"
+    assert options["html"].is_file()
+
+
+def test_without_the_extra_no_page_is_begun(config_file, tmp_path, monkeypatch):
+    from cnntrain.inspect import page
+
+    monkeypatch.setattr(page, "NEEDED", ("no_such_package",))
+    with pytest.raises(DataError, match=r"pip install 'cnntrain\[report\]'"):
+        run_trace(config_file(), TraceOptions(html=tmp_path / "page.html"))
+    assert not (tmp_path / "page.html").exists()

@@ -2,7 +2,8 @@
 
 const MOST_CELLS = 100; // that are shown as numbers
 const MOST_TILES = 32; // maps that are shown of one block
-const MOST_KERNELS = 512;
+const MOST_KERNELS = 192; // fewer where four blocks stand side by side
+const FEW_KERNELS = 64;
 
 // How a block is laid out: maps of rows and columns; long vectors are wrapped.
 function layoutOf(block) {
@@ -49,7 +50,8 @@ class Panel {
     this.marked = new Set();
     this.picked = -1;
     this.scale = options.scale ?? block.scale;
-    const most = block.shape.length === 4 ? MOST_KERNELS : MOST_TILES;
+    const kernels = options.isSmall ? FEW_KERNELS : MOST_KERNELS;
+    const most = block.shape.length === 4 ? kernels : MOST_TILES;
     this.shown = Math.max(1, Math.min(this.maps, most, Math.floor(block.kept / this.each) || 1));
     this.asNumbers = this.each * this.shown <= MOST_CELLS && this.columns <= 9;
     this.element = this.build();
@@ -127,7 +129,7 @@ class Panel {
     const most = 28;
     const { isSmall } = this.options;
     if (this.block.shape.length === 4) return this.shown <= 16 ? (isSmall ? 6 : 14) : this.shown <= 36 ? 9 : 4;
-    const wide = this.isVector ? (isSmall ? 200 : 300) : this.maps === 1 ? 224 : this.maps > 8 ? 84 : 112;
+    const wide = this.isVector ? (isSmall ? 200 : 300) : this.maps === 1 ? 224 : this.maps > 8 ? 100 : 112;
     const across = this.maps === 1 ? this.columns : Math.max(this.columns, this.rows);
     return Math.max(1, Math.min(most, Math.floor(wide / across)));
   }

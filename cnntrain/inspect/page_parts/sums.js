@@ -255,11 +255,12 @@ const RULES = { dense, conv, max, mean, global_mean: globalMean, elementwise, sa
 function explainLoss(loss, output, target, delta, k) {
   const label = loss.labels?.[chosen.sample];
   const over = loss.weight === 1 ? `1/${output.samples}` : `${loss.weight}/${output.samples}`;
-  const part = constant(over, loss.weight / output.samples);
+  const share = loss.weight / output.samples;
+  const part = share === 1 ? [] : [constant(over, share)];
   const wanted = target ? named(target, k) : constant("t", k === label ? 1 : 0);
   const answer = loss.kind === "squared_error" ? named(output, k) : softmaxAt(output, k);
   const opposite = { ...wanted, name: `\u2212${wanted.name}`, value: -wanted.value };
-  const terms = [term([part, answer]), term([part, opposite])];
+  const terms = [term([...part, answer]), term([...part, opposite])];
   const sum = found(delta, k, "the answer minus the target, over the number of samples", terms);
   const isSo = sum.missing === 0 && Math.abs(sum.total - sum.value) <= 1e-5 * Math.max(Math.abs(sum.value), delta.scale.reach);
   return isSo ? sum : { ...found(delta, k, "from the formula above", [], "value"), from: [named(output, k)] };
