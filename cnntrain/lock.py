@@ -9,7 +9,6 @@ import json
 import os
 import socket
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from cnntrain.errors import RunFolderError
@@ -51,12 +50,7 @@ class RunLock:
                 raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._release()
 
     def _release(self) -> None:

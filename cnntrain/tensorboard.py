@@ -5,7 +5,6 @@ Written by tensorboardX, an optional extra, which is imported when it is asked f
 
 import importlib.util
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from cnntrain.config.plan import Plan
@@ -38,12 +37,7 @@ class TensorBoard:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._writer.close()
 
     def record(self, event: Event) -> None:
