@@ -23,6 +23,7 @@ from cnntrain.ops.windows import (
 )
 from cnntrain.types import Array, Arrays, Count, CountPair, Params, Shape, as_pair
 
+LONG_ROW = 128  # OW*N, measured: below, one large product beats many small ones
 MANY_CHANNELS = 32  # measured: from here on, adding columns of outputs beats copying inputs
 
 
@@ -34,7 +35,7 @@ def conv2d_forward(
     A cross-correlation, as in seed 002 and every library. Also gives what ``conv2d_dW`` needs
     again: the lowered inputs, or the inputs themselves.
     """
-    if not works_by_rows(vertical, horizontal, groups):
+    if not works_by_rows(vertical, horizontal, groups, a.shape[-1]):
         kept = lower_columns(a, vertical, horizontal)  # (C, KH, KW, OH, OW, N)
         z = _columns_times(kept, W, groups)
     elif adds_outputs(W.shape, horizontal):
@@ -48,12 +49,14 @@ def conv2d_forward(
     return z, kept
 
 
-def works_by_rows(vertical: Axis, horizontal: Axis, groups: int) -> bool:
+def works_by_rows(vertical: Axis, horizontal: Axis, groups: int, samples: int) -> bool:
     """The rule, on shapes alone: windows of one group share their rows, unless dilation skips some.
 
-    A 1x1 kernel has nothing to share: its product takes the whole map at once.
+    A 1x1 kernel has nothing to share, and products of short rows (a sample alone, seed 004's
+    stochastic mode) are many and small: there one product takes the whole map.
     """
-    return groups == 1 and vertical.dilation == 1 and (vertical.size, horizontal.size) != (1, 1)
+    shares = groups == 1 and vertical.dilation == 1 and (vertical.size, horizontal.size) != (1, 1)
+    return shares and horizontal.out * samples >= LONG_ROW
 
 
 def adds_outputs(W_shape: Shape, horizontal: Axis) -> bool:
@@ -94,7 +97,7 @@ def conv2d_dW(
 ) -> Array:
     """∂C/∂W[f, c, i, j] = Σ_{n,oh,ow} δ[f, oh, ow] · padded a[c, oh·s + i·d, ow·s + j·d]."""
     f, c, kh, kw = W_shape
-    if works_by_rows(vertical, horizontal, groups):
+    if works_by_rows(vertical, horizontal, groups, delta.shape[-1]):
         lowers_now = adds_outputs(W_shape, horizontal)
         lowered = lower_rows(kept, vertical, horizontal) if lowers_now else kept
         delta_rows = delta.reshape(f, vertical.out, -1).transpose(1, 2, 0)  # (OH, OW*N, F)
@@ -149,8 +152,8 @@ def conv2d_da_scatter(
 def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: int = 1) -> Array:
     """∂C/∂a by the faster of two equal ways, by a rule on shapes alone."""
     padding = max(vertical.before, vertical.after)
-    by_rows = vertical.stride == 1 and padding < vertical.size
-    if by_rows and works_by_rows(vertical, horizontal, groups):
+    by_rows = vertical.stride == vertical.dilation == groups == 1 and padding < vertical.size
+    if by_rows and (vertical.size, horizontal.size) != (1, 1):
         return conv2d_da_rows(delta, W, vertical, horizontal)
     return conv2d_da_scatter(delta, W, vertical, horizontal, groups)
 
@@ -250,5 +253,14 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=6, kernel=3, groups=3, dilation=2, padding="same"), (3, 5, 5)),
             Example(cls(filters=2, kernel=3, padding="same", stride=(1, 2)), (3, 3, 4)),
             Example(cls(filters=2, kernel=2, padding=2), (1, 3, 2)),
-            Example(cls(filters=2, kernel=3, padding="same"), (MANY_CHANNELS, 3, 4)),
+            *cls._of_long_rows(),
+        ]
+
+    @classmethod
+    def _of_long_rows(cls) -> list[Example]:
+        w = LONG_ROW // 2
+        return [
+            Example(cls(filters=2, kernel=3, padding="same"), (1, 3, w)),
+            Example(cls(filters=1, kernel=(2, 3), stride=(2, 1), padding=1), (2, 3, w)),
+            Example(cls(filters=1, kernel=2, padding="same"), (MANY_CHANNELS, 2, w)),
         ]

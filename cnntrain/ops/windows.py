@@ -1,6 +1,6 @@
 """Windows that slide over feature maps: where they stand, and how maps are lowered to matrices.
 
-No function pads its input: an axis knows which outputs a tap of the window really meets.
+An axis knows which outputs a tap of the window really meets, so that hardly anything is padded.
 """
 
 from collections.abc import Sequence
@@ -187,15 +187,33 @@ def lower_columns(x: Array, vertical: Axis, horizontal: Axis) -> Array:
 
     A 1x1 kernel that reads every input needs no copy.
     """
-    c, _, _, n = x.shape
     if is_one_to_one(vertical, horizontal):
         return x[:, None, None]
+    image = _padded(x, vertical, horizontal)
+    c, _, _, n = x.shape
     shape = (c, vertical.size, horizontal.size, vertical.out, horizontal.out, n)
-    taps = np.zeros(shape, x.dtype)
-    for i, out_rows, in_rows in vertical.taps:
-        for j, out_cols, in_cols in horizontal.taps:
-            taps[:, i, j, out_rows, out_cols] = x[:, in_rows, in_cols]
-    return taps
+    map_, row, column, sample = image.strides
+    strides = (
+        map_,
+        vertical.dilation * row,
+        horizontal.dilation * column,
+        vertical.stride * row,
+        horizontal.stride * column,
+        sample,
+    )
+    return np.ascontiguousarray(np.ndarray(shape, image.dtype, image, 0, strides))
+
+
+def _padded(x: Array, vertical: Axis, horizontal: Axis) -> Array:
+    """The contiguous maps with zeros around them."""
+    pads = (vertical.before, vertical.after, horizontal.before, horizontal.after)
+    if not any(pads):
+        return np.ascontiguousarray(x)
+    c, h, w, n = x.shape
+    top, bottom, left, right = pads
+    image = np.zeros((c, top + h + bottom, left + w + right, n), x.dtype)
+    image[:, top : top + h, left : left + w] = x
+    return image
 
 
 def along(axis: int, part: slice) -> tuple[slice, ...]:

@@ -18,6 +18,14 @@ from cnntrain.ops.windows import place
 from cnntrain.types import as_pair
 
 
+@pytest.fixture(autouse=True, scope="module")
+def short_rows_and_long_ones():
+    """The small cases of these tests stand on both sides of this bound."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv2d, "LONG_ROW", 6)
+        yield
+
+
 def pad_before_and_after(padding, axis, length, span, stride):
     """How many zeros stand on either side, as the documentation says it."""
     if padding == "valid":
@@ -213,7 +221,9 @@ def test_the_rule_depends_on_shapes_alone(
     monkeypatch, kernel, stride, dilation, groups, padding, rows, da_rows
 ):
     vertical, horizontal = axes = place((2, 8, 9), kernel, stride, padding, dilation)
-    assert works_by_rows(vertical, horizontal, groups) is rows
+    samples = conv2d.LONG_ROW // horizontal.out + 1
+    assert works_by_rows(vertical, horizontal, groups, samples) is rows
+    assert not works_by_rows(vertical, horizontal, groups, 0)
     W = whole_numbers((2, 2 // groups, *kernel), 0)
     delta = whole_numbers((2, vertical.out, horizontal.out, 2), 1)
     expected = conv2d_da_scatter(delta, W, *axes, groups)
