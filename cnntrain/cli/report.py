@@ -43,7 +43,7 @@ def report(runs: tuple[Path, ...], out: Path, data_dir: Path | None) -> int:
     help="The picture to write: .png, .svg or .pdf.",
 )
 def plot(runs: tuple[Path, ...], out: Path) -> int:
-    """Draw the learning curves of one run, or of several in one picture.
+    """Draw the learning curves of one run or several.
 
     Needs the extra: pip install "cnntrain[report]".
 

@@ -30,7 +30,7 @@ def summary(
     as_mermaid: bool,
     as_json: bool,
 ) -> int:
-    """Show the layers of TARGET: shapes, parameters, FLOPs, memory and receptive fields.
+    """Show the layers of TARGET, their shapes, work and memory.
 
     TARGET is a config, a checkpoint or a run folder. Also the peak memory of a training step. No
     data is read if the config has 'input', or is in a checkpoint.

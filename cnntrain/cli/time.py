@@ -24,9 +24,10 @@ def time_command(
     runs: int,
     as_json: bool,
 ) -> int:
-    """Time training steps of CONFIG: forward and backward milliseconds of every layer.
+    """Time training steps of CONFIG, layer by layer.
 
-    The layers are timed on one thread, one after the other; each figure is the least of all runs.
+    Forward and backward milliseconds, on one thread, one layer after the other; each figure is the
+    least of all runs.
 
     \b
     Example:

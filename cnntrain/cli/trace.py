@@ -51,7 +51,7 @@ def trace_command(
     as_json: bool,
     html: Path | None,
 ) -> int:
-    """Do one update of TARGET in the open, with every formula and its numbers.
+    """Do one update of TARGET in the open, with all its numbers.
 
     TARGET is a config (its first update), a checkpoint or a run folder (the update that would
     follow). Forward through the layers, the loss and its δ, backward with ∂C/∂W and ∂C/∂b, the
