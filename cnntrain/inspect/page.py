@@ -10,7 +10,10 @@ from cnntrain.inspect.page_data import page_data
 from cnntrain.inspect.trace import Trace
 
 FOLDER = Path(__file__).parent / "page_parts"
-SCRIPTS = ("data", "palette", "sums", "panel", "explanation", "network", "stage", "main")
+SCRIPTS = (
+    *("data", "palette", "sums", "sums_weighted", "sums_pooling", "sums_plain"),
+    *("panel", "explanation", "network", "stage", "main"),
+)
 NEEDED = ("jinja2", "latex2mathml")
 
 

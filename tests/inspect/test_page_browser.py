@@ -232,7 +232,7 @@ def test_the_keyboard_reaches_everything(visit, page_of):
     assert progress(page).endswith("conv1 forward")
 
 
-@pytest.mark.parametrize("config", ["worked-conv", "digits"])
+@pytest.mark.parametrize("config", ["worked-conv", pytest.param("digits", marks=pytest.mark.slow)])
 def test_a_phone_never_scrolls_sideways(visit, page_of, config):
     page = visit(page_of(config), width=390, height=844, has_touch=True, is_mobile=True)
     while True:
@@ -291,6 +291,7 @@ def test_hostile_names_are_text(visit, tmp_path, experiment_of):
     assert page.locator("img").count() == 0
 
 
+@pytest.mark.slow
 def test_lenet_on_mnist_makes_a_small_page(visit, page_of, shared_data):
     path = page_of("mnist-lenet5", data_dir=shared_data)
     assert path.stat().st_size < 3_000_000

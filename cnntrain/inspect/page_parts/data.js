@@ -85,12 +85,22 @@ function write(value, decimals) {
 function aligned(values, most) {
   const known = values.filter((value) => value !== undefined);
   const largest = Math.max(...known.map(Math.abs), 0);
-  if (largest >= 1e7 || (largest > 0 && largest < 1e-3)) {
-    return values.map((value) => (value ? minus(value.toExponential(3)) : value === 0 ? "0" : "\u2026"));
-  }
-  const isExact = (digits) => known.every((value) => Math.abs(value - Number(value.toFixed(digits))) <= 1e-7 * largest * 10 ** -most);
+  const isFar = largest >= 1e7 || (largest > 0 && largest < 1e-3);
+  const slack = 1e-7 * largest * 10 ** -most;
+  const isExact = (digits) => known.every((value) => Math.abs(value - Number(value.toFixed(digits))) <= slack);
   const decimals = range(most).find(isExact) ?? most;
-  return values.map((value) => (value === undefined ? "\u2026" : minus(value.toFixed(decimals))));
+  const told = (value) => {
+    if (value === undefined) return "\u2026";
+    if (!isFar) return minus(value.toFixed(decimals));
+    return value ? minus(value.toExponential(most < 6 ? 3 : 5)) : "0";
+  };
+  return values.map(told);
+}
+
+// One number with few digits, where there is little room.
+function short(value, digits) {
+  const isSmall = value !== 0 && Math.abs(value) < 1e-3;
+  return minus(isSmall ? value.toExponential(1) : String(Number(value.toPrecision(digits))));
 }
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);

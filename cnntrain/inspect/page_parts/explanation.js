@@ -77,7 +77,9 @@ function gridPairs(explained) {
 class ExplanationBox {
   constructor(panels) {
     this.panels = panels;
-    this.element = make("section", { class: "explanation", "aria-live": "polite", "aria-label": "How a number arises" });
+    this.head = make("div", { "aria-live": "polite" });
+    this.body = make("div");
+    this.element = make("section", { class: "explanation", "aria-label": "How a number arises" }, this.head, this.body);
   }
 
   show(explained) {
@@ -85,12 +87,9 @@ class ExplanationBox {
     this.element.dataset.value = value;
     this.element.dataset.total = total;
     this.element.dataset.how = explained.how;
-    this.element.replaceChildren(
-      make("h3", {}, block.label(k), " = ", make("b", {}, block.write(value))),
-      make("p", {}, words),
-      ...gridPairs(explained),
-      ...[termTable(explained)].filter(Boolean),
-    );
+    this.head.replaceChildren(
+      make("h3", {}, block.label(k), " = ", make("b", {}, block.write(value))), make("p", {}, words));
+    this.body.replaceChildren(...gridPairs(explained), ...[termTable(explained)].filter(Boolean));
     const factors = [...explained.terms.flatMap((one) => one.factors), ...(explained.from ?? [])]
       .filter((factor) => factor.block && (factor.sample === undefined || factor.block.samples === 1 || factor.sample === chosen.sample));
     for (const panel of this.panels) {

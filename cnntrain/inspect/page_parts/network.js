@@ -28,7 +28,11 @@ function edgePath(a, b, top) {
   const [x1, x2] = [a.column * (BOX.width + BOX.gap) + BOX.width, b.column * (BOX.width + BOX.gap)];
   const [y1, y2] = [a, b].map((node) => top + node.lane * BOX.lane + BOX.height / 2);
   const rise = riseOf(a, b);
-  if (!rise) return `M${x1} ${y1} C${x1 + 16} ${y1} ${x2 - 16} ${y2} ${x2} ${y2}`;
+  if (!rise) { // along the lower of the two lanes, and to the other one in the gap between columns
+    const [turn, end] = y1 > y2 ? [x2 - BOX.gap, x2] : [x1, x1 + BOX.gap];
+    const middle = (turn + end) / 2;
+    return `M${x1} ${y1} L${turn} ${y1} C${middle} ${y1} ${middle} ${y2} ${end} ${y2} L${x2} ${y2}`;
+  }
   const over = y1 - BOX.height / 2 - rise;
   const [from, to] = [x1 - BOX.width / 2, x2 + BOX.width / 2];
   return `M${from} ${y1 - BOX.height / 2} C${from} ${over} ${from} ${over} ${from + 30} ${over} ` +
@@ -109,7 +113,7 @@ class NetworkView {
       const canvas = button.querySelector("canvas");
       if (canvas && content) thumbnail(canvas, content);
       else if (canvas) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-      else button.querySelector("output").textContent = content ? `C = ${Number(content.toPrecision(4))}` : "C";
+      else button.querySelector("output").textContent = content ? `C = ${short(content, 4)}` : "C";
     }
     const isBack = step.phase === "backward";
     for (const path of this.paths) {

@@ -48,13 +48,9 @@ function colourBar(scale, block) {
   const stops = Array.from({ length: 13 }, (_, i) => {
     return css(colour(from + ((scale.reach - from) * i) / 12, scale));
   });
-  const short = (value) => {
-    const isSmall = value !== 0 && Math.abs(value) < 1e-3;
-    return minus(isSmall ? value.toExponential(1) : String(Number(value.toPrecision(3))));
-  };
   const ends = scale.signed ? [-scale.reach, 0, scale.reach] : [0, scale.reach];
   const told = `least ${block.write(scale.low)}, largest ${block.write(scale.high)}`;
   return make("div", { class: "colour-bar", role: "img", "aria-label": `scale: ${told}`, title: told },
     make("i", { style: `background: linear-gradient(to right, ${stops.join(",")})` }),
-    make("div", {}, ends.map((value) => make("span", {}, short(value)))));
+    make("div", {}, ends.map((value) => make("span", {}, short(value, 3)))));
 }

@@ -130,7 +130,7 @@ function updateStage() {
   });
   return [title("update", "update", "every weight takes a step downhill"),
     make("div", { class: "formulas" }, ...rule.map(formula)),
-    sentence("With the learning rate \u03b7 = ", String(Number(lr.toPrecision(6))), " the cost of the same samples goes from ",
+    sentence("Every array W becomes W + \u0394W; g is its gradient, \u2202C/\u2202W. With the learning rate \u03b7 = ", String(Number(lr.toPrecision(6))), " the cost of the same samples goes from ",
       make("b", { class: "big" }, write(cost[0], 8)), " to ", make("b", { class: "big" }, write(cost[1], 8)),
       ` (${change > 0 ? "+" : ""}${write(change, 8)}).`), ...rows];
 }

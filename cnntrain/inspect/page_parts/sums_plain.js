@@ -1,0 +1,99 @@
+// Layers that work number by number, move numbers or add them; and the loss.
+
+const sigmoid = (z) => 1 / (1 + Math.exp(-z));
+const FUNCTIONS = {
+  sigmoid: [sigmoid, (z) => `1 / (1 + e^${z})`, -1],
+  tanh: [Math.tanh, (z) => `tanh ${z}`],
+  relu: [(z) => Math.max(z, 0), (z) => `max(${z}, 0)`],
+  relu6: [(z) => Math.min(Math.max(z, 0), 6), (z) => `min(max(${z}, 0), 6)`],
+  identity: [(z) => z, (z) => z],
+  silu: [(z) => z * sigmoid(z), (z) => `${z} \u00b7 \u03c3(${z})`],
+  softplus: [(z) => Math.log1p(Math.exp(-Math.abs(z))) + Math.max(z, 0), (z) => `log(1 + e^${z})`],
+  softsign: [(z) => z / (1 + Math.abs(z)), (z) => `${z} / (1 + |${z}|)`],
+};
+
+const elementwise = {
+  forward({ gives, slope, reads: [z] }, rule, k, kind) {
+    const read = named(z, k);
+    if (kind === "dropout" || kind === "spatial_dropout") {
+      const kept = { ...named(slope, k), name: slope.label(k).replace("f\u2032", "M") };
+      const words = kept.value ? "kept, and scaled up for those that are dropped" : "dropped in this update";
+      return found(gives, k, words, [term([read, kept])]);
+    }
+    const known = FUNCTIONS[kind];
+    if (!known) return found(gives, k, `f(z) at z = ${z.write(read.value)}`, [], "value", { from: [read] });
+    const [f, told, sign = 1] = known;
+    const result = { ...constant(told(z.write(sign * read.value)), f(read.value)), block: z, k };
+    return found(gives, k, `f(z) at z = ${read.name}`, [term([result])]);
+  },
+  backward({ delta, slope, to: [dz] }, rule, k, kind) {
+    const isDropout = kind === "dropout" || kind === "spatial_dropout";
+    const name = isDropout ? slope.label(k).replace("f\u2032", "M") : slope.label(k).replace("[", "(z)[");
+    const words = isDropout ? "\u03b4 times the same mask" : "what comes back, times the slope of f at z";
+    return found(dz, k, words, [term([named(delta, k), { ...named(slope, k), name }])]);
+  },
+};
+
+const same = {
+  forward({ gives, reads: [x] }, rule, k) {
+    return found(gives, k, "the same number at another place", [term([named(x, k)])]);
+  },
+  backward({ delta, to: [dx] }, rule, k) {
+    return found(dx, k, "the same number at its old place", [term([named(delta, k)])]);
+  },
+};
+
+const add = {
+  forward({ gives, reads }, rule, k) {
+    return found(gives, k, "the sum of both branches", reads.map((x) => term([named(x, k)])));
+  },
+  backward({ delta, to }, rule, k, kind, input) {
+    return found(to[input], k, "a sum sends \u03b4 back to each of its parts", [term([named(delta, k)])]);
+  },
+};
+
+const other = {
+  forward({ gives }, rule, k) {
+    return found(gives, k, "from the formula above; this page does not write its sum out", [], "value");
+  },
+  backward({ to }, rule, k, kind, input) {
+    return found(to[input], k, "from the formula above; this page does not write its sum out", [], "value");
+  },
+};
+
+// \u03b4 of an output of the loss, where it is the difference of two numbers over the m samples.
+function explainLoss(loss, output, target, delta, k) {
+  const label = loss.labels?.[chosen.sample];
+  const over = loss.weight === 1 ? `1/${output.samples}` : `${loss.weight}/${output.samples}`;
+  const share = loss.weight / output.samples;
+  const part = share === 1 ? [] : [constant(over, share)];
+  const wanted = target ? named(target, k) : constant("t", k === label ? 1 : 0);
+  const answer = loss.kind === "squared_error" ? named(output, k) : softmaxAt(output, k);
+  const opposite = { ...wanted, name: `\u2212${wanted.name}`, value: -wanted.value };
+  const terms = [term([...part, answer]), term([...part, opposite])];
+  const sum = found(delta, k, "the answer minus the target, over the number of samples", terms);
+  const isSo = sum.missing === 0 && Math.abs(sum.total - sum.value) <= 1e-5 * Math.max(Math.abs(sum.value), delta.scale.reach);
+  return isSo ? sum : { ...found(delta, k, "from the formula above", [], "value"), from: [named(output, k)] };
+}
+
+function softmaxAt(z, k) {
+  const powers = range(z.size).map((j) => Math.exp(z.at(j) - z.scale.high));
+  const value = powers[k] / powers.reduce((sum, one) => sum + one, 0);
+  return { ...named(z, k), name: `softmax(z)[${k}]`, value };
+}
+
+const RULES = { dense, conv, max, mean, global_mean: globalMean, elementwise, same, add, other };
+
+function explainForward(layer, blocks, k) {
+  return RULES[layer.rule.as].forward(blocks, layer.rule, k, layer.kind);
+}
+
+function explainBackward(layer, blocks, input, k) {
+  return RULES[layer.rule.as].backward(blocks, layer.rule, k, layer.kind, input);
+}
+
+function explainGradient(layer, blocks, letter, k) {
+  const rule = RULES[layer.rule.as][letter];
+  return rule ? rule(blocks, layer.rule, k)
+    : found(blocks[`d${letter}`], k, "from the formula above; this page does not write its sum out", [], "value");
+}

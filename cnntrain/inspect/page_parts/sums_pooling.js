@@ -1,0 +1,67 @@
+// The sums of pooling layers: the largest, or the mean, of a window or of a whole map.
+
+// The place of the largest input of a window; the first one, if several are as large.
+function winner(x, axes, c, oh, ow) {
+  const places = windowOf(axes, oh, ow).map(([h, w]) => x.place(c, h, w));
+  return places.reduce((best, k) => (x.at(k) > x.at(best) ? k : best), places[0]);
+}
+
+// What every window that holds the input (h, w) gives: pairs [oh, ow].
+function windowsWith([down, across], h, w) {
+  return readersOf(down, h).flatMap(([oh]) => readersOf(across, w).map(([ow]) => [oh, ow]));
+}
+
+const max = {
+  forward({ gives, reads: [x] }, rule, place) {
+    const [c, oh, ow] = gives.index(place);
+    const terms = windowOf(rule.axes, oh, ow).map(([h, w, i, j]) => {
+      return term([named(x, x.place(c, h, w))], [0, i, j]);
+    });
+    return found(gives, place, "the largest number of the window", terms, "max");
+  },
+  backward({ delta, reads: [x], to: [dx] }, rule, place) {
+    const [c, h, w] = dx.index(place);
+    const won = windowsWith(rule.axes, h, w).filter(([oh, ow]) => winner(x, rule.axes, c, oh, ow) === place);
+    const terms = won.map(([oh, ow]) => term([named(delta, delta.place(c, oh, ow))]));
+    const words = won.length ? "it was the largest of its window: the \u03b4 of the window comes back to it"
+      : "it was not the largest of its window: nothing comes back";
+    return found(dx, place, words, terms);
+  },
+};
+
+// How many places of the window count in the mean.
+function countIn(rule, oh, ow) {
+  const along = (axis, o, pad) => range(axis.size).map((i) => inputAt(axis, o, i))
+    .filter((at) => at >= -pad && at < axis.length + pad).length;
+  return along(rule.axes[0], oh, rule.counted[0]) * along(rule.axes[1], ow, rule.counted[1]);
+}
+const share = (n) => constant(`1/${n}`, 1 / n);
+
+const mean = {
+  forward({ gives, reads: [x] }, rule, place) {
+    const [c, oh, ow] = gives.index(place);
+    const part = share(countIn(rule, oh, ow));
+    const terms = windowOf(rule.axes, oh, ow).map(([h, w]) => term([part, named(x, x.place(c, h, w))]));
+    return found(gives, place, "the mean of the window", terms);
+  },
+  backward({ delta, to: [dx] }, rule, place) {
+    const [c, h, w] = dx.index(place);
+    const terms = windowsWith(rule.axes, h, w).map(([oh, ow]) => {
+      return term([share(countIn(rule, oh, ow)), named(delta, delta.place(c, oh, ow))]);
+    });
+    return found(dx, place, "its share of the \u03b4 of every window it is in", terms);
+  },
+};
+
+const globalMean = {
+  forward({ gives, reads: [x] }, rule, c) {
+    const each = x.shape[1] * x.shape[2];
+    const terms = range(each).map((k) => term([share(each), named(x, c * each + k)]));
+    return found(gives, c, "the mean of the whole map", terms);
+  },
+  backward({ delta, to: [dx] }, rule, place) {
+    const each = dx.shape[1] * dx.shape[2];
+    const terms = [term([share(each), named(delta, Math.floor(place / each))])];
+    return found(dx, place, "its share of the \u03b4 of its map", terms);
+  },
+};
