@@ -130,7 +130,8 @@ function updateStage() {
   });
   return [title("update", "update", "every weight takes a step downhill"),
     make("div", { class: "formulas" }, ...rule.map(formula)),
-    sentence("Every array W becomes W + \u0394W; g is its gradient, \u2202C/\u2202W. With the learning rate \u03b7 = ", String(Number(lr.toPrecision(6))), " the cost of the same samples goes from ",
+    sentence("Every array W becomes W + \u0394W; g is its gradient, \u2202C/\u2202W. With the learning rate \u03b7 = ",
+      String(Number(lr.toPrecision(6))), " the cost of the same samples goes from ",
       make("b", { class: "big" }, write(cost[0], 8)), " to ", make("b", { class: "big" }, write(cost[1], 8)),
       ` (${change > 0 ? "+" : ""}${write(change, 8)}).`), ...rows];
 }
@@ -143,9 +144,10 @@ function updateRow(one, before, gradient, changed, after, scale) {
     box.show(found(after, k, "the old number plus its change", terms));
     panels.forEach((panel) => panel.mark([], k));
   };
+  const title = one.as_is ? "gradient g" : "gradient g, with penalty or clipping";
   const content = group(one.name,
     shown(panels, before, { title: "before", scale, pick, isSmall: true }),
-    shown(panels, gradient, { title: one.as_is ? "gradient g" : "gradient g, with penalty or clipping", side: "backward", pick, isSmall: true }),
+    shown(panels, gradient, { title, side: "backward", pick, isSmall: true }),
     shown(panels, changed, { title: "change", side: "backward", pick, isSmall: true }),
     shown(panels, after, { title: "after", scale, side: "forward", pick, isSmall: true }));
   return make("div", { class: "update-row" }, content, box.element);
