@@ -10,10 +10,13 @@ import ctypes
 import itertools
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self, TypeVar
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+from typing import Any, Generic, Self, TypeVar
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cnntrain.layers import Sums
@@ -97,17 +100,7 @@ class Workers:
 
         At most ``threads`` results and one partial sum per level of the tree are held at a time.
         """
-        partial: list[tuple[int, T]] = []  # (level, sum), levels falling
-        for result in self._results(work, shards):
-            level = 0
-            while partial and partial[-1][0] == level:
-                result = add(partial.pop()[1], result)
-                level += 1
-            partial.append((level, result))
-        total = partial.pop()[1]
-        while partial:
-            total = add(partial.pop()[1], total)
-        return total
+        return pairwise_sum(self._results(work, shards), add)
 
     def together(
         self, shards: Sequence[Generator[Sums, Sums, T]], add: Callable[[Sums, Sums], Sums]
@@ -116,16 +109,14 @@ class Workers:
 
         All of them yield equally often: they run the same network.
         """
-        send: list[Sums | None] = [None] * len(shards)
-        while True:
-            parts = list(self._map(_advance, shards, send))
-            if all(done for done, _ in parts):
-                return [value for _, value in parts]
-            total = self.tree_sum(lambda k, parts=parts: parts[k][1], len(shards), add)  # type: ignore[misc]
-            send = [total] * len(shards)
-
-    def _map(self, work: Callable[..., Any], *arguments: Sequence[Any]) -> Iterator[Any]:
-        return (self._pool.map if self._pool else map)(work, *arguments)
+        workers = min(self.threads, len(shards))
+        rounds = _Rounds(shards, workers, add)
+        others = [self._pool.submit(rounds.run, w) for w in range(1, workers)] if self._pool else []
+        with suppress(BrokenBarrierError):  # another worker has failed: its error comes below
+            rounds.run(0)
+        for other in others:
+            other.result()
+        return [value for _, value in rounds.parts]
 
     def _results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
         if self._pool is None or shards == 1:
@@ -133,6 +124,57 @@ class Workers:
             return
         for start in range(0, shards, self.threads):
             yield from self._pool.map(work, range(start, min(start + self.threads, shards)))
+
+
+def pairwise_sum(parts: Iterable[T], add: Callable[[T, T], T]) -> T:
+    """((0+1)+(2+3))+...: one order of additions for any number of parts."""
+    partial: list[tuple[int, T]] = []  # (level, sum), levels falling
+    for part in parts:
+        level = 0
+        while partial and partial[-1][0] == level:
+            part = add(partial.pop()[1], part)
+            level += 1
+        partial.append((level, part))
+    total = partial.pop()[1]
+    while partial:
+        total = add(partial.pop()[1], total)
+    return total
+
+
+class _Rounds(Generic[T]):
+    """Shards that go from sum to sum side by side; every worker keeps to its own shards.
+
+    The last worker to arrive adds up, and all go on at once: a batch normalisation meets three
+    times, so handing single shards to a pool in every round would cost more than it gains.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[Generator[Sums, Sums, T]],
+        workers: int,
+        add: Callable[[Sums, Sums], Sums],
+    ) -> None:
+        self.parts: list[tuple[bool, Any]] = [(False, None)] * len(shards)
+        self._shards, self._workers, self._add = shards, workers, add
+        self._total: Sums | None = None
+        self._meeting = Barrier(workers, self._sum_up)
+
+    def run(self, worker: int) -> None:
+        """The work of one worker, from the first round to the last."""
+        try:
+            while not all(done for done, _ in self.parts):
+                for k in range(worker, len(self._shards), self._workers):
+                    self.parts[k] = _advance(self._shards[k], self._total)
+                self._meeting.wait()
+        except BaseException:
+            self._meeting.abort()  # nobody waits for this worker any more
+            raise
+
+    def _sum_up(self) -> None:
+        if any(done for done, _ in self.parts):
+            return
+        with np.errstate(all="ignore"):  # what overflows is found later, with its place
+            self._total = pairwise_sum((sums for _, sums in self.parts), self._add)
 
 
 def _advance(shard: Generator[Sums, Sums, T], total: Sums | None) -> tuple[bool, Any]:

@@ -15,6 +15,7 @@ from cnntrain.layers.activations import Relu
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
 from cnntrain.layers.shaping import Flatten
+from cnntrain.metrics import add_sums
 from cnntrain.shards import Workers, available_cores, cut, shard_count
 
 THREADS = [1, 2, 3, 4]
@@ -218,3 +219,18 @@ def test_no_thread_is_left_over():
     with Workers(4) as workers:
         workers.tree_sum(str, 8, as_text)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+@pytest.mark.parametrize("failing", range(4))
+def test_a_shard_that_fails_keeps_nobody_waiting(threads, failing):
+    def shard(k):
+        total = yield {"x": np.float64(k)}
+        assert total["x"] == 6
+        if k == failing:
+            raise MemoryError(f"shard {k}")
+        yield {"x": np.float64(k)}
+        return k
+
+    with Workers(threads) as workers, pytest.raises(MemoryError, match=f"shard {failing}"):
+        workers.together([shard(k) for k in range(4)], add_sums)
