@@ -115,7 +115,8 @@ class Workers:
         with suppress(BrokenBarrierError):  # another worker has failed: its error comes below
             rounds.run(0)
         for other in others:
-            other.result()
+            with suppress(BrokenBarrierError):
+                other.result()
         return [value for _, value in rounds.parts]
 
     def _results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
