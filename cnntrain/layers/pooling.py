@@ -5,7 +5,7 @@ Two passes of KW and KH steps replace one of KH*KW, and the second works on a ma
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -29,21 +29,26 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
 
     The first of equal values wins; NaN wins over all, so that it is not lost.
     """
-    if is_pair(window):
-        first, second = (x[along(axis, inputs)] for _, _, inputs in window.taps)
-        return np.maximum(first, second), np.greater(second, first)
-    shape = with_length(x.shape, axis, window.out)
-    y = np.full(shape, -np.inf, x.dtype)
-    winner = np.zeros(shape, np.uint8 if window.size <= 256 else np.intp)
-    for j, outputs, inputs in window.taps:
-        best, rival = y[along(axis, outputs)], x[along(axis, inputs)]
-        if j == 0:
-            best[...] = rival
-            continue
-        place = winner[along(axis, outputs)]
-        np.maximum(place, np.multiply(rival > best, j, dtype=winner.dtype), out=place)
-        np.maximum(best, rival, out=best)
+    x, window = _filled_up(x, window, axis)
+    y, *rivals = (x[along(axis, inputs)] for _, _, inputs in window.taps)
+    number: Any = np.uint8 if window.size <= 256 else np.intp
+    winner = np.zeros(y.shape, number)
+    for j, rival in enumerate(rivals, start=1):
+        wins = np.greater(rival, y).view(np.uint8).astype(number, copy=False)
+        winner = wins if j == 1 else np.maximum(winner, wins * number(j))
+        y = np.maximum(y, rival)
     return y, winner
+
+
+def _filled_up(x: Array, window: Axis, axis: int) -> tuple[Array, Axis]:
+    """The maps with -inf where windows reach beyond them, and the window over these."""
+    length = (window.out - 1) * window.stride + window.size
+    if window.before == 0 and length <= window.length:
+        return x, window
+    filled = np.full(with_length(x.shape, axis, length), -np.inf, x.dtype)
+    kept = min(window.length, length - window.before)
+    filled[along(axis, slice(window.before, window.before + kept))] = x[along(axis, slice(kept))]
+    return filled, Axis(length, window.size, window.stride)
 
 
 def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Array:
