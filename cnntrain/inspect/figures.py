@@ -27,9 +27,9 @@ def formatter(array: Array) -> Callable[[float], str]:
     decimals = DECIMALS if array.dtype.itemsize > 4 else SINGLE_DECIMALS
     finite = np.abs(array[np.isfinite(array)])
     largest = float(finite.max()) if finite.size else 0.0
-    exact = array.dtype.type
+    rounding = 8 * np.finfo(array.dtype).eps  # the last bits depend on the order of a sum
     for digits in range(decimals):
-        if largest < 1e6 and (exact(np.round(array, digits)) == array).all():
+        if largest < 1e6 and np.allclose(np.round(array, digits), array, rtol=rounding, atol=0):
             return lambda x: f"{x:.{digits}f}"
     if 1e-3 <= largest < 1e6:
         return lambda x: f"{x:.{decimals}f}"
