@@ -47,18 +47,20 @@ def writing(path: Path, size: int | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        needed = f"; it needs {size:,} bytes" if size is not None else ""
         raise WriteError(
-            f"{path}: cannot be written ({error.strerror or error}){needed}{_free_space(path)}. "
+            f"{path}: cannot be written ({error.strerror or error}){_space(path, size)}. "
             "What was there before is untouched"
         ) from None
 
 
-def _free_space(path: Path) -> str:
+def _space(path: Path, size: int | None) -> str:
+    """What is needed and what is free; nothing if the folder itself is missing."""
     try:
-        return f", {shutil.disk_usage(path.parent).free:,} are free"
+        free = shutil.disk_usage(path.parent).free
     except OSError:
         return ""
+    needed = f"; it needs {size:,} bytes" if size is not None else ""
+    return f"{needed}, {free:,} are free"
 
 
 def _sync_folder(folder: Path) -> None:

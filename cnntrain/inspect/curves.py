@@ -1,11 +1,14 @@
 """Learning curves of one run or several, drawn with matplotlib (an optional extra)."""
 
+import contextlib
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnntrain.errors import DataError
+from cnntrain.errors import ConfigError, DataError
+from cnntrain.files import atomic_write
 from cnntrain.inspect.record import RunRecord
 
 if TYPE_CHECKING:
@@ -14,10 +17,13 @@ if TYPE_CHECKING:
 
 # Okabe & Ito 2008: told apart with any kind of colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("", "o", "s", "^", "v", "D")  # of runs that share a colour
 STYLES: Any = {"train": "--", "val": "-", "test": ":"}
 SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
 UNITS = {"accuracy": "accuracy (%)", "loss": "loss", "lr": "learning rate"}
+PICTURES = (".png", ".svg", ".pdf")
 PANELS_IN_A_ROW = 3
+LEGEND_COLUMNS = 6
 LOG_FROM = 30.0  # ratio of the largest to the least value from which an axis is logarithmic
 STYLE: Any = {
     "font.size": 10,
@@ -42,6 +48,19 @@ def need_matplotlib() -> None:
         ) from None
 
 
+def plain(name: str) -> str:
+    """A name that matplotlib shall not read as a formula."""
+    return name.replace("$", r"\$")
+
+
+@contextlib.contextmanager
+def quiet_about_glyphs() -> Iterator[None]:
+    """No warning for letters that matplotlib's font lacks: in SVG the viewer's fonts show them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
 def learning_curves(runs: Sequence[RunRecord]) -> "Figure":
     """Loss, the other figures and the learning rate by epoch, one panel each."""
     from matplotlib import rc_context
@@ -64,20 +83,27 @@ def learning_curves(runs: Sequence[RunRecord]) -> "Figure":
 
 
 def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
-    """Write the picture; its suffix says as what."""
+    """Write the picture; its suffix says as what.
+
+    Raises ``ConfigError`` for another suffix, ``DataError`` if there is nothing to draw.
+    """
     from matplotlib import rc_context
 
+    if path.suffix not in PICTURES:
+        raise ConfigError(f"--out {path}: must end in one of {', '.join(PICTURES)}")
+    if not any(run.epochs for run in runs):
+        raise DataError("no finished epoch to draw")
     with rc_context(STYLE):
         metadata = {"Date": None} if path.suffix == ".svg" else None
-        try:
-            learning_curves(runs).savefig(path, dpi=150, metadata=metadata)
-        except ValueError as error:  # a format that matplotlib does not know
-            raise DataError(f"{path}: {error}") from None
+        made = learning_curves(runs)
+        with atomic_write(path) as file, quiet_about_glyphs():
+            made.savefig(file, format=path.suffix[1:], dpi=150, metadata=metadata)
 
 
 def _panels(runs: Sequence[RunRecord]) -> list[str]:
     """Names of the figures to draw, without their split: loss first, the learning rate last."""
-    names = dict.fromkeys(name.partition("/")[2] for run in runs for name in run.figures)
+    drawn = [run for run in runs if run.epochs]
+    names = dict.fromkeys(name.partition("/")[2] for run in drawn for name in run.figures)
     names.pop("penalty", None)
     return [*sorted(names, key=lambda name: name != "loss"), "lr"]
 
@@ -92,11 +118,12 @@ def _draw(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
             if not epochs:
                 continue
             values = [100 * value for value in values] if name.endswith("accuracy") else values
-            colour = COLOURS[k if len(runs) > 1 else (0 if split == "val" else 1)]
+            look: Any = _look(k) if len(runs) > 1 or not split else {"color": _colour(split)}
+            if len(epochs) < 3:
+                look["marker"] = look.get("marker") or "o"
             axis.plot(
-                epochs, values, STYLES.get(split, "-"), color=colour if split else COLOURS[k],
-                label=SPLIT_WORDS.get(split), linewidth=1.6,
-                marker="o" if len(epochs) < 3 else None, markersize=4,
+                epochs, values, STYLES.get(split, "-"), label=SPLIT_WORDS.get(split),
+                linewidth=1.6, markersize=4, markevery=0.1 if len(epochs) > 20 else 1, **look,
             )  # fmt: skip
             shown += values
     _mark_best(axis, name, runs)
@@ -107,6 +134,19 @@ def _draw(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
         axis.set_yscale("log")
     if len(runs) == 1 and name != "lr" and axis.get_legend_handles_labels()[0]:
         axis.legend(frameon=False)
+
+
+def _look(k: int) -> dict[str, Any]:
+    """Colour and marker of the k-th of several runs."""
+    return {
+        "color": COLOURS[k % len(COLOURS)],
+        "marker": MARKERS[k // len(COLOURS) % len(MARKERS)],
+    }
+
+
+def _colour(split: str) -> str:
+    """Of the splits of one run alone."""
+    return COLOURS[0 if split == "val" else 1]
 
 
 def is_wide(values: Sequence[float]) -> bool:
@@ -121,7 +161,8 @@ def _mark_best(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
         if best is None or decided is None or decided.partition("/")[2] != name:
             continue
         value = best[decided] * (100 if name.endswith("accuracy") else 1)
-        colour = COLOURS[k if len(runs) > 1 else (0 if decided.startswith("val/") else 1)]
+        split = decided.partition("/")[0]
+        colour = _look(k)["color"] if len(runs) > 1 else _colour(split)
         label = f"best: {value:.4g} (epoch {best['epoch']})" if len(runs) == 1 else None
         ring: Any = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "linestyle": ""}
         axis.plot(best["epoch"], value, color=colour, label=label, **ring)
@@ -132,7 +173,8 @@ def _legend_of_runs(figure: "Figure", runs: Sequence[RunRecord]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=COLOURS[k], linewidth=2, label=run.label) for k, run in enumerate(runs)
+        Line2D([], [], linewidth=2, label=plain(run.label), **_look(k))
+        for k, run in enumerate(runs)
     ]
     splits = [
         s for s in STYLES if any(name.startswith(f"{s}/") for r in runs for name in r.figures)
@@ -140,4 +182,5 @@ def _legend_of_runs(figure: "Figure", runs: Sequence[RunRecord]) -> None:
     handles += [
         Line2D([], [], color="#555555", linestyle=STYLES[s], label=SPLIT_WORDS[s]) for s in splits
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
+    columns = min(len(handles), LEGEND_COLUMNS)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)

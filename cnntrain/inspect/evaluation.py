@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnntrain.data.prepare import SplitName
+from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment
 from cnntrain.layers import Layer
 from cnntrain.layers.activations import Activation
@@ -15,6 +16,8 @@ from cnntrain.layers.dense import Dense
 from cnntrain.metrics import ClassFigures, confusion_matrix, labels_of, per_class, predicted
 from cnntrain.network import Pass
 from cnntrain.ops.stable import sigmoid, softmax
+from cnntrain.scores import scored
+from cnntrain.shards import Workers
 from cnntrain.types import Array, Arrays
 
 WRONG_SHOWN = 24
@@ -37,6 +40,7 @@ class Evaluation:
 
     split: SplitName
     samples: int
+    figures: dict[str, float]  # of the whole split, such as accuracy
     labels: tuple[str, ...] = ()
     confusion: Array | None = None
     classes: list[ClassFigures] = field(default_factory=list)
@@ -48,10 +52,12 @@ class Evaluation:
     sample_label: str = ""
 
 
-def look(experiment: Experiment, params: Arrays) -> Evaluation:
+def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation:
     """Run the network over its test split, or the validation or training split."""
     splits = experiment.data.splits
     name: SplitName = next(n for n in ("test", "val", "train") if n in splits)
+    sums = evaluate(experiment, params, name, workers)
+    figures = scored(sums, experiment.plan.metrics)
     filters_of, filters = _filters(experiment, params)
     shown: dict[str, Any] = {
         "filters": filters,
@@ -60,15 +66,15 @@ def look(experiment: Experiment, params: Arrays) -> Evaluation:
         "sample_label": _label(experiment, name, 0),
     }
     if experiment.data.classes is None:
-        return Evaluation(name, len(splits[name]), **shown)
+        return Evaluation(name, len(splits[name]), figures, **shown)
     z, labels = _outputs(experiment, params, name)
     classes = experiment.data.classes
     confusion = confusion_matrix(z, labels)
     names = (*classes, *(f"output {k}" for k in range(len(classes), len(confusion))))
     wrong, wrong_as = _mistakes(experiment, name, z, labels, names)
     return Evaluation(
-        name, len(splits[name]), names, confusion, per_class(confusion, names), wrong, wrong_as,
-        **shown,
+        name, len(splits[name]), figures, names, confusion, per_class(confusion, names),
+        wrong, wrong_as, **shown,
     )  # fmt: skip
 
 

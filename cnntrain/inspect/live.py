@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from cnntrain.errors import DataError
 from cnntrain.inspect.curves import is_wide
 from cnntrain.inspect.record import RunRecord
@@ -9,7 +11,8 @@ from cnntrain.wording import REASONS, duration, figure, table
 
 CHART_ROWS = 13
 WIDEST_CHART = 100
-TICKS = 8
+TICKS = 8  # along the epochs
+VALUE_TICKS = 5
 LAST_EPOCHS = 10  # shown as a table where curves cannot be drawn
 SPLITS = {"train": ("training", "dot", "orange"), "val": ("validation", "braille", "blue")}
 
@@ -17,7 +20,8 @@ SPLITS = {"train": ("training", "dot", "orange"), "val": ("validation", "braille
 def live_text(run: RunRecord, width: int, colours: bool, curves: bool) -> str:
     """Status, curves (or, without ``curves``, the last epochs) and how the run ended."""
     if not run.epochs:
-        return f"{run.label}: no finished epoch yet"
+        nothing = f"{run.label}: no finished epoch" + ("" if run.end else " yet")
+        return "\n".join([nothing, *([ending(run)] if run.end else [])])
     shown = _charts(run, min(width, WIDEST_CHART), colours) if curves else [_last_epochs(run)]
     return "\n".join([status(run), *shown, *([ending(run)] if run.end else [])])
 
@@ -69,13 +73,23 @@ def _chart(run: RunRecord, name: str, width: int, colours: bool) -> str:
             look = {"color": colour} if colours else {}
             plotext.plot(epochs, percent, label=word, marker=marker, **look)
             shown += percent
-    if is_wide(shown):
+    ticks, wide = _ticks(shown), is_wide(shown)
+    plotext.yticks(ticks, [f"{value:.3g}" for value in ticks])
+    if wide:
         plotext.yscale("log")
     first, last = run.epochs[0]["epoch"], run.epochs[-1]["epoch"]
     plotext.xticks(range(first, last + 1, max(1, -(-(last - first) // TICKS))))
-    plotext.title(f"{name} (%)" if name.endswith("accuracy") else name)
+    what = f"{name} (%)" if name.endswith("accuracy") else name
+    plotext.title(f"{what} by epoch")
     drawn: str = plotext.build()
     return drawn.rstrip() if colours else plotext.uncolorize(drawn).rstrip()
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """From the least to the largest of them, on the scale that is drawn."""
+    spaced = np.geomspace if is_wide(values) else np.linspace
+    ticks: list[float] = spaced(min(values), max(values), VALUE_TICKS).tolist()
+    return list(dict.fromkeys(ticks))
 
 
 def _last_epochs(run: RunRecord) -> str:

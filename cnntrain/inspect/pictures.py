@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnntrain.inspect.curves import COLOURS, STYLE
+from cnntrain.inspect.curves import COLOURS, STYLE, plain
 from cnntrain.types import Array
 
 if TYPE_CHECKING:
@@ -35,12 +35,13 @@ def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if k <= MOST_CLASSES_IN_NUMBERS:
+        names = [plain(label) for label in labels]
         for row, column in np.argwhere(confusion):
             colour = "white" if shares[row, column] > 0.5 else "black"
             count = f"{confusion[row, column]:,}"
             axis.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
-        axis.set_xticks(range(k), labels, rotation=45 if max(map(len, labels)) > 3 else 0)
-        axis.set_yticks(range(k), labels)
+        axis.set_xticks(range(k), names, rotation=45 if max(map(len, labels)) > 3 else 0)
+        axis.set_yticks(range(k), names)
     axis.set_xlabel("taken for")
     axis.set_ylabel("true class")
     axis.grid(False)
@@ -55,8 +56,8 @@ def image_grid(
     n = images.shape[-1]
     columns = min(columns, n)
     rows = math.ceil(n / columns)
-    two_lines = any("\n" in title for title in titles)
-    made = figure(TILE_IN * 1.15 * columns + signed, TILE_IN * (1.6 if two_lines else 1.35) * rows)
+    lines = 1 + max(title.count("\n") for title in titles)
+    made = figure(TILE_IN * 1.15 * columns + signed, TILE_IN * (1.1 + 0.25 * lines) * rows)
     axes = made.subplots(rows, columns, squeeze=False).ravel()
     low, high = float(images.min()), float(images.max())
     reach = max(abs(low), abs(high)) or 1.0
@@ -76,7 +77,7 @@ def image_grid(
                 else {"cmap": "gray", "vmin": low, "vmax": high}
             )
             shown = axis.imshow(picture.mean(axis=0), interpolation="nearest", **colours)
-        axis.set_title(titles[k] if titles else "", fontsize=8)
+        axis.set_title(plain(titles[k]), fontsize=8)
     if signed and shown is not None:
         made.colorbar(shown, ax=list(axes), shrink=0.8, aspect=30)
     return made
@@ -134,7 +135,9 @@ def _history(axis: "Axes", stats: Sequence[Mapping[str, Any]], family: str, name
         style = ("-", "--", ":")[drawn // len(COLOURS) % 3]
         axis.plot(steps, scaled, style, color=COLOURS[drawn % len(COLOURS)], label=key, lw=1.4)
         drawn += 1
-    if name != "dead_share":
+    if name == "dead_share":
+        axis.set_ylim(-2, 102)
+    else:
         axis.set_yscale("log")
     if drawn:
         axis.legend(frameon=False, fontsize=7, ncols=1 + drawn // 8)

@@ -26,8 +26,20 @@ class RunRecord:
 
     @property
     def figures(self) -> list[str]:
-        """Names of the figures of its epochs, such as val/loss."""
-        return [name for name in (self.epochs[0] if self.epochs else {}) if "/" in name]
+        """Names of the figures that it recorded, such as val/loss."""
+        return [name for name in self.last or {} if "/" in name]
+
+    @property
+    def newest(self) -> dict[str, Any]:
+        """The last line of all; empty before there is one."""
+        return self.end or (self.epochs[-1] if self.epochs else {})
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """The line of the newest figures: the end may stand within an epoch."""
+        if self.end and any("/" in name for name in self.end):
+            return self.end
+        return self.epochs[-1] if self.epochs else None
 
     def series(self, name: str) -> tuple[list[float], list[float]]:
         """(epochs, values) of one figure."""
@@ -36,7 +48,7 @@ class RunRecord:
 
     @property
     def monitored(self) -> str | None:
-        """The figure that decides which epoch is best; None before the first epoch."""
+        """The figure that decides which epoch is best; None before there are any."""
         usual = ("val/accuracy", "val/loss", "train/accuracy", "train/loss")
         given = self.flat_config().get("train.monitor")
         return next((name for name in (given, *usual) if name in self.figures), None)
@@ -56,14 +68,14 @@ class RunRecord:
 
 
 def read_run(path: Path, label: str | None = None) -> RunRecord:
-    """Read a run folder; raises ``RunFolderError`` if it is none."""
+    """Read a run folder; raises ``RunFolderError`` if it is none. ``label``: default digits/1."""
     if not (path / "metrics.jsonl").is_file() or not (path / "config.yaml").is_file():
         raise RunFolderError(f"{path}: not a run folder (it has no config.yaml and metrics.jsonl)")
     lines = read_metrics(path)
     ends = [line for line in lines if line.get("event") == "end"]
     return RunRecord(
         path,
-        label or path.name,
+        label or _labels([path.resolve()])[0],
         (path / "config.yaml").read_text(encoding="utf-8"),
         recorded_environment(path),
         [line for line in lines if line.get("event") == "epoch"],
@@ -77,11 +89,17 @@ def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
     resolved = [path.resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
         raise RunFolderError("one run is named twice")
+    labels = _labels(resolved)
+    return [read_run(path, label) for path, label in zip(paths, labels, strict=True)]
+
+
+def _labels(resolved: Sequence[Path]) -> list[str]:
+    """The ends of these paths that differ; never a mere number."""
     for depth in range(1, max(len(path.parts) for path in resolved) + 1):
         labels = ["/".join(path.parts[-depth:]) for path in resolved]
-        if len(set(labels)) == len(labels) and not (depth == 1 and labels[0].isdecimal()):
+        if len(set(labels)) == len(labels) and not any(label.isdecimal() for label in labels):
             break
-    return [read_run(path, label) for path, label in zip(paths, labels, strict=True)]
+    return labels
 
 
 def flatten(tree: Any, path: str = "") -> dict[str, Any]:

@@ -8,13 +8,13 @@ import io
 import json
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from cnntrain.errors import DataError
-from cnntrain.inspect.curves import learning_curves, need_matplotlib
-from cnntrain.inspect.evaluation import Evaluation
+from cnntrain.inspect.curves import STYLE, learning_curves, need_matplotlib, quiet_about_glyphs
+from cnntrain.inspect.evaluation import Evaluation, Mistake
 from cnntrain.inspect.pictures import (
     confusion_picture,
     filter_picture,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PNG_DPI = 110
+SHORT_NAMES = 8  # letters of two classes that fit into a line
 ENVIRONMENT = ("cnntrain", "python", "numpy", "blas", "platform", "cpu", "cores", "threads", "seed")
 
 
@@ -48,6 +49,7 @@ class RunPage:
     record: RunRecord
     evaluation: Evaluation | None
     missing: str = ""
+    checkpoint: str = ""  # the file of that network, and its step
     pictures: dict[str, Picture] = field(default_factory=dict)
 
     @property
@@ -77,8 +79,8 @@ def report_html(pages: Sequence[RunPage]) -> str:
     )
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         title=" · ".join(record.label for record in records),
-        results=result_rows(records),
-        curves=svg(learning_curves(records), "Learning curves", curves_caption(records)),
+        results=result_rows(pages),
+        curves=curves_of(records),
         pages=[with_pictures(page) for page in pages],
         config_differences=cells(differing([record.flat_config() for record in records])),
         environment_differences=cells(differing([environment_of(record) for record in records])),
@@ -87,8 +89,9 @@ def report_html(pages: Sequence[RunPage]) -> str:
     )
 
 
-def result_rows(records: Sequence[RunRecord]) -> list[list[str]]:
+def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
     """A table: one column per run, one row per figure; the first column says what it is."""
+    records = [page.record for page in pages]
     rows: list[list[str]] = [["", *(record.label for record in records)]]
 
     def row(what: str, tell: Callable[[RunRecord], str]) -> None:
@@ -99,13 +102,25 @@ def result_rows(records: Sequence[RunRecord]) -> list[list[str]]:
     row("ended", lambda r: REASONS[r.end["reason"]] if r.end else "has not ended")
     row("why", lambda r: str(r.end.get("detail", "")) if r.end else "")
     row("epochs", lambda r: f"{r.epochs[-1]['epoch']:,}" if r.epochs else "")
-    row("steps", lambda r: f"{(r.end or r.epochs[-1])['step']:,}" if r.end or r.epochs else "")
-    row("time", lambda r: duration(r.epochs[-1]["elapsed_s"]) if r.epochs else "")
+    row("steps", lambda r: f"{r.newest['step']:,}" if r.newest else "")
+    row("time", lambda r: duration(r.newest["elapsed_s"]) if r.newest else "")
     row("best epoch", lambda r: str(r.best["epoch"]) if r.best else "")
     for name in dict.fromkeys(name for record in records for name in record.figures):
         row(f"{name}, best epoch", lambda r, name=name: _figure(name, r.best))  # type: ignore[misc]
-        row(f"{name}, last", lambda r, name=name: _figure(name, (r.epochs or [None])[-1]))  # type: ignore[misc]
-    return rows
+        row(f"{name}, last", lambda r, name=name: _figure(name, r.last))  # type: ignore[misc]
+    return rows + _test_rows(pages)
+
+
+def _test_rows(pages: Sequence[RunPage]) -> list[list[str]]:
+    """Figures of the test split, of the network that was kept."""
+    tested = [
+        page.evaluation.figures if page.evaluation and page.evaluation.split == "test" else {}
+        for page in pages
+    ]
+    return [
+        [f"test/{name}, best checkpoint", *(_figure(name, figures) or "–" for figures in tested)]
+        for name in dict.fromkeys(name for figures in tested for name in figures)
+    ]
 
 
 def _figure(name: str, line: dict[str, Any] | None) -> str:
@@ -114,10 +129,13 @@ def _figure(name: str, line: dict[str, Any] | None) -> str:
     return figure(name, line[name]).removeprefix(f"{name} ")
 
 
-def curves_caption(records: Sequence[RunRecord]) -> str:
-    """What the lines are."""
+def curves_of(records: Sequence[RunRecord]) -> Picture | None:
+    """What the lines are stands below them; None before the first epoch."""
+    if not any(record.epochs for record in records):
+        return None
     lines = "Dashed: training, with dropout and augmentation as it ran; solid: validation."
-    return f"{lines} The ring is the best epoch, whose checkpoint is kept."
+    caption = f"{lines} The ring is the best epoch, whose checkpoint is kept."
+    return svg(learning_curves(records), "Learning curves", caption)
 
 
 def with_pictures(page: RunPage) -> RunPage:
@@ -128,7 +146,7 @@ def with_pictures(page: RunPage) -> RunPage:
         made["history"] = svg(history_picture(page.record.stats), "Figures of the layers", caption)
     if (seen := page.evaluation) is not None:
         made |= _pictures_of(seen)
-    return RunPage(page.record, page.evaluation, page.missing, made)
+    return replace(page, pictures=made)
 
 
 def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
@@ -140,7 +158,7 @@ def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
         )
     if seen.wrong is not None:
         caption = f"Of the {seen.split} split: what the network took them for, and how sure it was."
-        titles = [f"{w.taken_for}, not {w.truly}\n{100 * w.share:.1f} %" for w in seen.wrong_as]
+        titles = [_told(mistake) for mistake in seen.wrong_as]
         made["wrong"] = png(image_grid(seen.wrong, titles), "Wrongly classified samples", caption)
     if seen.filters is not None:
         caption = f"{seen.filters_of}: what each unit looks for; blue is negative, red positive."
@@ -149,6 +167,13 @@ def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
         caption = f"{name} for one sample of the {seen.split} split (“{seen.sample_label}”)."
         made[f"maps {name}"] = png(maps_picture(maps), f"Outputs of {name}", caption)
     return made
+
+
+def _told(mistake: Mistake) -> str:
+    """In lines that fit above a small picture."""
+    short = len(mistake.taken_for + mistake.truly) <= SHORT_NAMES
+    space = " " if short else "\n"
+    return f"{mistake.taken_for},{space}not {mistake.truly}\n{100 * mistake.share:.1f} %"
 
 
 def environment_of(record: RunRecord) -> dict[str, Any]:
@@ -177,7 +202,10 @@ def png(made: "Figure", alt: str, caption: str) -> Picture:
 def _picture(
     made: "Figure", kind: str, media: str, alt: str, caption: str, **options: Any
 ) -> Picture:
+    from matplotlib import rc_context
+
     content = io.BytesIO()
-    made.savefig(content, format=kind, **options)
+    with rc_context(STYLE), quiet_about_glyphs():
+        made.savefig(content, format=kind, **options)
     encoded = base64.b64encode(content.getvalue()).decode("ascii")
     return Picture(f"data:{media};base64,{encoded}", alt, caption)

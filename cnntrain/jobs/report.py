@@ -17,21 +17,23 @@ from cnntrain.shards import Workers, available_cores
 def run_report(paths: Sequence[Path], out: Path, data_dir: Path | None) -> ExitCode:
     """Write the page."""
     records = read_runs(paths)
-    with Workers(available_cores()):
-        pages = [_page(record, data_dir) for record in records]
+    with Workers(available_cores()) as workers:
+        pages = [_page(record, data_dir, workers) for record in records]
     write_text(out, report_html(pages))
     print(out)
     return ExitCode.DONE
 
 
-def _page(record: RunRecord, data_dir: Path | None) -> RunPage:
+def _page(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPage:
     """With what its best network does, where checkpoint and data are there to see it."""
     try:
         found = load(best_checkpoint(record.path))
         experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
     except CnntrainError as error:
         return RunPage(record, None, f"Its network cannot be shown: {error}")
-    return RunPage(record, look(experiment, found.state.evaluated()))
+    seen = look(experiment, found.state.evaluated(), workers)
+    checkpoint = f"{found.path.name}, step {found.state.step:,}"
+    return RunPage(record, seen, checkpoint=checkpoint)
 
 
 def run_plot(paths: Sequence[Path], out: Path) -> ExitCode:

@@ -58,6 +58,7 @@ def test_labels_tell_runs_apart(folder):
     paths = [folder("digits/1"), folder("digits/2"), folder("other/2")]
     assert [r.label for r in read_runs(paths)] == ["digits/1", "digits/2", "other/2"]
     assert [r.label for r in read_runs(paths[:1])] == ["digits/1"]
+    assert read_run(paths[0]).label == "digits/1"
     assert [r.label for r in read_runs([folder("a"), folder("b")])] == ["a", "b"]
 
 

@@ -4,11 +4,17 @@ import base64
 import html
 import json
 import re
+import shutil
 import sys
 
+import numpy as np
 import pytest
 
-from cnntrain.errors import DataError
+from cnntrain.errors import ConfigError, DataError, WriteError
+from cnntrain.inspect.curves import _look
+from cnntrain.inspect.pictures import confusion_picture
+from cnntrain.inspect.report import svg
+from cnntrain.jobs.eval import run_eval
 from cnntrain.jobs.report import run_plot, run_report
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'report'")
@@ -133,9 +139,57 @@ def test_the_same_run_gives_the_same_svg(fitted, tmp_path):
 
 
 def test_a_format_that_is_none(fitted, tmp_path):
-    with pytest.raises(DataError, match=r"curves\.xyz: .*xyz"):
-        run_plot([fitted()], tmp_path / "curves.xyz")
-    assert not (tmp_path / "curves.xyz").exists()
+    run = fitted()
+    for name in ("curves.xyz", "curves"):
+        with pytest.raises(ConfigError, match=rf"{name}: must end in one of .png, .svg, .pdf"):
+            run_plot([run], tmp_path / name)
+    assert not list(tmp_path.glob("curves*"))
+
+
+def test_a_folder_that_is_missing(fitted, tmp_path):
+    with pytest.raises(WriteError, match=r"curves\.svg: cannot be written \(No such file[^;]*\)\."):
+        run_plot([fitted()], tmp_path / "missing" / "curves.svg")
+
+
+def test_a_run_that_ended_within_its_first_epoch(fitted, tmp_path):
+    run, out = fitted(train={"max_steps": 2}), tmp_path / "report.html"
+    run_report([run], out, None)
+    page = page_of(out)
+    assert "No epoch was finished" in page
+    assert "Learning curves" not in pictures(page)
+    end = json.loads((run / "metrics.jsonl").read_text())
+    assert f"train/loss, last</th><td>{end['train/loss']:.5g}<" in page
+    assert "Its network as in last.npz, step 2" in page
+    with pytest.raises(DataError, match="no finished epoch to draw"):
+        run_plot([run], tmp_path / "curves.svg")
+
+
+def test_the_figures_of_the_test_split(fitted, tmp_path, capsys):
+    run, out = fitted(**DIGITS), tmp_path / "report.html"
+    run_report([run], out, None)
+    capsys.readouterr()
+    run_eval(run, "test", None, 1, as_json=True)
+    accuracy = json.loads(capsys.readouterr().out)["accuracy"]
+    row = f"test/accuracy, best checkpoint</th><td>{100 * accuracy:.2f}%<"
+    assert row in page_of(out)
+
+
+def test_more_runs_than_colours(fitted, tmp_path):
+    first = fitted()
+    runs = [shutil.copytree(first, tmp_path / f"copy$1$_{k}") for k in range(9)]
+    run_plot(runs, tmp_path / "curves.svg")
+    drawn = (tmp_path / "curves.svg").read_text()
+    assert all(f"copy$1$_{k}" in drawn for k in range(9))
+    looks = [tuple(_look(k).values()) for k in range(9)]
+    assert len(set(looks)) == 9
+
+
+def test_class_names_in_any_writing(fitted, tmp_path):
+    classes = ["猫", "$x$", "_hund"]
+    confusion = np.eye(3, dtype=int)
+    drawn = svg(confusion_picture(confusion, classes), "", "").src.partition("base64,")[2]
+    text = html.unescape(base64.b64decode(drawn).decode("utf-8"))
+    assert all(label in text for label in classes)
 
 
 @pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])

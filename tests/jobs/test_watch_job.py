@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from cnntrain.errors import DataError, RunFolderError
-from cnntrain.inspect.live import live_text
+from cnntrain.inspect.live import _ticks, live_text
 from cnntrain.inspect.record import read_run
 from cnntrain.jobs.watch import CLEAR, run_watch
 
@@ -42,6 +42,20 @@ def test_before_the_first_epoch(fitted):
     (folder / "metrics.jsonl").write_text("")
     text = live_text(read_run(folder), 80, colours=False, curves=True)
     assert text.endswith("no finished epoch yet")
+
+
+def test_a_run_that_ended_within_its_first_epoch(fitted):
+    text = live_text(read_run(fitted(train={"max_steps": 2})), 80, colours=False, curves=True)
+    assert "no finished epoch\nended: the step limit was reached (2 steps made)" in text
+
+
+def test_values_are_told_in_few_digits():
+    assert [f"{value:.3g}" for value in _ticks([2e-11, 2.0, 1e-3])][::2] == [
+        "2e-11",
+        "6.32e-06",
+        "2",
+    ]
+    assert _ticks([0.5, 0.5]) == [0.5]
 
 
 def test_without_unicode_a_table_takes_the_place_of_curves(fitted):
