@@ -14,7 +14,7 @@ from cnntrain.experiment import Experiment
 from cnntrain.memory import training_bytes
 from cnntrain.schedules import Clock
 from cnntrain.train import EpochEnd, Event, StepEnd, Stopped, training_clock
-from cnntrain.wording import epoch_line, figure, stopped_line, table
+from cnntrain.wording import counted, epoch_line, figure, stopped_line, table
 
 SMOOTHING = 0.95  # of the loss on the bar: each batch counts 5 %
 ALL_SHOWN_EPOCHS = 100  # each of the first epochs gets its line; later ones,
@@ -42,8 +42,8 @@ class Console:
         memory = training_bytes(plan, network, len(data.train)).total / 2**20
         whole = " (batch normalisation holds a whole batch)" if network.couples_samples else ""
         self.say(
-            f"{plan.name}: {verb}; {len(network.nodes)} layers, "
-            f"{network.parameter_count:,} parameters; samples {splits}; "
+            f"{plan.name}: {verb}; {counted(len(network.nodes), 'layer')}, "
+            f"{counted(network.parameter_count, 'parameter')}; samples {splits}; "
             f"about {memory:,.0f} MiB per step{whole}; writing to {folder}"
         )
 

@@ -95,9 +95,8 @@ def check_start(experiment: Experiment, workers: Workers) -> Finding:
         guess = math.log(experiment.network.out_shape[0])
         found += f"; guessing gives {guess:.4g}"
         ok = ok and loss <= LOSS_FACTOR * guess
-    return Finding(
-        "loss at start", ok, found, "use smaller initial weights, above all in the last layer"
-    )
+    remedy = "use smaller initial weights, above all in the last layer, or scale the inputs"
+    return Finding("loss at start", ok, found, remedy)
 
 
 def check_gradients(experiment: Experiment, workers: Workers) -> Finding:

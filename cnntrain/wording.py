@@ -44,6 +44,11 @@ def stopped_line(event: Stopped) -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 layer``, ``1,234 parameters``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def duration(seconds: float) -> str:
     """``0.4 s``, ``12 s``, ``3:07 min``, ``2:05 h``."""
     if seconds < 9.95:

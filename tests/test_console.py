@@ -5,6 +5,7 @@ import pytest
 from cnntrain import console
 from cnntrain.console import Console, result_table, warn
 from cnntrain.train import EpochEnd, StepEnd, Stopped
+from cnntrain.wording import counted
 
 
 class Stream:
@@ -60,6 +61,7 @@ def test_the_welcome(stderr, small, tmp_path):
     Console(small).welcome(tmp_path, step=0)
     Console(small).welcome(tmp_path, step=7)
     first, second = lines_of(stream)
+    assert (counted(1, "layer"), counted(1234, "layer")) == ("1 layer", "1,234 layers")
     assert first.startswith("small: training; 3 layers, 22 parameters; samples train 20, test 10;")
     assert first.endswith(f"writing to {tmp_path}")
     assert second.startswith("small: resuming at step 7; ")

@@ -6,6 +6,7 @@ from cnntrain.inspect.summary import size
 from cnntrain.memory import training_bytes
 from cnntrain.selftest import self_test
 from cnntrain.shards import Workers
+from cnntrain.wording import counted
 
 
 def check(experiment: Experiment, threads: int) -> bool:
@@ -29,7 +30,8 @@ def dry_run(experiment: Experiment, config_path: str) -> None:
     memory = size(training_bytes(plan, network, len(data.train)).total)
     print(
         f"{plan.name}: config, shapes and data fit\n"
-        f"  network   {len(network.nodes)} layers, {network.parameter_count:,} parameters, "
+        f"  network   {counted(len(network.nodes), 'layer')}, "
+        f"{counted(network.parameter_count, 'parameter')}, "
         f"{network.in_shape} -> {network.out_shape}\n"
         f"  samples   {splits}\n"
         f"  memory    about {memory} while training\n"

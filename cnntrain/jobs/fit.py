@@ -186,6 +186,7 @@ def _farewell(
     commands = {
         f"eval {run.path}": "figures on data it was not trained on",
         f"gradcheck {best_checkpoint(run.path)}": "prove its gradients",
+        f"report {run.path}": "a page: curves, mistakes, filters (extra 'report')",
     }
     if stopped.reason == "interrupted":
         commands = {_resume_command(run, config_path, options): "continue exactly here", **commands}

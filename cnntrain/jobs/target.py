@@ -52,6 +52,8 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
             raise ConfigError("--set changes a config, but a checkpoint carries its own; leave it")
         found = load(best_checkpoint(path))
         return Target(found.plan, checkpoint_folders(found, data_dir), checkpoint=found)
+    if not path.suffix and not path.exists():
+        raise ConfigError(f"{path}: no such config, checkpoint or run folder")
     config = read_config(path, settings)
     return Target(config.plan, DataFolders.of(data_dir, path.parent), config=config)
 

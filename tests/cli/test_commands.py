@@ -198,6 +198,8 @@ def test_no_words_show_the_help(command):
         (["eval", "."], 5, "Error: .: this folder holds no checkpoint (checkpoints/best.npz)\n"),
         (["gradcheck", "no.yaml"], 2,
          "Error: no.yaml: no such file; give the path of a YAML config\n"),
+        (["summary", "runs/none"], 2,
+         "Error: runs/none: no such config, checkpoint or run folder\n"),
         (["gradcheck", "no.npz"], 5, "Error: no.npz: no such checkpoint\n"),
     ],
 )  # fmt: skip
@@ -269,7 +271,7 @@ def test_fit_shows_epochs_a_table_and_what_next(command, config_file):
         ["split", "loss", "accuracy"]
     ]
     assert [line.split("  #")[0].strip() for line in lines[lines.index("Next:") + 1 :]] == [
-        "cnntrain eval run", "cnntrain gradcheck run/checkpoints/best.npz",
+        "cnntrain eval run", "cnntrain gradcheck run/checkpoints/best.npz", "cnntrain report run",
     ]  # fmt: skip
     for words in ("cnntrain eval run", "cnntrain gradcheck run/checkpoints/best.npz"):
         assert command(*words.split()[1:])[0] == 0
