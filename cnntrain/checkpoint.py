@@ -16,9 +16,10 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import MaxLen
 from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.config.plan import Plan
@@ -28,13 +29,14 @@ from cnntrain.errors import CheckpointError, ConfigError
 from cnntrain.experiment import Experiment, lay_out
 from cnntrain.files import atomic_write
 from cnntrain.network import Network
-from cnntrain.registry import Spec
+from cnntrain.registry import Spec, listed
 from cnntrain.state import Best, State, memory_names
 from cnntrain.types import Array, Count, Natural, Params, Shape
 
 FORMAT = 1
 HEADER = "header"
 HEADER_LIMIT = 16 << 20  # bytes
+MOST_AXES = 8
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal states give equal bytes
 BROKEN = (
     zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, TypeError, zlib.error,
@@ -58,7 +60,7 @@ class Header(Spec):
     format: int
     version: str
     config: dict[str, Any]
-    sample_shape: tuple[Count, ...]
+    sample_shape: Annotated[tuple[Count, ...], MaxLen(MOST_AXES)]
     classes: tuple[str, ...] | None
     fingerprint: str
     step: Natural
@@ -219,7 +221,7 @@ def _compare_names(path: Path, found: Iterable[str], expected: Iterable[str]) ->
         raise CheckpointError(
             f"{path}: does not match its config: "
             + "; ".join(
-                f"{what} {', '.join(names)}"
+                f"{what} {listed(names)}"
                 for what, names in (("missing", missing), ("not expected", extra))
                 if names
             )

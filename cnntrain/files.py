@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from cnntrain.errors import MissingFile, WriteError
+from cnntrain.errors import DataError, MissingFile, WriteError
 
 DATA_VARIABLE = "CNNTRAIN_DATA"
 TEMPORARY = ".tmp"
@@ -122,8 +122,10 @@ class DataFolders:
         wanted = Path(os.path.expandvars(name)).expanduser()
         tried = [wanted] if wanted.is_absolute() else [folder / wanted for folder in self.folders]
         for candidate in tried:
-            if candidate.exists():
+            if candidate.is_file() or candidate.is_dir():
                 return candidate
+            if candidate.exists():
+                raise DataError(f"{candidate}: a device or a pipe; name a file or a folder")
         places = "".join(f"\n  {candidate}" for candidate in tried)
         message = (
             f"{name}: no such data file; looked for{places}\n"

@@ -8,13 +8,17 @@ or just ``kind`` when no option is given. Reading and writing are derived from t
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping, MutableSequence
+from collections.abc import Iterable, Mapping, MutableSequence, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
+
+MOST_COMPARED = 1000  # names among which a near one is looked for
+MOST_SHOWN = 50  # names in a message,
+LONGEST_SHOWN = 100  # and letters of each
 
 
 class Spec:
@@ -121,11 +125,17 @@ def _options(spec: Any) -> dict[str, Any]:
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?``, or the list of what is known if nothing is near."""
     names = sorted(known)
-    bare = {_bare(name): name for name in names}
+    bare = {_bare(name): name for name in names[:MOST_COMPARED]}
     near = difflib.get_close_matches(_bare(word), bare, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {bare[near[0]]!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
+    return f"; known: {listed(names)}" if names else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names, or the first of very many, for a message."""
+    shown = ", ".join(name[:LONGEST_SHOWN] for name in names[:MOST_SHOWN])
+    return shown if len(names) <= MOST_SHOWN else f"{shown} and {len(names) - MOST_SHOWN:,} more"
 
 
 def _bare(word: object) -> str:

@@ -12,7 +12,7 @@ reported where it was written.
 import copy
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from cnntrain.registry import did_you_mean
 Problem = tuple[KeyPath, str]
 LONGEST_CHAIN = 10  # files that extend each other
 MOST_LAYERS = 10_000  # after repetition
+MOST_PARTS = 200_000  # keys and values, the same
 LONGEST_TEXT = 10_000  # after substitution
 ONE_KEY_SECTIONS = {("loss",), ("optimizer",), ("schedule",)}  # another kind replaces, not merges
 
@@ -89,9 +90,32 @@ def compose(path: Path, settings: Sequence[str], seed: int | None) -> Compositio
             if place[:end] not in known or end == len(place)
         )
         whole.origins[new] = Origin(whole.origins[()].document, (), option)
-    _substitute(whole)
-    _repeat(whole)
+    notes = _Notes()
+    try:
+        _substitute(whole, notes)
+        _repeat(whole, notes)
+    except _TooLarge as error:
+        problem = f"the config grows to more than {MOST_PARTS:,} values here; repeat less"
+        raise whole.error([(error.args[0], problem)]) from None
     return whole
+
+
+class _TooLarge(Exception):
+    """Variables and repetitions make the config too large, at this path."""
+
+
+@dataclass
+class _Notes:
+    """What is noted while variables and repetitions are written out."""
+
+    problems: list[Problem] = field(default_factory=list)
+    parts: int = 0
+
+    def count(self, path: KeyPath, parts: int) -> None:
+        """So many more parts of the tree stand under ``path``."""
+        self.parts += parts
+        if self.parts > MOST_PARTS:
+            raise _TooLarge(path)
 
 
 def _paths(tree: Any, path: KeyPath = ()) -> Iterable[KeyPath]:
@@ -165,30 +189,42 @@ def _at(tree: Any, path: KeyPath) -> Any:
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
-def _substitute(whole: Composition) -> None:
+def _substitute(whole: Composition, notes: _Notes) -> None:
     """Replace ``${name}`` by its value from ``vars``; ``${i}`` waits for its ``repeat``."""
     variables = whole.tree.pop("vars", {})
     if not isinstance(variables, dict):
         raise whole.error([(("vars",), "must be a mapping of names to values")])
-    problems: list[Problem] = []
-    whole.tree = _filled(whole.tree, variables, (), problems)
-    if problems:
-        raise whole.error(problems)
+    whole.tree = _filled(whole.tree, variables, (), notes)
+    if notes.problems:
+        raise whole.error(notes.problems)
 
 
-def _filled(tree: Any, variables: Mapping[str, Any], path: KeyPath, problems: list[Problem]) -> Any:
+def _filled(tree: Any, variables: Mapping[str, Any], path: KeyPath, notes: _Notes) -> Any:
+    notes.count(path, 1)
     if isinstance(tree, dict):
-        return {k: _filled(v, variables, (*path, k), problems) for k, v in tree.items()}
+        return {k: _filled(v, variables, (*path, k), notes) for k, v in tree.items()}
     if isinstance(tree, list):
-        return [_filled(v, variables, (*path, k), problems) for k, v in enumerate(tree)]
+        return [_filled(v, variables, (*path, k), notes) for k, v in enumerate(tree)]
     if not isinstance(tree, str):
         return tree
-    unknown = [n for n in VARIABLE.findall(tree) if n not in variables and n != "i"]
+    used = VARIABLE.findall(tree)
+    for name in used:
+        notes.count(path, sum(1 for _ in _paths(variables.get(name))))
+    unknown = [n for n in used if n not in variables and n != "i"]
     if unknown:
         hint = did_you_mean(unknown[0], variables)
-        problems.append((path, f"no variable {unknown[0]!r} in 'vars'{hint}"))
+        notes.problems.append((path, f"no variable {unknown[0]!r} in 'vars'{hint}"))
+        return tree
+    if len(tree) + sum(_length(variables.get(name)) for name in used) > LONGEST_TEXT and used:
+        longest = f"more than {LONGEST_TEXT:,} characters with its variables; write less"
+        notes.problems.append((path, longest))
         return tree
     return _with_values(tree, variables)
+
+
+def _length(value: Any) -> int:
+    """Of a variable in a text; a list or mapping stands alone, or is a slip."""
+    return len(value) if isinstance(value, str) else 0
 
 
 def _with_values(text: str, variables: Mapping[str, Any]) -> Any:
@@ -196,21 +232,19 @@ def _with_values(text: str, variables: Mapping[str, Any]) -> Any:
     alone = VARIABLE.fullmatch(text)
     if alone:
         return copy.deepcopy(variables.get(alone[1], text))
-    filled = VARIABLE.sub(lambda found: str(variables.get(found[1], found[0])), text)
-    return filled[:LONGEST_TEXT]
+    return VARIABLE.sub(lambda found: str(variables.get(found[1], found[0])), text)
 
 
-def _repeat(whole: Composition) -> None:
+def _repeat(whole: Composition, notes: _Notes) -> None:
     """Write every ``repeat`` of the network out."""
     items = whole.tree.get("network")
     if not isinstance(items, list):
         return
     flat: list[tuple[Any, KeyPath]] = []
-    problems: list[Problem] = []
     for k, item in enumerate(items):
-        _write_out(item, ("network", k), {}, flat, problems)
-    if problems:
-        raise whole.error(problems)
+        _write_out(item, ("network", k), {}, flat, notes)
+    if notes.problems:
+        raise whole.error(notes.problems)
     origins = {q: o for q, o in whole.origins.items() if q[:1] != ("network",)}
     origins[("network",)] = whole.origin(("network",))
     for k, (_, path) in enumerate(flat):
@@ -225,26 +259,27 @@ def _write_out(
     path: KeyPath,
     variables: Mapping[str, Any],
     flat: list[tuple[Any, KeyPath]],
-    problems: list[Problem],
+    notes: _Notes,
 ) -> None:
     """Append an item, or the layers of a ``repeat`` as often as it says."""
     if not (isinstance(item, dict) and "repeat" in item):
-        flat.append((_filled(item, variables, path, problems), path))
+        flat.append((_filled(item, variables, path, notes), path))
         return
     block = item["repeat"]
     keys = {"times", "layers"}
     fits = isinstance(block, dict) and block.keys() == keys and len(item) == 1
     times, layers = (block["times"], block["layers"]) if fits else (0, None)
     if type(times) is not int or times < 1 or not (isinstance(layers, list) and layers):
-        problems.append((path, "write it as repeat: {times: 3, layers: [...]}"))
+        notes.problems.append((path, "write it as repeat: {times: 3, layers: [...]}"))
         return
     for i in range(1, times + 1):
         for k, layer in enumerate(layers):
             if len(flat) >= MOST_LAYERS:
-                if not problems:  # an inner block may have said it
-                    problems.append((path, f"more than {MOST_LAYERS:,} layers; repeat less"))
+                if not notes.problems:  # an inner block may have said it
+                    problem = f"more than {MOST_LAYERS:,} layers; repeat less"
+                    notes.problems.append((path, problem))
                 return
             place = (*path, "repeat", "layers", k)
-            _write_out(layer, place, {**variables, "i": i}, flat, problems)
-        if problems:
+            _write_out(layer, place, {**variables, "i": i}, flat, notes)
+        if notes.problems:
             return  # each further repetition would only say the same

@@ -15,6 +15,9 @@ from cnntrain.registry import Registered
 from cnntrain.types import Array, Shape
 
 CHUNK = 4096  # samples that are looked at together
+ALWAYS_UNPACKED = 4 << 20  # bytes; of more, a compressed file may hold this many times its size:
+MOST_EXPANSION = 20  # (MNIST: 5)
+MOST_EXPANSION_OF_LABELS = 4
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,19 @@ def checked_labels(labels: Array, classes: int, where: str) -> Array:
             f"{where}: label {labels[bad[0]]} of sample {bad[0]} is not in 0..{classes - 1}"
         )
     return labels.astype(np.int64)
+
+
+def check_expansion(path: Path, size: int, on_disk: int, labels: bool) -> None:
+    """Refuse to unpack what is a bomb: ``size`` bytes from only ``on_disk`` compressed ones.
+
+    Labels grow again when they are read, by up to eight bytes for each of theirs.
+    """
+    factor = MOST_EXPANSION_OF_LABELS if labels else MOST_EXPANSION
+    if size > max(ALWAYS_UNPACKED, factor * on_disk):
+        raise DataError(
+            f"{path}: {on_disk:,} compressed bytes would expand to {size:,}; "
+            "if that is right, store them uncompressed"
+        )
 
 
 def joined(splits: Sequence[Split]) -> Split:

@@ -15,7 +15,9 @@ from cnntrain.files import Find
 from cnntrain.types import Array, Count, Shape
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
-MOST_PIXELS = 50_000_000  # of one file; a "decompression bomb" announces more
+MOST_PIXELS = 50_000_000  # of one file; a "decompression bomb" announces more,
+MOST_PIXELS_OF_SMALL = 6_000_000  # and needs not even a large file:
+SMALL_FILE = 1 << 20  # bytes
 
 
 def pillow() -> ModuleType:
@@ -38,8 +40,12 @@ def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with image_module.open(path) as opened:
-                if opened.width * opened.height > MOST_PIXELS:
-                    raise DataError(f"{path}: {opened.width}x{opened.height} pixels are too many")
+                small = path.stat().st_size <= SMALL_FILE
+                if opened.width * opened.height > (MOST_PIXELS_OF_SMALL if small else MOST_PIXELS):
+                    raise DataError(
+                        f"{path}: {opened.width}x{opened.height} pixels are too many"
+                        f"{' for so small a file' if small else ''}; make the picture smaller"
+                    )
                 upright = _in_mode(ImageOps.exif_transpose(opened), mode)
             if size is not None:
                 upright = upright.resize((size[1], size[0]), image_module.Resampling.BILINEAR)
@@ -52,8 +58,9 @@ def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
 def _in_mode(image: Any, mode: str) -> Any:
     """Grey or RGB bytes of an image of any mode; 16-bit grey is scaled, not cut off."""
     if image.mode.startswith("I"):
-        wide = np.asarray(image, dtype=np.float64)
-        image = pillow().fromarray((wide / 257).clip(0, 255).astype(np.uint8))
+        wide = np.array(image, dtype=np.float32)
+        wide /= 257
+        image = pillow().fromarray(wide.clip(0, 255, out=wide).astype(np.uint8))
     if image.mode in ("P", "LA", "RGBA", "PA") or "transparency" in image.info:
         layered = image.convert("RGBA")
         black = pillow().new("RGBA", layered.size, (0, 0, 0, 255))

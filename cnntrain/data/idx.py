@@ -17,7 +17,7 @@ from typing import Annotated, BinaryIO, cast
 import numpy as np
 from annotated_types import Ge, Le
 
-from cnntrain.data.base import Dataset, Source, Split, checked_labels
+from cnntrain.data.base import Dataset, Source, Split, check_expansion, checked_labels
 from cnntrain.errors import DataError
 from cnntrain.files import Find
 from cnntrain.registry import Spec
@@ -78,6 +78,7 @@ def read_idx(path: Path) -> Array:
         if not _is_compressed(path):
             _check_size(path, path.stat().st_size - start, size)
             return np.memmap(path, np.uint8, mode="r", offset=start, shape=shape)
+        check_expansion(path, size, path.stat().st_size, labels=len(shape) == 1)
         content = bytearray()
         while len(content) <= size and (portion := file.read(PORTION)):
             content += portion

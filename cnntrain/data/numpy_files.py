@@ -13,10 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from cnntrain.data.base import Dataset, Source, Split, checked_labels, readable
+from cnntrain.data.base import (
+    Dataset,
+    Source,
+    Split,
+    check_expansion,
+    checked_labels,
+    readable,
+)
 from cnntrain.errors import DataError
 from cnntrain.files import Find
-from cnntrain.registry import Spec
+from cnntrain.registry import Spec, listed
 from cnntrain.types import Array, Shape
 
 BROKEN = (
@@ -101,8 +108,11 @@ class Npz(Source, kind="npz"):
                     if missing := {self.inputs, self.targets} - set(arrays):
                         raise DataError(
                             f"{path}: holds no array {min(missing)!r}; it has "
-                            f"{', '.join(arrays)}; name them with 'inputs' and 'targets'"
+                            f"{listed(list(arrays))}; name them with 'inputs' and 'targets'"
                         )
+                    for name, labels in ((self.inputs, False), (self.targets, True)):
+                        member = arrays.zip.getinfo(_member_name(arrays.zip, name))
+                        check_expansion(path, member.file_size, member.compress_size, labels)
                     return _plain(arrays[self.inputs]), _plain(arrays[self.targets])
             except BROKEN as error:
                 raise DataError(_message(path, error)) from None
@@ -151,6 +161,11 @@ def _mapped(path: Path) -> Array:
                 ) from None
             raise DataError(_message(path, error)) from None
     return array
+
+
+def _member_name(archive: zipfile.ZipFile, name: str) -> str:
+    """An array's name in the archive, as NumPy looks for it."""
+    return name if name in archive.namelist() else f"{name}.npy"
 
 
 def _plain(member: Array) -> Array:

@@ -104,6 +104,8 @@ def held_out_indices(
     The k folds of one seed are disjoint and together all samples.
     """
     n = len(dataset.train)
+    if not validation and fold is None:
+        return np.arange(0)
     order = _stratified_order(dataset, seed)
     if fold is not None:
         i, k = map(int, fold.split("/"))
@@ -113,8 +115,7 @@ def held_out_indices(
                 ("data", "fold"),
             )
         return np.sort(order[(i - 1) * n // k : i * n // k])
-    count = _count(validation, n, "validation") if validation else 0
-    return np.sort(order[:count])
+    return np.sort(order[: _count(validation, n, "validation")])
 
 
 def _stratified_order(dataset: Dataset, seed: int) -> Array:

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 
 from cnntrain.data.base import Dataset, Source, Split
 from cnntrain.files import Find
 from cnntrain.rng import Purpose, stream
-from cnntrain.types import Count, NonNegative, Shape
+from cnntrain.types import NonNegative, Shape
+
+MOST_SAMPLES = 1_000_000
 
 
 def xor(n: int, noise: float, rng: np.random.Generator) -> Split:
@@ -53,8 +56,8 @@ class Synthetic(Source, kind="synthetic"):
     """
 
     problem: Literal["xor", "spirals", "sine"]
-    n: Count = 400
-    n_test: Count = 200
+    n: Annotated[int, Ge(1), Le(MOST_SAMPLES)] = 400
+    n_test: Annotated[int, Ge(1), Le(MOST_SAMPLES)] = 200
     noise: NonNegative = 0.1
 
     def sample_shape(self, find: Find) -> Shape:

@@ -11,27 +11,28 @@ FOLDER = Path(__file__).parents[2] / "configs"
 WITHOUT_FILES = (
     "adaline", "digits", "digits-residual", "sine", "spirals", "worked-2-2-2", "worked-conv", "xor",
 )  # fmt: skip
-RAW = {
-    f"RAW{k}": text
-    for k, text in enumerate(
-        ["1e400", ".nan", "-.inf", "010", "0o10", "1:30", "2024-01-01", "yes", "~", "1_000", "9" * 5000,
-         "!!python/name:os.system ''", "!x 1", "&a [*a]", "*a", "{<<: {a: 1}}", "{1: 2}", "{[1]: 2}",
-         "[" * 60 + "]" * 60, '"\\ud800"', "'", "|", "${i}", "${x}", "{a: 1, a: 2}", "? x", "---", "%"]
-    )
-}  # fmt: skip
-VALUES = [
-    None, True, False, -1, 0, 1, 2, 3, 7, 2**31, 2**63, 2**64, 10**30, -(10**30), 0.0, 0.3, 1.0, 1.5,
-    -0.5, 1e-300, 1e300, math.nan, math.inf, "", "1", "0.1", "relu", "dense", "sgd", "val/loss",
-    "train/loss", "zeros", "unit", "same", "a b", "../x", "~/x", "é\n", "\0", [], [[]], [1], [0, 0],
-    [1, 2, 3], [1.5, "x"], {}, {"a": 1}, {"dense": {}}, {"dense": {"units": 3}}, {"class_name": "os.system"},
-    "flatten", "batch_norm", {"conv2d": {"filters": 2, "kernel": 3}}, {"max_pool2d": 2}, *RAW,
+TEXTS = [
+    "1e400", ".nan", "-.inf", "010", "0o10", "1:30", "2024-01-01", "yes", "~", "1_000", "9" * 5000,
+    "!!python/name:os.system ''", "!x 1", "&a [*a]", "*a", "{<<: {a: 1}}", "{1: 2}", "{[1]: 2}",
+    "[" * 60 + "]" * 60, '"\\ud800"', "'", "|", "${i}", "${x}", "{a: 1, a: 2}", "? x", "---", "%",
 ]  # fmt: skip
-WORDS = ["train", "data", "network", "epochs", "units", "kernel", "lr", "source", "l2", "from", "name",
-         "repeat", "extends", "vars", "output", "mode", "x", "", "1", "true", "é", "a.b"]  # fmt: skip
+RAW = {f"RAW{k}": text for k, text in enumerate(TEXTS)}  # stand-ins: YAML's writer quotes texts
+VALUES = [
+    None, True, False, -1, 0, 1, 2, 3, 7, 2**31, 2**63, 2**64, 10**30, -(10**30), 0.0, 0.3, 1.0,
+    1.5, -0.5, 1e-300, 1e300, math.nan, math.inf, "", "1", "0.1", "relu", "dense", "sgd",
+    "val/loss", "train/loss", "zeros", "unit", "same", "a b", "../x", "~/x", "é\n", "\0", [], [[]],
+    [1], [0, 0], [1, 2, 3], [1.5, "x"], {}, {"a": 1}, {"dense": {}}, {"dense": {"units": 3}},
+    {"class_name": "os.system"}, "flatten", "batch_norm", {"conv2d": {"filters": 2, "kernel": 3}},
+    {"max_pool2d": 2}, *RAW,
+]  # fmt: skip
+WORDS = [
+    "train", "data", "network", "epochs", "units", "kernel", "lr", "source", "l2", "from", "name",
+    "repeat", "extends", "vars", "output", "mode", "x", "", "1", "true", "é", "a.b",
+]  # fmt: skip
 
 
 def trees(small):
-    """Every config that needs no files, and ``small``, with whether it may extend others."""
+    """Every config that needs no files, and ``small``."""
     return [yaml.safe_load((FOLDER / f"{name}.yaml").read_text()) for name in WITHOUT_FILES] + [
         small
     ]
