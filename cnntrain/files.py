@@ -73,14 +73,14 @@ def _sync_folder(folder: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    content = text.encode()
+    content = text.encode("utf-8", "backslashreplace")
     with atomic_write(path, len(content)) as file:
         file.write(content)
 
 
 def append_line(path: Path, line: str) -> None:
     """Add a line to a text file: all of it, or, if the disk is full, nothing."""
-    rest = memoryview(f"{line}\n".encode())
+    rest = memoryview(f"{line}\n".encode("utf-8", "backslashreplace"))
     with writing(path, len(rest)):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         with os.fdopen(handle, "ab", buffering=0) as file:
@@ -101,6 +101,11 @@ def remove_litter(folder: Path, names: Iterable[str]) -> None:
                 path.unlink(missing_ok=True)
 
 
+def native(name: str) -> str:
+    """A name from a UTF-8 text as the system writes it, also if its language knows only ASCII."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
 Find = Callable[[str], Path]
 
 
@@ -119,13 +124,13 @@ class DataFolders:
 
     def find(self, name: str) -> Path:
         """The file called ``name``, or a ``MissingFile`` that lists where it was looked for."""
-        wanted = Path(os.path.expandvars(name)).expanduser()
+        wanted = Path(native(os.path.expandvars(name))).expanduser()
         tried = [wanted] if wanted.is_absolute() else [folder / wanted for folder in self.folders]
         for candidate in tried:
-            if candidate.is_file() or candidate.is_dir():
-                return candidate
+            if candidate.is_char_device() or candidate.is_block_device():
+                raise DataError(f"{candidate}: a device; name a file or a folder")
             if candidate.exists():
-                raise DataError(f"{candidate}: a device or a pipe; name a file or a folder")
+                return candidate
         places = "".join(f"\n  {candidate}" for candidate in tried)
         message = (
             f"{name}: no such data file; looked for{places}\n"

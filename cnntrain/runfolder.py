@@ -21,7 +21,7 @@ from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError
 from cnntrain.experiment import Experiment
 from cnntrain.files import append_line, write_text, writing
-from cnntrain.runs import read_metrics, remove_own_litter, whole_lines
+from cnntrain.runs import read_metrics, read_stats, remove_own_litter
 from cnntrain.state import State, weights_sha256
 from cnntrain.train import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.wording import epoch_line, stopped_line
@@ -69,7 +69,7 @@ class RunFolder:
         lines = [line for line in read_metrics(path) if _is_kept(line, found)]
         write_text(path / "metrics.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
         if (path / "stats.jsonl").is_file():
-            kept = [s for s in whole_lines(path / "stats.jsonl") if s["step"] <= found.state.step]
+            kept = [line for line in read_stats(path) if line["step"] <= found.state.step]
             write_text(path / "stats.jsonl", "".join(f"{json.dumps(line)}\n" for line in kept))
         run.log(f"resumed from {found.path.name} at step {found.state.step}")
         return run

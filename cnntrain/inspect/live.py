@@ -30,7 +30,8 @@ def status(run: RunRecord) -> str:
     """``digits/1: epoch 7 of 20, step 287  train/loss ...``."""
     last, total = run.epochs[-1], run.flat_config().get("train.epochs")
     of = f" of {total}" if total else ""
-    figures = "  ".join(figure(name, last[name]) for name in run.figures)
+    known = {name: last[name] for name in run.figures if last.get(name) is not None}
+    figures = "  ".join(figure(name, value) for name, value in known.items())
     return (
         f"{run.label}: epoch {last['epoch']}{of}, step {last['step']:,}, "
         f"{duration(last['elapsed_s'])}, {last['samples_per_s']:,.0f} samples/s\n{figures}"
@@ -40,7 +41,9 @@ def status(run: RunRecord) -> str:
 def ending(run: RunRecord) -> str:
     """Why it stopped, and its best epoch."""
     assert run.end is not None
-    text = f"ended: {REASONS[run.end['reason']]} ({run.end.get('detail', '')})"
+    text = (
+        f"ended: {REASONS.get(run.end['reason'], run.end['reason'])} ({run.end.get('detail', '')})"
+    )
     if run.best is not None and run.monitored is not None:
         value = figure(run.monitored, run.best[run.monitored])
         text += f"; best epoch {run.best['epoch']}: {value}"

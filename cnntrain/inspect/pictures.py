@@ -126,7 +126,7 @@ def _history(axis: "Axes", stats: Sequence[Mapping[str, Any]], family: str, name
     keys = [key for key in stats[0][family] if family == "outputs" or not key.endswith(".b")]
     drawn = 0
     for key in keys:
-        known = [(line["step"], line[family][key][name]) for line in stats]
+        known = [(line["step"], line[family].get(key, {}).get(name)) for line in stats]
         points = [(step, value) for step, value in known if value is not None]
         if not points:
             continue

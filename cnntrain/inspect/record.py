@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from cnntrain.config.document import parse_value, read_document
 from cnntrain.errors import RunFolderError
-from cnntrain.runs import read_metrics, recorded_environment, whole_lines
+from cnntrain.runs import read_metrics, read_stats, recorded_environment
 from cnntrain.scores import is_better
 
 
@@ -56,15 +55,16 @@ class RunRecord:
     @property
     def best(self) -> dict[str, Any] | None:
         """The line of the best epoch, the first of equals."""
-        best, name = None, self.monitored
+        best, name = None, self.monitored or ""
         for line in self.epochs:
-            if name and (best is None or is_better(name, line[name], best[name])):
+            value = line.get(name)
+            if value is not None and (best is None or is_better(name, value, best[name])):
                 best = line
         return best
 
     def flat_config(self) -> dict[str, Any]:
         """``{"train.epochs": 3, ...}``, for comparisons."""
-        return flatten(yaml.safe_load(self.config))
+        return flatten(parse_value(self.config, str(self.path / "config.yaml")))
 
 
 def read_run(path: Path, label: str | None = None) -> RunRecord:
@@ -76,11 +76,11 @@ def read_run(path: Path, label: str | None = None) -> RunRecord:
     return RunRecord(
         path,
         label or _labels([path.resolve()])[0],
-        (path / "config.yaml").read_text(encoding="utf-8"),
+        "\n".join(read_document(path / "config.yaml").lines),
         recorded_environment(path),
         [line for line in lines if line.get("event") == "epoch"],
         ends[-1] if ends else None,
-        list(whole_lines(path / "stats.jsonl")),
+        read_stats(path),
     )
 
 

@@ -55,8 +55,10 @@ class RunPage:
     @property
     def command(self) -> str:
         """What trains this run again."""
-        words = self.record.env.get("command") or ["", "fit", str(self.record.path / "config.yaml")]
-        return shlex.join(["cnntrain", *words[1:]])
+        words = self.record.env.get("command")
+        if not (isinstance(words, list) and words):
+            words = ["", "fit", str(self.record.path / "config.yaml")]
+        return shlex.join(["cnntrain", *map(str, words[1:])])
 
     @property
     def folder(self) -> str:
@@ -99,7 +101,10 @@ def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
         if any(told):
             rows.append([what, *(text or "–" for text in told)])
 
-    row("ended", lambda r: REASONS[r.end["reason"]] if r.end else "has not ended")
+    row(
+        "ended",
+        lambda r: REASONS.get(r.end["reason"], r.end["reason"]) if r.end else "has not ended",
+    )
     row("why", lambda r: str(r.end.get("detail", "")) if r.end else "")
     row("epochs", lambda r: f"{r.epochs[-1]['epoch']:,}" if r.epochs else "")
     row("steps", lambda r: f"{r.newest['step']:,}" if r.newest else "")

@@ -1,10 +1,10 @@
 """What a command looks at: a config, a checkpoint, or a run folder (its best checkpoint)."""
 
 import contextlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from cnntrain.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.config.plan import Plan
@@ -13,6 +13,7 @@ from cnntrain.errors import ConfigError, DataError
 from cnntrain.experiment import Experiment, build_network, open_experiment
 from cnntrain.files import DataFolders
 from cnntrain.network import Network
+from cnntrain.runs import recorded_environment
 from cnntrain.state import State, start
 
 
@@ -73,8 +74,9 @@ def checkpoint_folders(found: Checkpoint, data_dir: Path | None) -> DataFolders:
 
 def recorded_folders(checkpoint: Path) -> list[Path]:
     """Where the run of this checkpoint found its data, if it lies in its run folder."""
-    try:
-        env = json.loads((checkpoint.parent.parent / "env.json").read_text(encoding="utf-8"))
-        return [Path(folder) for folder in env["data_folders"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    folders = recorded_environment(checkpoint.parent.parent).get("data_folders")
+    return [Path(folder) for folder in folders] if _are_texts(folders) else []
+
+
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

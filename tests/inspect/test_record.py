@@ -7,6 +7,8 @@ import pytest
 from cnntrain.errors import RunFolderError
 from cnntrain.inspect.record import differing, flatten, read_run, read_runs
 
+RATES = {"lr": 0.1, "elapsed_s": 1.0, "samples_per_s": 10.0}
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -16,10 +18,10 @@ def folder(tmp_path):
         (path / "config.yaml").write_text(config)
         values = [0.5, 0.9, 0.9, 0.8]
         lines = [
-            {"event": "epoch", "epoch": k + 1, "step": 10 * k, "val/accuracy": values[k], "lr": 0.1}
+            {"event": "epoch", "epoch": k + 1, "step": 10 * k, "val/accuracy": values[k], **RATES}
             for k in range(epochs)
         ]
-        lines += [{"event": "end", "reason": "epochs"}] if end else []
+        lines += [{**lines[-1], "event": "end", "reason": "epochs"}] if end else []
         (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         return path
 
