@@ -30,9 +30,9 @@ def formatter(array: Array) -> Callable[[float], str]:
     rounding = 8 * np.finfo(array.dtype).eps  # the last bits depend on the order of a sum
     for digits in range(decimals):
         if largest < 1e6 and np.allclose(np.round(array, digits), array, rtol=rounding, atol=0):
-            return lambda x: f"{x:.{digits}f}"
+            return lambda x: f"{x:z.{digits}f}"
     if 1e-3 <= largest < 1e6:
-        return lambda x: f"{x:.{decimals}f}"
+        return lambda x: f"{x:z.{decimals}f}"
     return lambda x: f"{x:.{decimals - 1}e}" if x else "0"
 
 
@@ -82,7 +82,8 @@ def _excerpt(array: Array) -> list[str]:
     while part.ndim > 2:
         part = part[0] if part.shape[0] <= part.shape[-1] or part.ndim > 3 else part[..., 0]
     corner = part[tuple(slice(size) for size in EXCERPT[-part.ndim :])]
-    written = _full(np.atleast_1d(corner), batched=False)
+    width = max(map(len, map(formatter(corner), corner.ravel().tolist())))
+    written = _full(np.atleast_1d(corner[..., : _cells_in_a_line(width)]), batched=False)
     return [f"{line}  ..." for line in written] + (["..."] if part.ndim > 1 else [])
 
 

@@ -97,7 +97,10 @@ def _index(entry: str, numbers: str, array: Array) -> Index:
     free = array.shape[len(given) :]
     fits = len(index) == array.ndim and all(size == 1 for size in free)
     if not fits or any(i >= size for i, size in zip(index, array.shape, strict=True)):
-        raise ConfigError(f"--explain {entry}: the array has the shape {array.shape}")
+        told = array.shape[:-1] if array.shape[-1] == 1 and array.ndim > 1 else array.shape
+        raise ConfigError(
+            f"--explain {entry}: the array has the shape {told}, and indices count from 0"
+        )
     return index
 
 

@@ -131,8 +131,9 @@ def test_long_sums_show_the_largest_terms(step_of):
         ("dense1.W", "write it as conv1.W[0,0,1,1] or dense1.delta[0]"),
         ("dense2.W[0,0]", "no layer 'dense2'; did you mean 'dense1'?"),
         ("dense1.V[0]", "dense1 has no 'V'; known: W, b, delta, z"),
-        ("dense1.W[3,0]", "the array has the shape (1, 2)"),
-        ("dense1.W[0]", "the array has the shape (1, 2)"),
+        ("dense1.W[3,0]", "the array has the shape (1, 2), and indices count from 0"),
+        ("dense1.W[0]", "the array has the shape (1, 2), and indices count from 0"),
+        ("dense1.z[1]", "the array has the shape (1,), and indices count from 0"),
         ("input.z[0]", "input has no 'z'; known: delta"),
     ],
 )
