@@ -121,7 +121,7 @@ class Zeros(Initializer, kind="zeros"):
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Initializer, kind="constant"):
-    """All ``value``. For the W of a hidden layer this keeps its units equal for ever (seed 001)."""
+    """All ``value``. For the W of a hidden layer this keeps its units equal for ever."""
 
     value: float
 

@@ -72,7 +72,7 @@ class Data(Spec):
 class Stop(Spec):
     """``train.stop:`` further reasons to stop, whichever comes first.
 
-    ``threshold``: ε of seed 004, stop when no W or b changed by ε or more in an update.
+    ``threshold``: ε, stop when no W or b changed by ε or more in an update.
     ``patience``: epochs without a better monitored figure. ``target``: figures that suffice, such
     as ``{val/accuracy: 0.99}``. ``minutes``: time spent training.
     """

@@ -156,7 +156,7 @@ def _run_folder(
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
     return [
         f"all units of {name} start equal, and so do the weights that read them: each gets the "
-        "same gradient, so they stay equal for ever (seed 001); use a random 'init'"
+        "same gradient, so they stay equal for ever; use a random 'init'"
         for name in equal_units(experiment.network, fresh.params)
     ]
 

@@ -57,7 +57,7 @@ class Activation(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Identity(Activation, kind="identity"):
-    """a = z; f' = 1. The linear unit of seeds 001 and 003."""
+    """a = z; f' = 1. A linear unit."""
 
     formula: ClassVar[str] = "a = z"
     derivative: ClassVar[str] = "f' = 1"

@@ -19,7 +19,7 @@ class SquaredError(Loss, kind="squared_error"):
     """C = 1/m Σ_n ½ Σ_k (a_k - y_k)²; δ = (a - y)/m.
 
     Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
-    Source: seed 001, J(Θ) without its regularisation term (``train.l2`` is that term).
+    Source: Bishop 2006, eq. 5.11, divided by m. A penalty on the weights is ``train.l2``.
     """
 
     formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \frac{1}{2} \sum_k (a_k - t_k)^2"

@@ -286,7 +286,7 @@ def test_quiet_still_warns(command, config_file):
     code, _, err = command("fit", config_file(network=equal), "--quiet")
     assert code == 0
     assert err.startswith("Warning: all units of dense1 start equal")
-    assert "(seed 001); use a random 'init'" in err
+    assert "for ever; use a random 'init'" in err
     assert "warning: all units of dense1" in Path("runs/small/1/log.txt").read_text()
 
 

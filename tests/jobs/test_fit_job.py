@@ -103,7 +103,7 @@ def test_equal_initial_weights_are_warned_about(fit, capsys):
     fit({"network": equal}, quiet=True)
     assert capsys.readouterr().err == (
         "Warning: all units of dense1 start equal, and so do the weights that read them: each gets"
-        " the same gradient, so they stay equal for ever (seed 001); use a random 'init'\n"
+        " the same gradient, so they stay equal for ever; use a random 'init'\n"
     )
     fit(quiet=True)
     assert capsys.readouterr().err == ""
