@@ -4,6 +4,8 @@ Every message reads "where: what; what would be right". The command line prints 
 and leaves with the class's ``exit_code``; a user never sees a traceback.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -42,6 +44,34 @@ class ConfigError(CnntrainError):
 
 class ShapeError(ConfigError):
     """Two layers, or a layer and the data, do not fit."""
+
+
+class ConfigErrors(ConfigError):
+    """Several at once."""
+
+    def __init__(self, errors: Sequence[ConfigError]) -> None:
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = tuple(errors)
+
+
+class Problems:
+    """What checks that do not need each other found wrong with a config."""
+
+    def __init__(self) -> None:
+        self.found: list[ConfigError] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """A ConfigError raised inside is kept, and told with the others."""
+        try:
+            yield
+        except ConfigError as error:
+            self.found.append(error)
+
+    def check(self) -> None:
+        """Raise what was found so far, if anything was."""
+        if self.found:
+            raise self.found[0] if len(self.found) == 1 else ConfigErrors(self.found)
 
 
 class DataError(CnntrainError):

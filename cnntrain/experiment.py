@@ -1,5 +1,6 @@
 """From a plan to what can be run: the network laid out, the data read, both checked to fit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +11,7 @@ from cnntrain.data import Dataset
 from cnntrain.data.batches import Batches
 from cnntrain.data.normalize import Normalizer
 from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
-from cnntrain.errors import ShapeError
+from cnntrain.errors import Problems, ShapeError
 from cnntrain.files import Find
 from cnntrain.layout import Node
 from cnntrain.memory import check_parameters, check_training_memory
@@ -94,10 +95,16 @@ def lay_out(plan: Plan, sample_shape: Shape) -> Network:
     return Network.build(plan.network, sample_shape, heads)
 
 
-def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None) -> Experiment:
-    """Lay out the network, read the data, check that they fit.
+def open_experiment(
+    plan: Plan,
+    find: Find,
+    normalizer: Normalizer | None = None,
+    further: Callable[[Experiment, Problems], None] | None = None,
+) -> Experiment:
+    """Lay out the network, read the data, check that they fit; all mistakes are told at once.
 
-    ``normalizer``: statistics already fitted, as a checkpoint keeps them.
+    ``normalizer``: statistics already fitted, as a checkpoint keeps them. ``further``: checks of
+    what is to be done with it.
     """
     network = build_network(plan, find)
     dataset = plan.data.source.load(find, plan.seed)
@@ -108,20 +115,32 @@ def open_experiment(plan: Plan, find: Find, normalizer: Normalizer | None = None
             ("input",),
         )
     dataset = _with_soft_classes(plan, dataset)
-    for k, augmentation in enumerate(plan.data.augment):
-        try:
-            augmentation.check(dataset.sample_shape)
-        except ShapeError as error:
-            raise ShapeError(str(error), ("data", "augment", k)) from None
-    check_loss(plan, network, dataset.target_shape)
-    check_classes(plan, network, dataset.classes)
-    fitted = normalizer or plan.data.normalize
-    dataset = with_test_split(dataset, plan.data.test_split, plan.seed)
-    prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
-    check_training_memory(plan, network, len(prepared.train))
-    experiment = Experiment(plan, network, prepared)
+    problems = Problems()
+    _check_augmentations(plan, dataset.sample_shape, problems)
+    with problems.gathered():
+        check_loss(plan, network, dataset.target_shape)
+        check_classes(plan, network, dataset.classes)
+    with problems.gathered():
+        fitted = normalizer or plan.data.normalize
+        dataset = with_test_split(dataset, plan.data.test_split, plan.seed)
+        prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
+        experiment = Experiment(plan, network, prepared)
+        with problems.gathered():
+            check_training_memory(plan, network, len(prepared.train))
+        if further is not None:
+            further(experiment, problems)
+    problems.check()
     _ = experiment.objective  # its losses are fitted here, before any folder is made
     return experiment
+
+
+def _check_augmentations(plan: Plan, sample_shape: Shape, problems: Problems) -> None:
+    for k, augmentation in enumerate(plan.data.augment):
+        with problems.gathered():
+            try:
+                augmentation.check(sample_shape)
+            except ShapeError as error:
+                raise ShapeError(str(error), ("data", "augment", k)) from None
 
 
 def _losses_and_nodes(plan: Plan, network: Network) -> list[tuple[LossTerm, Node]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from cnntrain.config.plan import Plan
 from cnntrain.divergence import Divergence
-from cnntrain.errors import ConfigError
+from cnntrain.errors import ConfigError, Problems
 from cnntrain.evaluate import evaluate
 from cnntrain.experiment import Experiment
 from cnntrain.feed import Feed
@@ -23,7 +23,7 @@ from cnntrain.layers import WholeBatchLayer
 from cnntrain.metrics import means
 from cnntrain.probe import Probe
 from cnntrain.schedules import Clock
-from cnntrain.scores import is_better
+from cnntrain.scores import Score, is_better
 from cnntrain.shards import Workers
 from cnntrain.state import Best, State
 from cnntrain.step import learning_rate, take_step
@@ -85,34 +85,45 @@ def training_clock(plan: Plan, samples: int) -> Clock:
     return Clock(per_epoch, int(min(limits)))
 
 
-def check_training(experiment: Experiment) -> None:
-    """Raise ``ConfigError`` for a warm-up or a figure that this training does not have."""
+def check_training(experiment: Experiment, problems: Problems) -> None:
+    """Note every warm-up, batch or figure that this training cannot have."""
     plan, data = experiment.plan, experiment.data
-    plan.schedule.check(training_clock(plan, len(data.train)))
-    names = ["loss", "accuracy"] if data.classes is not None else ["loss", "mae", "rmse"]
+    with problems.gathered():
+        plan.schedule.check(training_clock(plan, len(data.train)))
+    with problems.gathered():
+        _check_last_batch(experiment)
     for k, score in enumerate(plan.metrics):
-        if score.of_labels != (data.classes is not None):
-            kind = "classification" if score.of_labels else "regression"
-            raise ConfigError(f"{score.kind} is a metric of {kind}; remove it", ("metrics", k))
-        outputs = experiment.network.out_shape[0]
-        if score.two_classes and outputs > 2:
-            raise ConfigError(
-                f"{score.kind} is a metric of two classes, but the network has {outputs} outputs; "
-                "remove it",
-                ("metrics", k),
-            )
-        names += [score.name] if score.name not in names else []
+        with problems.gathered():
+            _check_score(experiment, score, ("metrics", k))
+    labelled = data.classes is not None
+    names = ["loss", "accuracy"] if labelled else ["loss", "mae", "rmse"]
+    names += [score.name for score in plan.metrics if score.of_labels == labelled]
     known = [
-        f"{split}/{name}" for split in ("train", "val") if split in data.splits for name in names
+        f"{split}/{name}"
+        for split in ("train", "val")
+        if split in data.splits
+        for name in dict.fromkeys(names)
     ]
-    _check_last_batch(experiment)
     wanted: list[tuple[tuple[str, ...], str]] = [(("train", "monitor"), _monitored(experiment))]
     wanted += [(("train", "stop", "target", figure), figure) for figure in plan.train.stop.target]
     for place, figure in wanted:
         if figure not in known:
-            raise ConfigError(
-                f"this training has no figure {figure!r}; it has {', '.join(known)}", place
-            )
+            problem = f"this training has no figure {figure!r}; it has {', '.join(known)}"
+            problems.found.append(ConfigError(problem, place))
+
+
+def _check_score(experiment: Experiment, score: Score, place: tuple[str | int, ...]) -> None:
+    """A metric must be of what is learned, and of as many classes."""
+    if score.of_labels != (experiment.data.classes is not None):
+        kind = "classification" if score.of_labels else "regression"
+        raise ConfigError(f"{score.kind} is a metric of {kind}; remove it", place)
+    outputs = experiment.network.out_shape[0]
+    if score.two_classes and outputs > 2:
+        raise ConfigError(
+            f"{score.kind} is a metric of two classes, but the network has {outputs} outputs; "
+            "remove it",
+            place,
+        )
 
 
 def _check_last_batch(experiment: Experiment) -> None:

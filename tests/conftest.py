@@ -82,6 +82,20 @@ def experiment_of(small_tree):
 
 
 @pytest.fixture(scope="session")
+def checked_training():
+    """``checked_training(experiment)``: raises what such a training cannot have."""
+    from cnntrain.errors import Problems
+    from cnntrain.train import check_training
+
+    def check(experiment):
+        problems = Problems()
+        check_training(experiment, problems)
+        problems.check()
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def train_events():
     """``train_events(experiment, state, threads=1, ...)``: the events of a training, one by one."""
     from cnntrain.shards import Workers

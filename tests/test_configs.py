@@ -16,7 +16,7 @@ from cnntrain.jobs.fit import FitOptions, run_fit
 from cnntrain.metrics import means
 from cnntrain.shards import Workers
 from cnntrain.state import start
-from cnntrain.train import Stopped, check_training
+from cnntrain.train import Stopped
 
 FOLDER = Path(__file__).parents[1] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))
@@ -57,9 +57,9 @@ def test_a_config_is_read_and_laid_out(path, find):
 
 
 @every_config
-def test_a_config_trains_and_evaluates(path, find, train_events):
+def test_a_config_trains_and_evaluates(checked_training, path, find, train_events):
     whole = read_config(path).plan
-    check_training(open_experiment(whole, find(whole)))
+    checked_training(open_experiment(whole, find(whole)))
     plan = read_config(path, ["train.max_steps=3"]).plan
     experiment = open_experiment(plan, find(plan))
     state = start(plan, experiment.network)

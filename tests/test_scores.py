@@ -19,7 +19,6 @@ from cnntrain.scores import (
     scored,
 )
 from cnntrain.shards import cut
-from cnntrain.train import check_training
 
 KINDS = [pytest.param(kind(), id=name) for name, kind in Score.kinds.items()]
 every_kind = pytest.mark.parametrize("score", KINDS)
@@ -196,27 +195,29 @@ def test_metrics_are_recorded_of_both_splits(tmp_path, fitted, sections, kinds):
     [({"data": XOR}, REAL, "regression"), (SINE, LABELLED, "classification")],
     ids=["real of labels", "labels of real"],
 )
-def test_metrics_of_the_other_task_are_refused(experiment_of, sections, kinds, task):
+def test_metrics_of_the_other_task_are_refused(
+    checked_training, experiment_of, sections, kinds, task
+):
     for kind in kinds:
         experiment = experiment_of(**sections, metrics=[kind])
         with pytest.raises(ConfigError) as caught:
-            check_training(experiment)
+            checked_training(experiment)
         assert str(caught.value) == f"{kind} is a metric of {task}; remove it"
         assert caught.value.path == ("metrics", 0)
 
 
-def test_auc_of_three_classes_is_refused(experiment_of):
+def test_auc_of_three_classes_is_refused(checked_training, experiment_of):
     data = {"source": "inline", "inputs": [[1.0], [2.0], [3.0]], "targets": [0, 1, 2]}
     experiment = experiment_of(data=data, network=[{"dense": {"units": 3}}], metrics=["auc"])
     with pytest.raises(ConfigError) as caught:
-        check_training(experiment)
+        checked_training(experiment)
     assert caught.value.path == ("metrics", 0)
     assert str(caught.value) == (
         "auc is a metric of two classes, but the network has 3 outputs; remove it"
     )
 
 
-def test_a_figure_that_is_no_metric_cannot_be_monitored(experiment_of):
+def test_a_figure_that_is_no_metric_cannot_be_monitored(checked_training, experiment_of):
     experiment = experiment_of(data=XOR, metrics=["auc"], train={"monitor": "val/auk"})
     with pytest.raises(ConfigError, match="it has train/loss, train/accuracy, train/auc, val"):
-        check_training(experiment)
+        checked_training(experiment)

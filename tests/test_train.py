@@ -19,7 +19,6 @@ from cnntrain.step import take_step
 from cnntrain.train import (
     EpochEnd,
     StepEnd,
-    check_training,
     is_better,
     train,
     training_clock,
@@ -218,6 +217,18 @@ def test_minutes_are_those_spent_training(experiment_of, train_events):
     assert 10 < stopped.step < 60
 
 
+def test_a_clock_that_goes_backwards_changes_no_figure(experiment_of, train_events):
+    experiment = experiment_of(train={"epochs": 2, "stop": {"minutes": 1}})
+    backwards = iter(range(10_000, 0, -7))
+    shown = list(train_events(experiment, now=lambda: float(next(backwards))))
+    usual = list(train_events(experiment))
+    assert [(event.step, event.figures) for event in shown] == [
+        (event.step, event.figures) for event in usual
+    ]
+    rates = [event.samples_per_s for event in shown if isinstance(event, EpochEnd)]
+    assert all(rate > 0 and math.isfinite(rate) for rate in rates)
+
+
 def test_minutes_spent_before_count(experiment_of, train_events):
     experiment = experiment_of(train={"epochs": 1000, "stop": {"minutes": 1}})
     (stopped,) = train_events(experiment, elapsed_s=61.0)
@@ -340,15 +351,15 @@ def test_what_better_means(name, better, worse):
          "this training has no figure 'val/accuracy'; it has train/loss, train/accuracy"),
     ],
 )  # fmt: skip
-def test_a_figure_that_does_not_exist(experiment_of, train, path, message):
+def test_a_figure_that_does_not_exist(checked_training, experiment_of, train, path, message):
     with pytest.raises(ConfigError) as caught:
-        check_training(experiment_of(train=train))
+        checked_training(experiment_of(train=train))
     assert (str(caught.value), caught.value.path) == (message, path)
 
 
-def test_a_warm_up_longer_than_the_training(experiment_of):
+def test_a_warm_up_longer_than_the_training(checked_training, experiment_of):
     with pytest.raises(ConfigError, match="the warm-up takes 6 steps, but training ends after 6;"):
-        check_training(experiment_of(schedule={"cosine": {"warmup_epochs": 2}}))
+        checked_training(experiment_of(schedule={"cosine": {"warmup_epochs": 2}}))
 
 
 def test_the_clock_counts_the_shorter_limit(experiment_of):

@@ -15,7 +15,7 @@ from cnntrain.config.compose import Composition, Problem, compose
 from cnntrain.config.document import KeyPath
 from cnntrain.config.mistakes import problems_of
 from cnntrain.config.plan import Plan
-from cnntrain.errors import ConfigError, DataError, MissingFile
+from cnntrain.errors import ConfigError, ConfigErrors, DataError, MissingFile
 from cnntrain.registry import to_tree
 
 
@@ -28,7 +28,8 @@ class Config:
 
     def located(self, error: ConfigError) -> ConfigError:
         """An error that showed after reading, with the line and column of what it is about."""
-        return self.source.error([(error.path, str(error))])
+        errors = error.errors if isinstance(error, ConfigErrors) else (error,)
+        return self.source.error([(each.path, str(each)) for each in errors])
 
     @contextmanager
     def places(self) -> Iterator[None]:

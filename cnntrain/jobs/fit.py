@@ -125,9 +125,8 @@ def _tensorboard(run: RunFolder) -> AbstractContextManager[TensorBoard | None]:
 def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
     """The experiment and its first state; errors of the config get their line and column."""
     with config.places():
-        experiment = open_experiment(config.plan, folders.find)
-        check_training(experiment)
         check_tensorboard(config.plan)
+        experiment = open_experiment(config.plan, folders.find, further=check_training)
         return experiment, start(config.plan, experiment.network)
 
 

@@ -245,6 +245,23 @@ def test_what_shows_after_reading_gets_its_place_too(
     assert not Path("run").exists()
 
 
+def test_all_that_shows_after_reading_is_told_at_once(command, config_file):
+    path = config_file(
+        data={"source": "synthetic", "problem": "xor", "n": 20, "augment": ["flip_vertical"]},
+        network=[{"dense": {"units": 1}}],
+        metrics=["mae", "auc"],
+        schedule={"cosine": {"warmup_epochs": 9}},
+        train={"monitor": "val/los", "stop": {"target": {"train/mae": 1.0}}},
+    )
+    code, out, err = command("fit", path, "--dry-run")
+    assert (code, out) == (2, "")
+    places = ["data.augment[0]", "network[0]", "metrics[0]", "schedule", "train.monitor",
+              "train.stop.target.train/mae"]  # fmt: skip
+    told = [line for line in err.splitlines() if str(path) in line]
+    assert [any(f": {place}: " in line for line in told) for place in places] == [True] * 6
+    assert len(told) == 6
+
+
 def test_an_unwritable_place(command, config_file):
     Path("file").write_text("x")
     code, _, err = command("fit", config_file(), "--out", "file/run")

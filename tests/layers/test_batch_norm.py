@@ -14,7 +14,6 @@ from cnntrain.metrics import add_sums
 from cnntrain.network import Pass
 from cnntrain.shards import Workers, cut
 from cnntrain.state import start
-from cnntrain.train import check_training
 
 IMAGE_NET = [
     {"conv2d": {"filters": 3, "kernel": 3}},
@@ -206,9 +205,9 @@ def vectors_in_batches_of(batch_size, n=9):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 8])
-def test_a_lone_last_vector_is_refused(experiment_of, batch_size):
+def test_a_lone_last_vector_is_refused(checked_training, experiment_of, batch_size):
     with pytest.raises(ConfigError) as caught:
-        check_training(experiment_of(**vectors_in_batches_of(batch_size)))
+        checked_training(experiment_of(**vectors_in_batches_of(batch_size)))
     assert caught.value.path == ("train", "batch_size")
     assert str(caught.value) == (
         "batch_norm1 needs at least two samples in every batch, but 9 samples in batches of "
@@ -217,13 +216,13 @@ def test_a_lone_last_vector_is_refused(experiment_of, batch_size):
 
 
 @pytest.mark.parametrize("batch_size", [3, 5, 9, 100])
-def test_other_batches_of_vectors_are_taken(experiment_of, batch_size):
-    check_training(experiment_of(**vectors_in_batches_of(batch_size)))
+def test_other_batches_of_vectors_are_taken(checked_training, experiment_of, batch_size):
+    checked_training(experiment_of(**vectors_in_batches_of(batch_size)))
 
 
-def test_a_lone_image_has_enough_places(experiment_of):
+def test_a_lone_image_has_enough_places(checked_training, experiment_of):
     network = [*IMAGE_NET[:4], {"dense": {"units": 10}}]
     data, train = {"source": "digits"}, {"batch_size": 1}
-    check_training(experiment_of(data=data, network=network, train=train))
+    checked_training(experiment_of(data=data, network=network, train=train))
     with pytest.raises(ConfigError, match="batch_norm2 needs at least two samples"):
-        check_training(experiment_of(data=data, network=IMAGE_NET, train=train))
+        checked_training(experiment_of(data=data, network=IMAGE_NET, train=train))
