@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SECONDS = 5  # for one input
@@ -173,10 +174,14 @@ def fuzz_plainly(
     return findings
 
 
-def fuzz_by_coverage(target: Target, seconds: float, seed: int, corpus: Path) -> None:
+def fuzz_by_coverage(name: str, folder: Path, seconds: float, seed: int, corpus: Path) -> NoReturn:
     """libFuzzer's loop over instrumented code; it ends the process."""
     import atheris
 
+    with atheris.instrument_imports(include=["cnntrain", "yaml", "zipfile"]):
+        target, seeds = TARGETS[name](folder)
+    for k, content in enumerate(seeds):
+        (corpus / f"seed-{k}").write_bytes(content)
     options = [
         f"-max_total_time={int(seconds)}",
         f"-seed={seed + 1}",
@@ -184,8 +189,9 @@ def fuzz_by_coverage(target: Target, seconds: float, seed: int, corpus: Path) ->
         "-print_final_stats=1",
         f"-artifact_prefix={corpus}{os.sep}",
     ]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], target)
+    atheris.Setup([sys.argv[0], *options, str(corpus)], checked(target))
     atheris.Fuzz()
+    raise AssertionError("libFuzzer ends the process")
 
 
 def main() -> int:
@@ -199,23 +205,17 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--corpus", type=Path, help="folder of inputs; default: a temporary one")
+    parser.add_argument("--corpus", type=Path, help="folder of inputs; default: runs/fuzz/TARGET")
     given = parser.parse_args()
+    corpus = given.corpus or Path("runs") / "fuzz" / given.target
+    corpus.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        corpus = given.corpus or Path(temporary)
-        corpus.mkdir(parents=True, exist_ok=True)
+        folder = Path(temporary)
         if not given.plain:
-            import atheris
-
-            with atheris.instrument_imports(include=["cnntrain", "yaml", "zipfile"]):
-                target, seeds = TARGETS[given.target](Path(temporary))
-            for k, seed in enumerate(seeds):
-                (corpus / f"seed-{k}").write_bytes(seed)
-            fuzz_by_coverage(checked(target), given.seconds, given.seed, corpus)
-        target, seeds = TARGETS[given.target](Path(temporary))
-        findings = fuzz_plainly(
-            checked(target), seeds, given.runs, given.seconds, given.seed, corpus
-        )
+            fuzz_by_coverage(given.target, folder, given.seconds, given.seed, corpus)
+        target, seeds = TARGETS[given.target](folder)
+        limits = (given.runs, given.seconds, given.seed)
+        findings = fuzz_plainly(checked(target), seeds, *limits, corpus)
     return 1 if findings else 0
 
 

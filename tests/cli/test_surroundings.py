@@ -17,15 +17,14 @@ ODD = "a b\nc é ✓ 'q' \"d\" $x"
 
 
 @pytest.fixture
-def shell(config_file):
-    """``shell("$FIT ... | head -1", env={...})``: what sh makes of it; $0 is the program."""
+def shell():
+    """``shell("$CNN fit ... | head -1", env={...})``: what sh makes of it."""
 
-    def run(script, check=True, **options):
-        env = {**BASE, **options.pop("env", {})}
-        env = {key: value for key, value in env.items() if value is not None}
+    def run(script, env=()):
+        env = {key: value for key, value in {**BASE, **dict(env)}.items() if value is not None}
         done = subprocess.run(
             ["/bin/sh", "-c", f'CNN="{sys.executable} -m cnntrain"; {script}'],
-            capture_output=True, check=False, timeout=60, env=env, **options,
+            capture_output=True, check=False, timeout=60, env=env,
         )  # fmt: skip
         assert b"Traceback" not in done.stderr
         assert b"Exception ignored" not in done.stderr
