@@ -11,6 +11,8 @@ import pytest
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
+pytestmark = pytest.mark.slow
+
 BASE = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
 PYTHON = [sys.executable]
 ODD = "a b\nc é ✓ 'q' \"d\" $x"
@@ -36,7 +38,6 @@ def shell():
 # Streams
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("words", ["--version", "explain dense", "summary {}", "fit {} --dry-run"])
 def test_closed_streams(shell, config_file, closed, words):
@@ -59,7 +60,6 @@ def test_a_reader_that_leaves(shell, config_file, words):
     assert done.stderr == b""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", ["--help", "explain", "summary {}", "summary {} --json"])
 def test_a_full_disk_behind_stdout(shell, config_file, words):
     done = shell(f"$CNN {words.format(config_file())} > /dev/full")
@@ -78,7 +78,6 @@ def test_a_full_disk_behind_stderr_stops_no_training(shell, config_file):
 # Terminals, languages, folders
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "env",
     [
@@ -150,7 +149,6 @@ def test_paths_that_are_no_text(config_file):
         assert done.returncode == (2 if b"data" in str(words[-1]).encode() else 0), done.stderr
 
 
-@pytest.mark.slow
 def test_a_deleted_working_folder(shell, config_file):
     path = config_file()
     for words, code in ((f"fit {path} --out run", 1), (f"summary {path}", 0), ("explain dense", 0)):
@@ -196,7 +194,6 @@ def test_low_limits(shell, config_file):
     assert not Path("runs").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("files", [16, 24, 64])
 def test_few_open_files(config_file, files):
     def limit():

@@ -8,6 +8,8 @@ import pytest
 
 from cnntrain.jobs.trace import TraceOptions, run_trace
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 IMAGES = np.random.default_rng(1).normal(size=(2, 2, 6, 5)).round(3)
@@ -291,7 +293,6 @@ def test_hostile_names_are_text(visit, tmp_path, experiment_of):
     assert page.locator("img").count() == 0
 
 
-@pytest.mark.slow
 def test_lenet_on_mnist_makes_a_small_page(visit, page_of, shared_data):
     path = page_of("mnist-lenet5", data_dir=shared_data)
     assert path.stat().st_size < 3_000_000

@@ -11,6 +11,8 @@ from cnntrain import cli
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
+pytestmark = pytest.mark.slow
+
 NOT_OURS = "not a line that cnntrain writes there; remove it"
 DEEP = "[" * 100_000
 DEEP_ENOUGH = "[" * 900 + "]" * 900

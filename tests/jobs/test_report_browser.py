@@ -4,6 +4,8 @@ import pytest
 
 from cnntrain.jobs.report import run_report
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("matplotlib", reason="pictures need the extra 'report'")
 pytest.importorskip("jinja2", reason="the page needs the extra 'report'")
 
