@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("empty_folder")
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_folder")]
 
 BASE = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS")}
 PYTHON = [sys.executable]

@@ -9,9 +9,7 @@ import pytest
 
 from cnntrain import cli
 
-pytestmark = pytest.mark.usefixtures("empty_folder")
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_folder")]
 
 NOT_OURS = "not a line that cnntrain writes there; remove it"
 DEEP = "[" * 100_000
