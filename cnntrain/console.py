@@ -11,7 +11,6 @@ from typing import Any
 from tqdm import tqdm
 
 from cnntrain.experiment import Experiment
-from cnntrain.memory import training_bytes
 from cnntrain.schedules import Clock
 from cnntrain.train import EpochEnd, Event, StepEnd, Stopped, training_clock
 from cnntrain.wording import counted, epoch_line, figure, stopped_line, table
@@ -39,7 +38,7 @@ class Console:
         plan, network, data = self.experiment.plan, self.experiment.network, self.experiment.data
         splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         verb = f"resuming at step {step}" if step else "training"
-        memory = training_bytes(plan, network, len(data.train)).total / 2**20
+        memory = self.experiment.training_bytes.total / 2**20
         whole = " (batch normalisation holds a whole batch)" if network.couples_samples else ""
         self.say(
             f"{plan.name}: {verb}; {counted(len(network.nodes), 'layer')}, "

@@ -14,7 +14,12 @@ from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
 from cnntrain.errors import Problems, ShapeError
 from cnntrain.files import Find
 from cnntrain.layout import Node
-from cnntrain.memory import check_parameters, check_training_memory
+from cnntrain.memory import (
+    TrainingBytes,
+    check_parameters,
+    check_training_memory,
+    training_bytes,
+)
 from cnntrain.metrics import Sums, batch_sums
 from cnntrain.network import Network
 from cnntrain.objective import LossTerm, Objective, Penalty
@@ -35,6 +40,16 @@ class Experiment:
     def fast_network(self) -> Network:
         """The network in the order in which it is trained and evaluated; the same function."""
         return reordered(self.network)
+
+    @cached_property
+    def training_bytes(self) -> TrainingBytes:
+        """The memory of a training step; measured once, by running a shard on zeros."""
+        return training_bytes(self.plan, self.network, len(self.data.train))
+
+    def check_memory(self) -> None:
+        """Refuse a training that does not fit into this machine."""
+        samples = len(self.data.train)
+        check_training_memory(self.plan, self.network, samples, self.training_bytes.total)
 
     @cached_property
     def objective(self) -> Objective:
@@ -126,7 +141,7 @@ def open_experiment(
         prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
         experiment = Experiment(plan, network, prepared)
         with problems.gathered():
-            check_training_memory(plan, network, len(prepared.train))
+            experiment.check_memory()
         if further is not None:
             further(experiment, problems)
     problems.check()

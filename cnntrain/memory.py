@@ -123,9 +123,9 @@ def check_parameters(plan: Plan, network: Network) -> None:
         )
 
 
-def check_training_memory(plan: Plan, network: Network, samples: int) -> None:
-    """Refuse a batch that does not fit into this machine."""
-    needed, available = training_bytes(plan, network, samples).total, physical_memory()
+def check_training_memory(plan: Plan, network: Network, samples: int, needed: int) -> None:
+    """Refuse a batch that needs more bytes than this machine has."""
+    available = physical_memory()
     if needed > available:
         why = (
             " (batch_norm keeps the whole batch in memory; use mode 'mini-batch')"

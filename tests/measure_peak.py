@@ -25,7 +25,7 @@ def status(key):
 
 
 def main():
-    opening.check_training_memory = lambda *_: None  # it would train with a few samples
+    opening.Experiment.check_memory = lambda _: None  # it would train with a few samples
     plan = plan_from_tree(json.load(sys.stdin))
     experiment = opening.open_experiment(plan, DataFolders.of(None).find)
     clock = training_clock(plan, len(experiment.data.train))

@@ -3,7 +3,6 @@
 from cnntrain.environment import program
 from cnntrain.experiment import Experiment
 from cnntrain.inspect.summary import size
-from cnntrain.memory import training_bytes
 from cnntrain.selftest import self_test
 from cnntrain.shards import Workers
 from cnntrain.wording import counted
@@ -27,7 +26,7 @@ def dry_run(experiment: Experiment, config_path: str) -> None:
     """Print what would be trained: shapes fit, data is there, nothing is written."""
     plan, network, data = experiment.plan, experiment.network, experiment.data
     splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
-    memory = size(training_bytes(plan, network, len(data.train)).total)
+    memory = size(experiment.training_bytes.total)
     print(
         f"{plan.name}: config, shapes and data fit\n"
         f"  network   {counted(len(network.nodes), 'layer')}, "
