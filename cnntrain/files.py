@@ -4,14 +4,12 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from cnntrain.errors import DataError, MissingFile, WriteError
+from cnntrain.errors import WriteError
 
-DATA_VARIABLE = "CNNTRAIN_DATA"
 TEMPORARY = ".tmp"
 
 
@@ -104,36 +102,3 @@ def remove_litter(folder: Path, names: Iterable[str]) -> None:
 def native(name: str) -> str:
     """A name from a UTF-8 text as the system writes it, also if its language knows only ASCII."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))
-
-
-Find = Callable[[str], Path]
-
-
-@dataclass(frozen=True)
-class DataFolders:
-    """Where relative data paths are looked up, in this order."""
-
-    folders: tuple[Path, ...]
-
-    @classmethod
-    def of(cls, data_dir: Path | None, *beside: Path) -> "DataFolders":
-        """--data-dir, else $CNNTRAIN_DATA, then beside the config, then the working folder."""
-        variable = os.environ.get(DATA_VARIABLE)
-        first = [data_dir] if data_dir else [Path(variable)] if variable else []
-        return cls(tuple(dict.fromkeys([*first, *beside, Path()])))
-
-    def find(self, name: str) -> Path:
-        """The file called ``name``, or a ``MissingFile`` that lists where it was looked for."""
-        wanted = Path(native(os.path.expandvars(name))).expanduser()
-        tried = [wanted] if wanted.is_absolute() else [folder / wanted for folder in self.folders]
-        for candidate in tried:
-            if candidate.is_char_device() or candidate.is_block_device():
-                raise DataError(f"{candidate}: a device; name a file or a folder")
-            if candidate.exists():
-                return candidate
-        places = "".join(f"\n  {candidate}" for candidate in tried)
-        message = (
-            f"{name}: no such data file; looked for{places}\n"
-            f"Name its folder with --data-dir DIR or {DATA_VARIABLE}=DIR."
-        )
-        raise MissingFile(message, name)

@@ -27,8 +27,8 @@ from benchmark.nets import NETS, Ours
 from benchmark.rivals import VARIANTS, Step, sklearn_steps, torch_steps
 
 from cnntrain.environment import environment
-from cnntrain.shards import Workers, available_cores, shard_count
-from cnntrain.wording import table
+from cnntrain.text import table
+from cnntrain.training.shards import Workers, available_cores, shard_count
 
 RUNS, QUICK_RUNS = 30, 10
 COLD_RUNS, QUICK_COLD_RUNS = 7, 3

@@ -52,12 +52,12 @@ def config_target(folder: Path) -> tuple[Target, list[bytes]]:
 
 def checkpoint_target(folder: Path) -> tuple[Target, list[bytes]]:
     """(reads a checkpoint from bytes, a valid checkpoint)."""
-    from cnntrain import checkpoint
     from cnntrain.config.read import read_config
+    from cnntrain.data.locate import DataFolders
     from cnntrain.errors import CnntrainError
-    from cnntrain.experiment import open_experiment
-    from cnntrain.files import DataFolders
-    from cnntrain.state import start
+    from cnntrain.runs import checkpoint
+    from cnntrain.training.experiment import open_experiment
+    from cnntrain.training.state import start
 
     config, path = folder / "small.yaml", folder / "fuzzed.npz"
     config.write_text(SMALL, encoding="utf-8")

@@ -20,7 +20,7 @@ def torch():
 @pytest.fixture(scope="session")
 def network_of():
     """``network_of(in_shape, *layers)``: a network of these layers with their usual names."""
-    from cnntrain.network import Item, Network
+    from cnntrain.network.network import Item, Network
 
     def build(in_shape, *layers):
         return Network.build([Item(layer=layer) for layer in layers], in_shape)
@@ -31,7 +31,7 @@ def network_of():
 @pytest.fixture(scope="session")
 def evaluation():
     """The context of a pass that is no training."""
-    from cnntrain.network import Pass
+    from cnntrain.network.network import Pass
 
     return Pass().context(0)
 
@@ -39,7 +39,7 @@ def evaluation():
 @pytest.fixture(scope="session")
 def training():
     """The context of one layer in one training step; its random stream is always the same."""
-    from cnntrain.network import Pass
+    from cnntrain.network.network import Pass
 
     return Pass(training=True, seed=1, step=2).context(3)
 
@@ -72,8 +72,8 @@ def small_tree():
 def experiment_of(small_tree):
     """``experiment_of(seed=3, ...)``: the opened experiment of such a config."""
     from cnntrain.config.read import plan_from_tree
-    from cnntrain.experiment import open_experiment
-    from cnntrain.files import DataFolders
+    from cnntrain.data.locate import DataFolders
+    from cnntrain.training.experiment import open_experiment
 
     def opened(**sections):
         return open_experiment(plan_from_tree(small_tree(**sections)), DataFolders.of(None).find)
@@ -85,7 +85,7 @@ def experiment_of(small_tree):
 def checked_training():
     """``checked_training(experiment)``: raises what such a training cannot have."""
     from cnntrain.errors import Problems
-    from cnntrain.train import check_training
+    from cnntrain.training.checks import check_training
 
     def check(experiment):
         problems = Problems()
@@ -98,9 +98,9 @@ def checked_training():
 @pytest.fixture(scope="session")
 def train_events():
     """``train_events(experiment, state, threads=1, ...)``: the events of a training, one by one."""
-    from cnntrain.shards import Workers
-    from cnntrain.state import start
-    from cnntrain.train import train
+    from cnntrain.training.shards import Workers
+    from cnntrain.training.state import start
+    from cnntrain.training.train import train
 
     def events(experiment, state=None, threads=1, **options):
         state = state or start(experiment.plan, experiment.network)
@@ -170,8 +170,8 @@ def shared_data():
 @pytest.fixture(scope="session")
 def recorded(train_events):
     """``recorded(folder, experiment)``: the folder, in which a run was recorded to its end."""
-    from cnntrain.runfolder import RunFolder
-    from cnntrain.state import start
+    from cnntrain.runs.writer import RunFolder
+    from cnntrain.training.state import start
 
     def run(folder, experiment):
         state = start(experiment.plan, experiment.network)
@@ -189,9 +189,9 @@ def run_into(train_events):
 
     Starts a run in a folder that is not there yet, continues one that is.
     """
-    from cnntrain.runfolder import RunFolder, newest_checkpoint
-    from cnntrain.state import start
-    from cnntrain.train import Stopped
+    from cnntrain.runs.writer import RunFolder, newest_checkpoint
+    from cnntrain.training.events import Stopped
+    from cnntrain.training.state import start
 
     def continued(run, stop_after=None, crash=False):
         for i, event in enumerate(train_events(run.experiment, run.state)):
@@ -227,7 +227,7 @@ def empty_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def fitted(config_file, tmp_path):
     """``fitted(data_dir=None, **sections)``: the run folder of such a config, trained quietly."""
-    from cnntrain.jobs.fit import FitOptions, run_fit
+    from cnntrain.commands.fit import FitOptions, run_fit
 
     def folder(data_dir=None, **sections):
         options = FitOptions(out=tmp_path / "run", data_dir=data_dir, quiet=True)

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnntrain.commands.eval import run_eval
+from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.config.read import read_config
+from cnntrain.data.locate import DataFolders
 from cnntrain.errors import ExitCode
-from cnntrain.evaluate import evaluate
-from cnntrain.experiment import build_network, open_experiment
-from cnntrain.files import DataFolders
-from cnntrain.jobs.eval import run_eval
-from cnntrain.jobs.fit import FitOptions, run_fit
-from cnntrain.metrics import means
-from cnntrain.shards import Workers
-from cnntrain.state import start
-from cnntrain.train import Stopped
+from cnntrain.metrics.sums import means
+from cnntrain.training.evaluate import evaluate
+from cnntrain.training.events import Stopped
+from cnntrain.training.experiment import build_network, open_experiment
+from cnntrain.training.shards import Workers
+from cnntrain.training.state import start
 
 FOLDER = Path(__file__).parents[1] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cnntrain.data.locate import DATA_VARIABLE, DataFolders
 from cnntrain.errors import DataError, ExitCode, WriteError
-from cnntrain.files import DATA_VARIABLE, DataFolders, atomic_write, write_text
+from cnntrain.files import atomic_write, write_text
 
 # Writing
 

@@ -96,12 +96,94 @@ def test_imports_come_from_lower_rows(path):
     assert not wrong
 
 
+def module_parts(node):
+    """Every module of cnntrain, as its path's parts, that an import statement names."""
+    for alias in node.names:
+        if isinstance(node, ast.Import):
+            yield tuple(alias.name.split(".")[1:])
+        elif (ROOT / Path(*node.module.split(".")[1:], alias.name)).is_dir() or (
+            ROOT / Path(*node.module.split(".")[1:], f"{alias.name}.py")
+        ).is_file():
+            yield (*node.module.split(".")[1:], alias.name)
+        else:
+            yield tuple(node.module.split(".")[1:])
+
+
+def imports_inside(folder):
+    """{entry of a folder: entries of the same folder it imports}; ``__init__`` only hands on."""
+    own = folder.relative_to(ROOT).parts
+    found = {}
+    for path in folder.rglob("*.py"):
+        entry = path.relative_to(folder).with_suffix("").parts[0]
+        if entry == "__init__":
+            continue
+        reads = found.setdefault(entry, set())
+        for node in parsed(path):
+            if isinstance(node, ast.Import | ast.ImportFrom) and is_ours(node):
+                for parts in module_parts(node):
+                    if parts[: len(own)] == own and len(parts) > len(own):
+                        reads.add(parts[len(own)])
+        reads.discard(entry)
+    return found
+
+
+def is_ours(node):
+    names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+    return all(name.partition(".")[0] == "cnntrain" and "." in name for name in names)
+
+
+def circle_in(imports):
+    """One circle of imports, as a list that ends where it starts; [] if there is none."""
+    done = set()
+
+    def visit(entry, path):
+        if entry in path:
+            return [*path[path.index(entry) :], entry]
+        if entry in done:
+            return []
+        for other in sorted(imports.get(entry, ())):
+            if found := visit(other, [*path, entry]):
+                return found
+        done.add(entry)
+        return []
+
+    return next((found for entry in sorted(imports) if (found := visit(entry, []))), [])
+
+
+FOLDERS = sorted({path.parent for path in FILES})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: relative(folder) or ".")
+def test_no_circle_inside_a_folder(folder):
+    assert not circle_in(imports_inside(folder))
+
+
+def test_a_circle_would_be_seen(tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a.py").write_text("from cnntrain.data.b import x\n")
+    (folder / "b.py").write_text("def f():\n    from cnntrain.data import c\n")
+    (folder / "c.py").write_text("import cnntrain.data.a\n")
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    assert circle_in(imports_inside(folder)) == ["a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:], ids=relative)
+def test_every_folder_says_what_lives_there_and_what_it_may_import(folder):
+    doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+    assert doc.count("\nMay import: ") == 1
+
+
+def test_the_map_has_eleven_rows():
+    assert sorted(set(ROWS.values())) == list(range(11))
+
+
 def test_the_package_itself_imports_nothing():
     assert not list(imported_units(ROOT / "__init__.py"))
 
 
 def test_an_upward_import_would_be_seen(tmp_path, monkeypatch):
-    (tmp_path / "rng.py").write_text("def f():\n    from cnntrain.network import Network\n")
+    (tmp_path / "rng.py").write_text("def f():\n    from cnntrain.network.network import Network\n")
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     assert list(imported_units(tmp_path / "rng.py")) == ["network"]
 

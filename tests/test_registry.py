@@ -9,12 +9,12 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.data import Source
-from cnntrain.init import Initializer
 from cnntrain.layers import Layer
+from cnntrain.layers.initializers import Initializer
 from cnntrain.losses import Loss
 from cnntrain.optimizers import Optimizer
+from cnntrain.optimizers.schedules import Schedule
 from cnntrain.registry import Registered, Spec, did_you_mean, to_tree
-from cnntrain.schedules import Schedule
 
 FAMILIES = [Initializer, Layer, Loss, Optimizer, Schedule, Source]
 

@@ -8,15 +8,15 @@ import math
 import numpy as np
 import pytest
 
-from cnntrain.init import Constant, Literal
 from cnntrain.layers.activations import Identity, Sigmoid
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
+from cnntrain.layers.initializers import Constant, Literal
 from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
 from cnntrain.layers.shaping import Flatten
 from cnntrain.losses.squared_error import SquaredError
-from cnntrain.network import Pass
-from cnntrain.objective import LossTerm, Objective, Penalty, forward_backward
+from cnntrain.network.network import Pass
+from cnntrain.network.objective import LossTerm, Objective, Penalty, forward_backward
 from cnntrain.optimizers.sgd import Sgd
 
 FLOAT64 = np.dtype(np.float64)

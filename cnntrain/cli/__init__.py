@@ -1,4 +1,8 @@
-"""The command line: one short file per command. Nothing heavy is imported until a command runs."""
+"""The command line: click, one short file per command, no logic. Nothing heavy is imported until
+a command runs.
+
+May import: commands, errors; anything else only inside a function.
+"""
 
 import io
 import os

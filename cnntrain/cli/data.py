@@ -30,6 +30,6 @@ def data(
       cnntrain data configs/digits.yaml
       cnntrain data configs/digits.yaml --preview digits.png --set "data.augment=[{rotation: {}}]"
     """
-    from cnntrain.jobs.data import run_data
+    from cnntrain.commands.data import run_data
 
     return int(run_data(config, settings, data_dir, preview))

@@ -23,6 +23,6 @@ def diff(run_a: Path, run_b: Path, as_json: bool) -> int:
       cnntrain diff runs/digits/1 runs/digits/2
       cnntrain diff runs/digits/1 runs/digits/2 --json
     """
-    from cnntrain.jobs.diff import run_diff
+    from cnntrain.commands.diff import run_diff
 
     return int(run_diff(run_a, run_b, as_json))

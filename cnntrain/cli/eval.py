@@ -37,6 +37,6 @@ def eval_command(
       cnntrain eval runs/digits/1
       cnntrain eval runs/digits/1/checkpoints/last.npz --split val --json
     """
-    from cnntrain.jobs.eval import run_eval
+    from cnntrain.commands.eval import run_eval
 
     return int(run_eval(checkpoint, split, data_dir, threads, as_json))

@@ -28,6 +28,6 @@ def explain(
       cnntrain explain schedule:constant
       cnntrain explain configs/mnist-lenet5.yaml
     """
-    from cnntrain.jobs.explain import run_explain
+    from cnntrain.commands.explain import run_explain
 
     return int(run_explain(subject, settings, data_dir, as_json))

@@ -88,8 +88,8 @@ def fit(
       cnntrain fit configs/digits.yaml --set train.epochs=3 --set optimizer.sgd.lr=0.02
       cnntrain fit configs/mnist-lenet5.yaml --data-dir ~/data --out runs/lenet
     """
-    from cnntrain.jobs.fit import FitOptions, run_fit
-    from cnntrain.jobs.print_config import run_print_config
+    from cnntrain.commands.fit import FitOptions, run_fit
+    from cnntrain.commands.print_config import run_print_config
 
     if fold is not None:
         settings = (*settings, f"data.fold={fold}")

@@ -37,6 +37,6 @@ def gradcheck(
       cnntrain gradcheck configs/mnist-lenet5.yaml
       cnntrain gradcheck runs/digits/1 --json
     """
-    from cnntrain.jobs.gradcheck import run_gradcheck
+    from cnntrain.commands.gradcheck import run_gradcheck
 
     return int(run_gradcheck(target, tol, seed, as_json, data_dir))

@@ -28,7 +28,7 @@ def report(runs: tuple[Path, ...], out: Path, data_dir: Path | None) -> int:
       cnntrain report runs/digits/1
       cnntrain report runs/digits/1 runs/digits/2 --out compare.html
     """
-    from cnntrain.jobs.report import run_report
+    from cnntrain.commands.report import run_report
 
     return int(run_report(runs, out, data_dir))
 
@@ -51,6 +51,6 @@ def plot(runs: tuple[Path, ...], out: Path) -> int:
     Example:
       cnntrain plot runs/digits/1 runs/digits/2 --out curves.svg
     """
-    from cnntrain.jobs.report import run_plot
+    from cnntrain.commands.report import run_plot
 
     return int(run_plot(runs, out))

@@ -40,6 +40,6 @@ def summary(
       cnntrain summary configs/mnist-lenet5.yaml
       cnntrain summary configs/digits-residual.yaml --mermaid
     """
-    from cnntrain.jobs.summary import run_summary
+    from cnntrain.commands.summary import run_summary
 
     return int(run_summary(target, settings, data_dir, threads, as_json, as_mermaid))

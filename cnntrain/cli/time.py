@@ -33,6 +33,6 @@ def time_command(
     Example:
       cnntrain time configs/mnist-lenet5.yaml --data-dir data
     """
-    from cnntrain.jobs.time import run_time
+    from cnntrain.commands.time import run_time
 
     return int(run_time(config, settings, data_dir, threads, runs, as_json))

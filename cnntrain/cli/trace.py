@@ -64,7 +64,7 @@ def trace_command(
       cnntrain trace runs/digits/1 --sample 7 --layer conv1 --layer relu1
       cnntrain trace runs/digits/1 --html trace.html
     """
-    from cnntrain.jobs.trace import TraceOptions, run_trace
+    from cnntrain.commands.trace import TraceOptions, run_trace
 
     options = TraceOptions(settings, data_dir, samples, steps, layers, entries, as_json, html)
     return int(run_trace(target, options))

@@ -27,6 +27,6 @@ def watch(run: Path, interval_s: float, once: bool) -> int:
       cnntrain watch runs/digits/1
       cnntrain watch digits
     """
-    from cnntrain.jobs.watch import run_watch
+    from cnntrain.commands.watch import run_watch
 
     return int(run_watch(run, interval_s, once))

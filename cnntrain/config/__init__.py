@@ -1,1 +1,4 @@
-"""The only reader of YAML: text -> document -> frozen plan."""
+"""The only reader of YAML: parser -> document -> compose -> plan, errors with their place.
+
+May import: network and below.
+"""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.config.document import Document, KeyPath, read_document
-from cnntrain.config.settings import override
+from cnntrain.config.overrides import override
 from cnntrain.errors import ConfigError
 from cnntrain.registry import did_you_mean
 

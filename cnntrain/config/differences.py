@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cnntrain.config.document import KeyPath
-from cnntrain.config.settings import dotted
+from cnntrain.config.overrides import dotted
 
 ABSENT = object()
 

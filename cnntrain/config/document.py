@@ -16,16 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnntrain.config.guard import (
-    GuardError,
-    KeyPath,
-    Problem,
-    Tree,
-    build,
-    end_place,
-    split_lines,
-)
-from cnntrain.config.syntax import Place
+from cnntrain.config.parser import GuardError, KeyPath, Problem, Tree, build, end_place, split_lines
+from cnntrain.config.syntax_errors import Place
 from cnntrain.errors import ConfigError
 
 __all__ = [

@@ -11,13 +11,13 @@ from pydantic import Field
 from cnntrain.data import Source
 from cnntrain.data.augment import Augmentation
 from cnntrain.data.normalize import Normalization
-from cnntrain.layout import Item
-from cnntrain.objective import LossTerm
+from cnntrain.metrics.base import Score
+from cnntrain.network.graph import Item
+from cnntrain.network.objective import LossTerm
 from cnntrain.optimizers import Optimizer
+from cnntrain.optimizers.schedules import Constant, Schedule
 from cnntrain.optimizers.sgd import Sgd
 from cnntrain.registry import Spec
-from cnntrain.schedules import Constant, Schedule
-from cnntrain.scores import Score
 from cnntrain.types import Count, Fraction, Natural, NonNegative, Positive
 
 DEFAULT_BATCH_SIZE = 32

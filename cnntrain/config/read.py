@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.config.compose import Composition, Problem, compose
 from cnntrain.config.document import KeyPath
-from cnntrain.config.mistakes import problems_of
 from cnntrain.config.plan import Plan
+from cnntrain.config.validation_errors import problems_of
 from cnntrain.errors import ConfigError, ConfigErrors, DataError, MissingFile
 from cnntrain.registry import to_tree
 

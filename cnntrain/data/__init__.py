@@ -1,9 +1,11 @@
-"""Data: sources that read samples, the splits they fall into, and the batches they leave in.
+"""Data: named splits, how they are cut, normalised and augmented, and the batches they leave in.
+Importing this package registers every source and augmentation.
 
-Importing this package registers every source in it.
+May import: errors, types, rng, registry, files.
 """
 
-from cnntrain.data.base import Dataset, Source, Split
+from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.sources.base import Source
 from cnntrain.registry import import_members
 
 import_members(__name__, __path__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnntrain.data.augment import Augmentation
-from cnntrain.data.base import Split
+from cnntrain.data.dataset import Split
 from cnntrain.data.normalize import Normalizer
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array

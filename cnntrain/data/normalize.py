@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from cnntrain.data.base import Split
+from cnntrain.data.dataset import Split
 from cnntrain.types import Array, Params, Shape
 
 Normalization = Literal["none", "unit", "per_channel", "per_feature"]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from cnntrain.data.base import Dataset, Split
+from cnntrain.data.dataset import Dataset, Split
 from cnntrain.data.normalize import Normalizer, fit_normalizer
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.rng import Purpose, stream

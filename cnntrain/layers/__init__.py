@@ -1,6 +1,7 @@
-"""One file per layer: the pure kernel pair on top, a small frozen class under it.
+"""One file per layer: the pure forward and backward functions on top, a small frozen class under
+them. Importing this package registers every layer.
 
-Importing this package registers every layer in it.
+May import: errors, types, registry, ops.
 """
 
 from cnntrain.layers.base import (

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.init import HeNormal, Initializer, Zeros
+from cnntrain.layers.initializers import HeNormal, Initializer, Zeros
 from cnntrain.ops.windows import Axis
 from cnntrain.registry import Registered, did_you_mean
 from cnntrain.types import Array, Arrays, NonNegative, Params, Shape

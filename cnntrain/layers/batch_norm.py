@@ -6,15 +6,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from cnntrain.init import Constant, Zeros
-from cnntrain.layers.base import (
-    Context,
-    Example,
-    Param,
-    ParametricLayer,
-    Steps,
-    WholeBatchLayer,
-)
+from cnntrain.layers.base import Context, Example, Param, ParametricLayer, Steps, WholeBatchLayer
+from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.types import Array, Arrays, Fraction, Params, Positive, Shape
 
 

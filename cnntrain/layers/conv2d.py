@@ -7,8 +7,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.init import Constant
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
+from cnntrain.layers.initializers import Constant
 from cnntrain.ops.windows import (
     Axis,
     Padding,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnntrain.errors import ShapeError
-from cnntrain.init import Constant
 from cnntrain.layers.base import Context, Example, Param, WeightedLayer
+from cnntrain.layers.initializers import Constant
 from cnntrain.types import Array, Arrays, Count, Params, Shape
 
 

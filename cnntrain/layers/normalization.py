@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.init import Constant, Zeros
 from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
+from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
 

@@ -11,14 +11,7 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, View
-from cnntrain.ops.windows import (
-    Axis,
-    along,
-    place,
-    sum_along,
-    sum_along_backward,
-    with_length,
-)
+from cnntrain.ops.windows import Axis, along, place, sum_along, sum_along_backward, with_length
 from cnntrain.types import Array, Arrays, CountPair, NaturalPair, Params, Shape, as_pair
 
 AT_HEIGHT, AT_WIDTH = 1, 2  # axes of (C, H, W, N)

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnntrain.init import Constant
 from cnntrain.layers.base import Context, Example, Param, ParametricLayer
+from cnntrain.layers.initializers import Constant
 from cnntrain.types import Array, Arrays, Params, Shape
 
 

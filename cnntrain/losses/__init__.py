@@ -1,4 +1,8 @@
-"""Losses: the cost of a batch's outputs, and δ, its derivative by them."""
+"""Losses: the cost of a batch of outputs, and delta, its derivative with respect to them.
+Importing this package registers every loss.
+
+May import: errors, types, registry, ops.
+"""
 
 from cnntrain.losses.base import Loss
 from cnntrain.registry import import_members

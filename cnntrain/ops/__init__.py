@@ -1,1 +1,4 @@
-"""Arithmetic that several layers share; knows no layer."""
+"""Arithmetic that several layers share.
+
+May import: errors, types.
+"""

@@ -1,4 +1,8 @@
-"""Optimisers: from a gradient to the change of an array."""
+"""Optimizers and learning-rate schedules: from a gradient to the change of an array.
+Importing this package registers all of them.
+
+May import: errors, types, registry.
+"""
 
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.registry import import_members

@@ -8,16 +8,15 @@ import numpy as np
 import yaml
 
 from cnntrain.config.read import plan_from_tree
-from cnntrain.data.base import Split
+from cnntrain.data.dataset import Split
 from cnntrain.data.normalize import fit_normalizer
 from cnntrain.data.prepare import Prepared
-from cnntrain.experiment import Experiment, lay_out
-from cnntrain.feed import Feed, load_shard
-from cnntrain.network import Network
-from cnntrain.shards import Workers
-from cnntrain.state import start
-from cnntrain.step import take_step
-from cnntrain.train import training_clock
+from cnntrain.network.network import Network
+from cnntrain.training.experiment import Experiment, lay_out, training_clock
+from cnntrain.training.feed import Feed, load_shard
+from cnntrain.training.shards import Workers
+from cnntrain.training.state import start
+from cnntrain.training.step import take_step
 
 CLASSES = 10
 LEARNING_RATE = 1e-5  # small: random labels must not make the loss overflow in hundreds of steps

@@ -8,8 +8,8 @@ from typing import Any
 
 from benchmark.nets import CIFAR, CLASSES, MNIST, Net, Ours, conv, dense, pool
 from benchmark.processes import SCRIPTS, run
-from cnntrain.evaluate import evaluate
-from cnntrain.shards import Workers
+from cnntrain.training.evaluate import evaluate
+from cnntrain.training.shards import Workers
 
 FACTORS = (1, 2, 4, 8)
 STEPS = 12

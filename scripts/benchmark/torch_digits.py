@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-DIGITS = Path(__file__).parents[2] / "cnntrain" / "data" / "digits.npz"
+DIGITS = Path(__file__).parents[2] / "cnntrain" / "data" / "sources" / "digits.npz"
 BATCH = 32
 
 

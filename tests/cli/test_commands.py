@@ -17,7 +17,7 @@ import pytest
 
 import cnntrain
 from cnntrain import cli
-from cnntrain.signals import StopRequest
+from cnntrain.runs.signals import StopRequest
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 
@@ -326,7 +326,7 @@ def test_the_resume_command_names_the_settings(command, config_file, monkeypatch
 
     words = ["--set", "train.batch_size=4", "--set", "optimizer={sgd: {lr: 0.5}}", "--seed", "3"]
     with monkeypatch.context() as patch:
-        patch.setattr("cnntrain.jobs.fit.StopRequest", Interrupted)
+        patch.setattr("cnntrain.commands.fit.StopRequest", Interrupted)
         code, _, err = command("fit", config_file(), "--out", "my run", *words)
     assert code == 130
     (line,) = [line for line in err.splitlines() if "continue exactly here" in line]
@@ -468,6 +468,6 @@ def test_failures_of_the_system_are_one_message(
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr("cnntrain.jobs.fit.open_experiment", fails)
+    monkeypatch.setattr("cnntrain.commands.fit.open_experiment", fails)
     found, out, err = command("fit", config_file())
     assert (found, out, err.lstrip("\n")) == (code, "", expected)

@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-MEASURED = Path(__file__).with_name("measured.py")
+MEASURED = Path(__file__).parents[1] / "helpers" / "measured.py"
 MEGABYTES = 200
 SECONDS = 5  # of computing: the tests may share the machine
 LARGEST = 2**20

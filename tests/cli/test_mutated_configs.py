@@ -6,10 +6,10 @@ import sys
 import time
 
 import pytest
+from helpers.mutations import FOLDER, configs
+from helpers.mutations import settings as words
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import FOLDER, configs
-from mutations import settings as words
 
 from cnntrain import cli
 
@@ -27,7 +27,7 @@ def never_fails(empty_folder, monkeypatch, capsys):
     """
     shutil.copytree(FOLDER, empty_folder / "configs")
     path = empty_folder / "configs" / "mutated.yaml"
-    monkeypatch.setattr("cnntrain.memory.physical_memory", lambda: 2**30)
+    monkeypatch.setattr("cnntrain.training.memory.physical_memory", lambda: 2**30)
 
     def call(*options):
         words = ["cnntrain", "fit", "configs/mutated.yaml", *options]

@@ -3,11 +3,11 @@
 import pytest
 import yaml
 
-from cnntrain.checkpoint import load
+from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.config.compose import LONGEST_CHAIN
 from cnntrain.config.read import dump_plan, plan_to_tree, read_config
 from cnntrain.errors import ConfigError, ExitCode
-from cnntrain.jobs.fit import FitOptions, run_fit
+from cnntrain.runs.checkpoint import load
 
 BASE = """\
 seed: 3

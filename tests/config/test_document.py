@@ -21,7 +21,7 @@ from cnntrain.config.document import (
     read_document,
     show_path,
 )
-from cnntrain.config.guard import MAX_DEPTH, MAX_NODES
+from cnntrain.config.parser import MAX_DEPTH, MAX_NODES
 from cnntrain.errors import ConfigError, ExitCode
 
 HANG_S = 20

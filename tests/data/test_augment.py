@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.data.augment import (
     Augmentation,
     Brightness,
@@ -21,8 +22,7 @@ from cnntrain.data.augment import (
     warp,
 )
 from cnntrain.errors import ShapeError
-from cnntrain.feed import load_shard
-from cnntrain.jobs.fit import FitOptions, run_fit
+from cnntrain.training.feed import load_shard
 
 KINDS = [pytest.param(kind(), id=name) for name, kind in Augmentation.kinds.items()]
 every_kind = pytest.mark.parametrize("augmentation", KINDS)
@@ -252,7 +252,7 @@ def test_only_the_training_split_is_changed(experiment_of):
 
 
 def test_draws_are_keyed_by_step_shard_and_place(monkeypatch, experiment_of):
-    monkeypatch.setattr("cnntrain.feed.shard_count", lambda network, samples: 2)
+    monkeypatch.setattr("cnntrain.training.feed.shard_count", lambda network, samples: 2)
     twice = [{"gaussian_noise": {"std": 1.0}}] * 2
     experiment = experiment_of(**{**CONFIG, "data": {**CONFIG["data"], "augment": twice}})
     same = np.zeros(6, int)  # one sample over and over

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnntrain.data.base import Split
 from cnntrain.data.batches import Batches, epoch_order
+from cnntrain.data.dataset import Split
 from cnntrain.data.normalize import Normalizer, fit_normalizer
 
 PIXELS = np.arange(5 * 2 * 3 * 4).astype(np.uint8).reshape(5, 2, 3, 4)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnntrain.checkpoint import load, save
-from cnntrain.data import base
-from cnntrain.data.base import Split
+from cnntrain.data.dataset import Split
 from cnntrain.data.normalize import fit_normalizer, statistics_shape
-from cnntrain.state import start
+from cnntrain.data import dataset
+from cnntrain.runs.checkpoint import load, save
+from cnntrain.training.state import start
 
 KINDS = ("none", "unit", "per_channel", "per_feature")
 FLOAT64 = np.dtype(np.float64)
@@ -51,7 +51,7 @@ def test_against_plain_numpy(kind, dtype, sample):
 def test_many_samples_are_summed_in_portions(monkeypatch, kind):
     x = images()
     whole = applied(kind, x)
-    monkeypatch.setattr(base, "CHUNK", 7)
+    monkeypatch.setattr(dataset, "CHUNK", 7)
     np.testing.assert_allclose(applied(kind, x), whole, rtol=1e-12)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnntrain.data.base import Dataset, Split
+from cnntrain.data.dataset import Dataset, Split
 from cnntrain.data.prepare import (
     held_out_indices,
     overlaps,

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnntrain.diagnostics.gradcheck import check_array, spread
 from cnntrain.errors import ConfigError
-from cnntrain.gradcheck import check_array, spread
 from cnntrain.layers.batch_norm import BatchNorm
-from cnntrain.metrics import add_sums
-from cnntrain.network import Pass
-from cnntrain.shards import Workers, cut
-from cnntrain.state import start
+from cnntrain.metrics.sums import add_sums
+from cnntrain.network.network import Pass
+from cnntrain.training.shards import Workers, cut
+from cnntrain.training.state import start
 
 IMAGE_NET = [
     {"conv2d": {"filters": 3, "kernel": 3}},
@@ -137,7 +137,7 @@ def test_shards_together_are_the_uncut_batch(training, shape, shards):
 def test_any_number_of_threads_gives_the_same_bits(
     monkeypatch, experiment_of, train_events, threads
 ):
-    monkeypatch.setattr("cnntrain.feed.shard_count", lambda network, samples: 4)
+    monkeypatch.setattr("cnntrain.training.feed.shard_count", lambda network, samples: 4)
 
     def fingerprint(threads):
         experiment = experiment_of(

@@ -7,13 +7,8 @@ from hypothesis import strategies as st
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers import conv2d
-from cnntrain.layers.conv2d import (
-    Conv2d,
-    conv2d_da_rows,
-    conv2d_da_scatter,
-    works_by_rows,
-)
-from cnntrain.network import Pass
+from cnntrain.layers.conv2d import Conv2d, conv2d_da_rows, conv2d_da_scatter, works_by_rows
+from cnntrain.network.network import Pass
 from cnntrain.ops.windows import place
 from cnntrain.types import as_pair
 

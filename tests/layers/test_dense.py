@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cnntrain.errors import ShapeError
-from cnntrain.init import Constant
 from cnntrain.layers.dense import Dense, dense_backward, dense_forward
+from cnntrain.layers.initializers import Constant
 
 RNG = np.random.default_rng(0)
 A, W, B = RNG.standard_normal((4, 3)), RNG.standard_normal((2, 4)), RNG.standard_normal((2, 1))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnntrain.layers.dropout import Dropout
-from cnntrain.network import Pass
+from cnntrain.network.network import Pass
 
 LARGE = np.ones((100, 1000))
 CONTEXT = Pass(training=True, seed=1, step=5, shard=2)

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from cnntrain.gradcheck import DEFAULT_TOLERANCE, check_layer, example_input, spread
+from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_layer, example_input, spread
 from cnntrain.layers import Layer, WholeBatchLayer
-from cnntrain.shards import Workers, cut
+from cnntrain.training.shards import Workers, cut
 
 
 def examples_of(layer):

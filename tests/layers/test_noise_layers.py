@@ -5,7 +5,7 @@ import pytest
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.dropout import GaussianNoise, SpatialDropout
-from cnntrain.network import Pass
+from cnntrain.network.network import Pass
 
 SHAPE = (40, 3, 4, 50)
 RANDOM = [SpatialDropout(rate=0.3), GaussianNoise(std=0.5)]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
-from cnntrain.network import Pass
+from cnntrain.network.network import Pass
 from cnntrain.types import as_pair
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cnntrain.init import Constant
+from cnntrain.layers.initializers import Constant
 from cnntrain.layers.prelu import Prelu
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cnntrain.gradcheck import DEFAULT_TOLERANCE, check_loss
+from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_loss
 from cnntrain.losses import Loss
 
 EXAMPLES = [

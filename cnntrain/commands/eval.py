@@ -1,0 +1,112 @@
+"""``cnntrain eval``: the figures of a checkpoint on one split."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cnntrain.commands.target import checkpoint_folders, open_checkpoint
+from cnntrain.data.prepare import SplitName
+from cnntrain.errors import DataError, ExitCode
+from cnntrain.metrics.base import Score, scored
+from cnntrain.metrics.sums import Sums, per_class, r_squared
+from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
+from cnntrain.runs.console import warn
+from cnntrain.text import figure, table
+from cnntrain.training.evaluate import evaluate
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.shards import Workers, available_cores
+from cnntrain.training.state import weights_sha256
+
+
+def run_eval(
+    path: Path, split: str | None, data_dir: Path | None, threads: int | None, as_json: bool
+) -> ExitCode:
+    """Evaluate a checkpoint and print the result on stdout."""
+    found = load(best_checkpoint(path))
+    experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
+    if found.fingerprint != experiment.data.fingerprint:
+        warn("Warning: the data is not the data that this network was trained on")
+    chosen = _chosen_split(experiment, split)
+    with Workers(threads or available_cores()) as workers:
+        sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
+    result = summarize(chosen, sums, found.classes, found.plan.metrics)
+    result["weights_sha256"] = weights_sha256(found.state.params)
+    print(json.dumps(finite(result), allow_nan=False) if as_json else report(found, result))
+    return ExitCode.DONE
+
+
+def _chosen_split(experiment: Experiment, split: str | None) -> SplitName:
+    splits = experiment.data.splits
+    if split is None:
+        split = next(name for name in ("test", "val", "train") if name in splits)
+    if split not in splits:
+        raise DataError(f"this data has no {split} split; it has {', '.join(splits)}")
+    return split
+
+
+def finite(value: Any) -> Any:
+    """The same with None for every NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def summarize(
+    split: SplitName,
+    sums: Sums,
+    classes: tuple[str, ...] | None,
+    scores: tuple[Score, ...] = (),
+) -> dict[str, Any]:
+    """The JSON document of an evaluation."""
+    result: dict[str, Any] = {"split": split, "n": sums["n"], **scored(sums, scores)}
+    if classes is None:
+        return {**result, "r2": r_squared(sums)}
+    confusion = sums["confusion"]
+    names = (*classes, *(f"output {k}" for k in range(len(classes), len(confusion))))
+    return {
+        **result,
+        "per_class": [asdict(row) for row in per_class(confusion, names)],
+        "confusion": confusion.tolist(),
+    }
+
+
+def report(found: Checkpoint, result: dict[str, Any]) -> str:
+    """The same for a person."""
+    apart = ("split", "n", "r2", "per_class", "confusion", "weights_sha256")
+    figures = [figure(name, value) for name, value in result.items() if name not in apart]
+    if result.get("r2") is not None:
+        figures.append(f"R² {result['r2']:.5f}")
+    head = (
+        f"{found.path} (step {found.state.step})\n"
+        f"{result['split']} split, {result['n']:,} samples: {', '.join(figures)}"
+    )
+    if "confusion" not in result:
+        return head
+    return f"{head}\n\n{_class_table(result)}\n\n{_confusion_table(result)}"
+
+
+def _class_table(result: dict[str, Any]) -> str:
+    shares = ("precision", "recall", "f1")
+    rows = [
+        [row["label"], *(_percent(row[share]) for share in shares), str(row["support"])]
+        for row in result["per_class"]
+    ]
+    return table([["class", "precision", "recall", "F1", "samples"], *rows])
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}%"
+
+
+def _confusion_table(result: dict[str, Any]) -> str:
+    labels = [row["label"] for row in result["per_class"]]
+    rows: Sequence[Sequence[str]] = [
+        [label, *(str(count) if count else "." for count in counts)]
+        for label, counts in zip(labels, result["confusion"], strict=True)
+    ]
+    return "confusion matrix (rows: true class, columns: predicted)\n" + table(
+        [["", *labels], *rows]
+    )

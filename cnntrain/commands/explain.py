@@ -1,0 +1,57 @@
+"""``cnntrain explain``: a kind, all kinds, or what an experiment does."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cnntrain.commands.target import open_target
+from cnntrain.errors import DataError, ExitCode
+from cnntrain.network.objective import Objective
+from cnntrain.runs.console import warn
+from cnntrain.training.experiment import training_clock
+from cnntrain.views.explain.kinds import describe, families, find
+from cnntrain.views.explain.kinds_text import kind_text, list_text
+from cnntrain.views.explain.rule import Rule, as_text, rule_of
+from cnntrain.views.tree import tree
+
+SUFFIXES = {".yaml", ".yml", ".npz"}
+
+
+def run_explain(
+    subject: str | None, settings: Sequence[str], data_dir: Path | None, as_json: bool
+) -> ExitCode:
+    """Print the explanation as text or as one JSON document."""
+    document: Any
+    if subject is None:
+        document = {
+            family: {kind: describe(member).line for kind, member in base.kinds.items()}
+            for family, base in families().items()
+        }
+        text = list_text()
+    elif _is_config(subject):
+        rule = _rule(Path(subject), settings, data_dir)
+        document, text = tree(rule), as_text(rule)
+    else:
+        kinds = find(subject)
+        document, text = tree(kinds), "\n\n\n".join(map(kind_text, kinds))
+    print(json.dumps(document, allow_nan=False) if as_json else text)
+    return ExitCode.DONE
+
+
+def _is_config(subject: str) -> bool:
+    """A kind stands above a file or folder that has its name."""
+    known = any(subject in base.kinds for base in families().values())
+    return not known and (Path(subject).suffix in SUFFIXES or Path(subject).exists())
+
+
+def _rule(path: Path, settings: Sequence[str], data_dir: Path | None) -> Rule:
+    target = open_target(path, settings, data_dir)
+    network, plan = target.network(), target.plan
+    try:
+        experiment, _ = target.experiment()
+    except DataError as error:
+        warn(f"Warning: without the data, numbers that follow from it are left out: {error}")
+        return rule_of(plan, network, Objective(plan.loss), None, None)
+    m = len(experiment.data.train)
+    return rule_of(plan, network, experiment.objective, m, training_clock(plan, m))

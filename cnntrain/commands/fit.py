@@ -1,0 +1,203 @@
+"""``cnntrain fit``: the events of ``train`` go to the run folder and to the terminal."""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnntrain.commands.check import check, dry_run
+from cnntrain.commands.resume import continued_run
+from cnntrain.config.read import Config, read_config
+from cnntrain.data.locate import DataFolders
+from cnntrain.environment import program
+from cnntrain.errors import ExitCode
+from cnntrain.network.network import equal_units
+from cnntrain.runs.checkpoint import best_checkpoint, load, weights_for
+from cnntrain.runs.console import Console, result_table, warn
+from cnntrain.runs.folder import empty_folder, has_no_checkpoint_yet, remove_own_litter, run_path
+from cnntrain.runs.lock import RunLock
+from cnntrain.runs.signals import StopRequest, save_requests
+from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
+from cnntrain.runs.writer import RunFolder
+from cnntrain.training.checks import check_training
+from cnntrain.training.events import Event, Stopped
+from cnntrain.training.experiment import Experiment, open_experiment
+from cnntrain.training.shards import Workers, available_cores
+from cnntrain.training.state import State, start, start_memory, weights_sha256
+from cnntrain.training.train import train
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The options of the command, as given."""
+
+    settings: Sequence[str] = ()
+    out: Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    seed: int | None = None
+    threads: int | None = None
+    data_dir: Path | None = None
+    quiet: bool = False
+    init_from: Path | None = None
+    check: bool = False
+    dry_run: bool = False
+
+
+def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
+    """Train; the exit code says how it ended."""
+    with save_requests() as save_wanted:  # also while the data is read: it asks for no end
+        config = read_config(config_path, options.settings, options.seed)
+        folders = DataFolders.of(options.data_dir, config_path.parent)
+        experiment, fresh = _opened(config, folders)
+        threads = options.threads or available_cores()
+        places = [str(folder.resolve()) for folder in folders.folders]
+        about: dict[str, Any] = {"threads": threads, "data_folders": places}
+        if options.init_from is not None:
+            about["init_from"] = _initialised(fresh, experiment, options.init_from)
+        if options.check and not check(experiment, threads):
+            return ExitCode.FAILED
+        if options.dry_run:
+            dry_run(experiment, shlex.quote(str(config_path)))
+            return ExitCode.DONE
+        path = run_path(experiment.plan.name, options.out, options.resume)
+        with StopRequest() as request, RunLock(path) as lock, Workers(threads) as workers:
+            run, elapsed_s = _run_folder(path, experiment, fresh, options, about)
+            console = Console(experiment, options.quiet)
+            for warning in (*_stale(lock), *_warnings(experiment, fresh)):
+                warn(f"Warning: {warning}")
+                run.log(f"warning: {warning}")
+            if options.init_from is not None:
+                run.log(f"started from the weights of {about['init_from']['checkpoint']}")
+            console.welcome(run.path, run.state.step)
+            events = train(experiment, run.state, workers, elapsed_s)
+            with _tensorboard(run) as board:
+                stopped = _follow(events, run, console, board, request, save_wanted)
+    _farewell(console, run, stopped, config_path, options)
+    return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
+
+
+def _follow(
+    events: Iterator[Event],
+    run: RunFolder,
+    console: Console,
+    board: TensorBoard | None,
+    request: StopRequest,
+    save_wanted: Callable[[], bool],
+) -> Stopped:
+    """Record and show all events until training ends, or somebody asks for its end."""
+    for event in events:
+        run.record(event)
+        console.show(event)
+        if board is not None:
+            board.record(event)
+        if isinstance(event, Stopped):
+            return event
+        if save_wanted():
+            run.save_now()
+            console.say(f"checkpoint written at step {event.step}")
+        if request.received is not None:
+            at = (event.epoch, event.step, run.state.figures, event.elapsed_s)
+            stopped = Stopped("interrupted", request.received.name, *at)
+            run.record(stopped)
+            console.show(stopped)
+            return stopped
+    raise AssertionError("a training ends with Stopped")
+
+
+def _stale(lock: RunLock) -> list[str]:
+    if lock.stale is None:
+        return []
+    return [f"{lock.path} was left by {lock.stale}, which is gone; taking the run over"]
+
+
+def _tensorboard(run: RunFolder) -> AbstractContextManager[TensorBoard | None]:
+    if not run.experiment.plan.log.tensorboard:
+        return nullcontext()
+    return TensorBoard(run.path / "tensorboard", run.state.step)
+
+
+def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
+    """The experiment and its first state; errors of the config get their line and column."""
+    with config.places():
+        check_tensorboard(config.plan)
+        experiment = open_experiment(config.plan, folders.find, further=check_training)
+        return experiment, start(config.plan, experiment.network)
+
+
+def _initialised(fresh: State, experiment: Experiment, path: Path) -> dict[str, Any]:
+    """Give a new run the weights of a checkpoint; returns what ``env.json`` says about it."""
+    found = load(best_checkpoint(path))
+    weights = weights_for(found, experiment)
+    fresh.params, fresh.memory = weights, start_memory(experiment.plan, experiment.network, weights)
+    digest = weights_sha256(found.state.params)
+    return {"checkpoint": str(found.path), "step": found.state.step, "weights_sha256": digest}
+
+
+def _run_folder(
+    path: Path, experiment: Experiment, fresh: State, options: FitOptions, about: dict[str, Any]
+) -> tuple[RunFolder, float]:
+    """(the run folder, seconds trained before): new, or continued from its newest checkpoint."""
+    if options.resume:
+        remove_own_litter(path)
+        if not has_no_checkpoint_yet(path):
+            return continued_run(path, experiment)
+        warn(f"Warning: {path}: no checkpoint was written yet; starting from the beginning")
+    empty_folder(path, overwrite=options.overwrite or options.resume)
+    return RunFolder.create(path, experiment, fresh, about), 0.0
+
+
+def _warnings(experiment: Experiment, fresh: State) -> list[str]:
+    return [
+        f"all units of {name} start equal, and so do the weights that read them: each gets the "
+        "same gradient, so they stay equal for ever; use a random 'init'"
+        for name in equal_units(experiment.network, fresh.params)
+    ]
+
+
+def _farewell(
+    console: Console, run: RunFolder, stopped: Stopped, config_path: Path, options: FitOptions
+) -> None:
+    """The final figures, and what to do next."""
+    if stopped.reason == "diverged":
+        kept = "No checkpoint was written: the first weights are not finite."
+        if run.last_good is not None:
+            path, step = run.last_good
+            kept = f"The last good checkpoint is {path} (step {step})."
+        warn(
+            f"Error: {stopped.detail}\nThe run diverged. {kept}\nWhat usually helps: a lower "
+            "learning rate, a warm-up (schedule: {constant: {warmup_epochs: 1}}), clipped "
+            "gradients (train: {clip: {norm: 1}}), normalised data (data: {normalize: "
+            "per_channel})."
+        )
+        return
+    if stopped.figures:
+        console.say(f"\n{result_table(stopped.figures)}")
+    best = run.state.best
+    if best is not None and best.step != stopped.step:
+        console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
+    console.say("\nNext:")
+    commands = {
+        f"eval {run.path}": "figures on data it was not trained on",
+        f"gradcheck {best_checkpoint(run.path)}": "prove its gradients",
+        f"report {run.path}": "a page: curves, mistakes, filters (extra 'report')",
+    }
+    if stopped.reason == "interrupted":
+        commands = {_resume_command(run, config_path, options): "continue exactly here", **commands}
+    width = max(map(len, commands))
+    for command, purpose in commands.items():
+        console.say(f"  {program()} {command:{width}}  # {purpose}")
+
+
+def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> str:
+    """What continues this run: the same command, with the run's folder and --resume."""
+    words = ["fit", str(config_path), "--out", str(run.path), "--resume"]
+    for setting in options.settings:
+        words += ["--set", setting]
+    if options.seed is not None:
+        words += ["--seed", str(options.seed)]
+    if options.data_dir:
+        words += ["--data-dir", str(options.data_dir)]
+    return shlex.join(words)

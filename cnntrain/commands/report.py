@@ -1,0 +1,44 @@
+"""``cnntrain report`` and ``cnntrain plot``: runs as a page, and as a picture of their curves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnntrain.commands.target import checkpoint_folders, open_checkpoint
+from cnntrain.errors import CnntrainError, ExitCode
+from cnntrain.files import write_text
+from cnntrain.runs.checkpoint import best_checkpoint, load
+from cnntrain.runs.record import RunRecord, read_runs
+from cnntrain.training.shards import Workers, available_cores
+from cnntrain.views.report.curves import need_matplotlib, save_curves
+from cnntrain.views.report.evaluation import look
+from cnntrain.views.report.page import RunPage, report_html
+
+
+def run_report(paths: Sequence[Path], out: Path, data_dir: Path | None) -> ExitCode:
+    """Write the page."""
+    records = read_runs(paths)
+    with Workers(available_cores()) as workers:
+        pages = [_page(record, data_dir, workers) for record in records]
+    write_text(out, report_html(pages))
+    print(out)
+    return ExitCode.DONE
+
+
+def _page(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPage:
+    """With what its best network does, where checkpoint and data are there to see it."""
+    try:
+        found = load(best_checkpoint(record.path))
+        experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
+    except CnntrainError as error:
+        return RunPage(record, None, f"Its network cannot be shown: {error}")
+    seen = look(experiment, found.state.evaluated(), workers)
+    checkpoint = f"{found.path.name}, step {found.state.step:,}"
+    return RunPage(record, seen, checkpoint=checkpoint)
+
+
+def run_plot(paths: Sequence[Path], out: Path) -> ExitCode:
+    """Write the picture."""
+    need_matplotlib()
+    save_curves(read_runs(paths), out)
+    print(out)
+    return ExitCode.DONE

@@ -1,0 +1,69 @@
+"""Continuing a run exactly where it stopped, or saying why that cannot be."""
+
+from pathlib import Path
+from typing import Any
+
+from cnntrain.config.differences import differences
+from cnntrain.config.plan import Plan
+from cnntrain.config.read import plan_to_tree
+from cnntrain.environment import environment
+from cnntrain.errors import RunFolderError
+from cnntrain.runs.checkpoint import Checkpoint
+from cnntrain.runs.console import warn
+from cnntrain.runs.logs import elapsed_before, recorded_environment
+from cnntrain.runs.writer import RunFolder, newest_checkpoint
+from cnntrain.training.experiment import Experiment
+
+
+def continued_run(path: Path, experiment: Experiment) -> tuple[RunFolder, float]:
+    """(the run in its folder, seconds trained before), from its newest readable checkpoint."""
+    found, skipped = newest_checkpoint(path)
+    for message in skipped:
+        warn(f"Warning: {message}")
+    _check_same(path, experiment, found)
+    for message in _machine_changes(path):
+        warn(f"Warning: {message}")
+    elapsed_s = elapsed_before(path, found.state.step)
+    return RunFolder.resume(path, experiment, found), elapsed_s
+
+
+def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
+    """A resumed run must be the run that was stopped: same plan, same data."""
+    old, new = (_comparable(plan) for plan in (found.plan, experiment.plan))
+    changes = [str(change) for change in differences(old, new)]
+    if found.fingerprint != experiment.data.fingerprint:
+        changes += _data_changes(recorded_environment(path), found, experiment)
+    if changes:
+        raise RunFolderError(
+            f"{path}: this is not the run as it was started, so it cannot be resumed exactly:"
+            + "".join(f"\n  {change}" for change in changes)
+            + f"\nUse the config and the data it was started with, or start a new run from its "
+            f"weights with --init-from {path}"
+        )
+
+
+def _data_changes(env: dict[str, Any], found: Checkpoint, experiment: Experiment) -> list[str]:
+    """The data's fingerprint, and its numbers of samples if they differ."""
+    data = experiment.data
+    samples = {name: len(split) for name, split in data.splits.items()}
+    counts = [f"samples.{d}" for d in differences(env.get("samples", samples), samples)]
+    return [f"data fingerprint: {found.fingerprint[:12]} -> {data.fingerprint[:12]}", *counts]
+
+
+def _comparable(plan: Plan) -> dict[str, Any]:
+    """What must not change: all but the stopping rules, unless the schedule looks at the end."""
+    tree = plan_to_tree(plan)
+    free = {"checkpoint_steps"} | (set() if plan.schedule.sees_end else {"epochs", "max_steps"})
+    kept = {key: value for key, value in tree["train"].items() if key not in free}
+    kept["stop"] = {"threshold": plan.train.stop.threshold is not None}
+    del tree["log"]  # which changes no bit
+    return {**tree, "train": kept}
+
+
+def _machine_changes(path: Path) -> list[str]:
+    """Warnings of what may change the last bits of a run that is resumed."""
+    old, new = ({k: env.get(k) for k in ("numpy", "blas", "cpu")} for env in
+                (recorded_environment(path), environment()))  # fmt: skip
+    changes = [str(change) for change in differences(old, new)] if any(old.values()) else []
+    end = "the last bits may differ from those of a run that was never stopped"
+    return [f"{change}; {end}" for change in changes]

@@ -1,0 +1,82 @@
+"""What a command looks at: a config, a checkpoint, or a run folder (its best checkpoint)."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeGuard
+
+from cnntrain.config.plan import Plan
+from cnntrain.config.read import Config, read_config
+from cnntrain.data.locate import DataFolders
+from cnntrain.errors import ConfigError, DataError
+from cnntrain.network.network import Network
+from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
+from cnntrain.runs.logs import recorded_environment
+from cnntrain.training.experiment import Experiment, build_network, open_experiment
+from cnntrain.training.state import State, start
+
+
+@dataclass(frozen=True)
+class Target:
+    """A plan, and where it comes from: exactly one of ``config`` and ``checkpoint``."""
+
+    plan: Plan
+    folders: DataFolders
+    config: Config | None = None
+    checkpoint: Checkpoint | None = None
+
+    def places(self) -> contextlib.AbstractContextManager[None]:
+        """Give errors of the config their line and column."""
+        return self.config.places() if self.config else contextlib.nullcontext()
+
+    def network(self) -> Network:
+        """The network, without reading any data if the config has ``input:``."""
+        if self.checkpoint is not None:
+            return self.checkpoint.network
+        with self.places():
+            return build_network(self.plan, self.folders.find)
+
+    def experiment(self) -> tuple[Experiment, State]:
+        """(network and data, the state: new, or as the checkpoint has it)."""
+        if self.checkpoint is not None:
+            return open_checkpoint(self.checkpoint, self.folders), self.checkpoint.state
+        with self.places():
+            experiment = open_experiment(self.plan, self.folders.find)
+            return experiment, start(self.plan, experiment.network)
+
+
+def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> Target:
+    """Read a config, or the (best) checkpoint that ``path`` names."""
+    if path.is_dir() or path.suffix == ".npz":
+        if settings:
+            raise ConfigError("--set changes a config, but a checkpoint carries its own; leave it")
+        found = load(best_checkpoint(path))
+        return Target(found.plan, checkpoint_folders(found, data_dir), checkpoint=found)
+    if not path.suffix and not path.exists():
+        raise ConfigError(f"{path}: no such config, checkpoint or run folder")
+    config = read_config(path, settings)
+    return Target(config.plan, DataFolders.of(data_dir, path.parent), config=config)
+
+
+def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
+    """The experiment of a checkpoint, with the normalisation that it carries."""
+    try:
+        return open_experiment(found.plan, folders.find, found.normalizer)
+    except ConfigError as error:
+        raise DataError(f"the data does not fit the checkpoint: {error}") from None
+
+
+def checkpoint_folders(found: Checkpoint, data_dir: Path | None) -> DataFolders:
+    """Where to look for its data: where it is said, or where its run found it."""
+    return DataFolders.of(data_dir, *recorded_folders(found.path), found.path.parent)
+
+
+def recorded_folders(checkpoint: Path) -> list[Path]:
+    """Where the run of this checkpoint found its data, if it lies in its run folder."""
+    folders = recorded_environment(checkpoint.parent.parent).get("data_folders")
+    return [Path(folder) for folder in folders] if _are_texts(folders) else []
+
+
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

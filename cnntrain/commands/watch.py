@@ -1,0 +1,29 @@
+"""``cnntrain watch``: the curves of a run while it is trained elsewhere."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from cnntrain.errors import ExitCode
+from cnntrain.runs.folder import newest_run
+from cnntrain.runs.record import read_run
+from cnntrain.views.report.live import live_text
+
+CLEAR = "\x1b[H\x1b[2J"  # cursor to the top left, screen empty
+
+
+def run_watch(path: Path, interval_s: float, once: bool) -> ExitCode:
+    """Show the run until it ends; once if stdout is no terminal."""
+    folder = path if path.is_dir() or path.exists() else newest_run(str(path))
+    live = not once and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    colours = live and "NO_COLOR" not in os.environ
+    curves = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    while True:
+        run = read_run(folder)
+        text = live_text(run, shutil.get_terminal_size().columns, colours, curves)
+        print((CLEAR if live else "") + text, flush=True)
+        if not live or run.end is not None:
+            return ExitCode.DONE
+        time.sleep(interval_s)

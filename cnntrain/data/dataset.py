@@ -1,0 +1,83 @@
+"""Named splits of samples with labels or targets; the first axis is the sample."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.types import Array, Shape
+
+CHUNK = 4096  # samples that are looked at together
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples (N, C, H, W) or (N, J) of any number type; labels (N,) or targets (N, K).
+
+    With ``rows``, only those samples of ``stored`` belong to it, so that the parts of one array
+    share it: a memory-mapped file stays on disk until a batch is gathered.
+    """
+
+    stored: Array
+    y: Array
+    rows: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def sample_shape(self) -> Shape:
+        return self.stored.shape[1:]
+
+    @property
+    def x(self) -> Array:
+        """All samples; copied if they are only some of those stored."""
+        return self.stored if self.rows is None else self.stored[self.rows]
+
+    @property
+    def labels(self) -> Array:
+        """The class of every sample (N,): its label, or the largest of its soft labels (N, K)."""
+        return self.y if self.y.ndim == 1 else self.y.argmax(axis=1)
+
+    def gather(self, indices: Array) -> Array:
+        """The samples at ``indices``, copied."""
+        return self.stored[indices if self.rows is None else self.rows[indices]]
+
+    def chunks(self) -> Iterator[Array]:
+        """All samples, some thousands at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self.gather(np.arange(start, min(start + CHUNK, len(self))))
+
+    def take(self, indices: Array) -> "Split":
+        """The samples at ``indices``, as a part of this split."""
+        rows = indices if self.rows is None else self.rows[indices]
+        return Split(self.stored, self.y[indices], rows)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All that a source knows. ``classes`` names the labels; None means real-valued targets."""
+
+    train: Split
+    test: Split | None
+    classes: tuple[str, ...] | None
+    val: Split | None = None  # if the source has files of its own for validation
+
+    @property
+    def sample_shape(self) -> Shape:
+        return self.train.sample_shape
+
+    @property
+    def target_shape(self) -> Shape | None:
+        """Shape of one target; None for labels."""
+        return None if self.classes is not None else self.train.y.shape[1:]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all samples and labels, with their shapes and types."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.test, self.val):
+            for array in (split.stored, split.y) if split else ():
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()

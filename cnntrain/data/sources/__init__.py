@@ -1,0 +1,8 @@
+"""Where samples come from: one file per kind of source, which registers itself.
+
+May import: data/dataset, data/locate and below.
+"""
+
+from cnntrain.registry import import_members
+
+import_members(__name__, __path__)

@@ -1,0 +1,126 @@
+"""Where the time of a training step goes: milliseconds per layer, and of what is around them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnntrain.layers import Context, Layer
+from cnntrain.network.graph import Node
+from cnntrain.network.network import Pass
+from cnntrain.network.objective import forward_backward
+from cnntrain.optimizers.schedules import Clock
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.feed import Feed, load_shard, shard_slices
+from cnntrain.training.shards import Workers
+from cnntrain.training.state import State
+from cnntrain.training.step import take_step
+from cnntrain.training.update import update
+from cnntrain.types import Array, Arrays, Params, Shape
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """The least time of one layer over all runs, for one shard on one thread."""
+
+    name: str
+    kind: str
+    out_shape: Shape
+    forward_ms: float
+    backward_ms: float
+    gflops: float  # 10⁹ operations a second, the backward pass counted as two forward passes
+    megabytes: float  # of its output
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Least milliseconds of a step, and of its parts for one of the shards that it is cut into.
+
+    The input is loaded in the background.
+    """
+
+    shards: int
+    samples: int  # of the shard
+    layers: list[LayerTime]
+    loss_ms: float
+    update_ms: float
+    input_ms: float
+    step_ms: float
+
+
+class Stopwatch(Layer):
+    """A layer that does what another does and notes how long that took."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.joins = layer.joins  # type: ignore[misc]  # of the layer inside
+        self.forward_s: list[float] = []
+        self.backward_s: list[float] = []
+
+    def forward(self, params: Arrays, x: Any, ctx: Context) -> tuple[Array, Any]:
+        began = time.perf_counter()
+        result = self.layer.forward(params, x, ctx)
+        self.forward_s.append(time.perf_counter() - began)
+        return result
+
+    def backward(
+        self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Any, Params]:
+        began = time.perf_counter()
+        result = self.layer.backward(params, cache, dy, need_dx)
+        self.backward_s.append(time.perf_counter() - began)
+        return result
+
+
+class Least:
+    """The least of the times it is given, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.ms = float("inf")
+
+    def of(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """The result of ``work``, timed."""
+        began = time.perf_counter()
+        result = work(*arguments)
+        self.ms = min(self.ms, 1e3 * (time.perf_counter() - began))
+        return result
+
+
+def time_step(
+    experiment: Experiment, state: State, clock: Clock, workers: Workers, runs: int
+) -> StepTimes:
+    """Time ``runs`` steps as a whole, and as many in parts, one after the other."""
+    step, loss, change, read = (Least() for _ in range(4))
+    with Feed(experiment, clock) as feed:
+        for _ in range(runs):
+            step.of(take_step, experiment, state, workers, clock, feed)
+        indices = feed.indices(0)
+    watched = [replace(node, layer=Stopwatch(node.layer)) for node in experiment.fast_network.nodes]
+    network = replace(experiment.fast_network, nodes=tuple(watched))
+    run, objective = Pass(training=True, seed=experiment.plan.seed), experiment.objective
+    for _ in range(runs):
+        x, y = read.of(load_shard, experiment, indices, 0, 0)
+        out = forward_backward(network, objective, state.params, x, y, run)
+        loss.of(objective.main.loss.forward, out.z, y)
+        change.of(update, experiment, state, out.grads, 0.0)
+    found = [_layer_time(node, x.shape[-1], experiment) for node in watched]
+    shards = len(shard_slices(experiment, len(indices)))
+    return StepTimes(shards, x.shape[-1], found, loss.ms, change.ms, read.ms, step.ms)
+
+
+def _layer_time(node: Node, samples: int, experiment: Experiment) -> LayerTime:
+    watch: Any = node.layer
+    forward, backward = (min(times, default=0.0) for times in (watch.forward_s, watch.backward_s))
+    work = 3.0 * watch.layer.flops(node.in_shape) * samples
+    numbers = samples
+    for size in node.out_shape:
+        numbers *= size
+    return LayerTime(
+        node.name,
+        watch.layer.kind,
+        node.out_shape,
+        1e3 * forward,
+        1e3 * backward,
+        work / (forward + backward) / 1e9 if forward + backward else 0.0,
+        numbers * experiment.plan.numpy_dtype.itemsize / 1e6,
+    )

@@ -1,1 +1,0 @@
-"""Read-only views of networks, kinds and training steps."""

@@ -1,1 +1,0 @@
-"""What each command does, without a word about the command line."""

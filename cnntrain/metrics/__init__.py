@@ -1,0 +1,12 @@
+"""Metrics of a split, as sums that add up over shards; one file per group of metrics.
+Importing this package registers every metric.
+
+May import: errors, types, registry, ops.
+"""
+
+from cnntrain.metrics.base import Score, is_better, scored
+from cnntrain.registry import import_members
+
+import_members(__name__, __path__)
+
+__all__ = ["Score", "is_better", "scored"]

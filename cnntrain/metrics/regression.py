@@ -1,0 +1,45 @@
+"""Metrics of real-valued targets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cnntrain.metrics.base import Score
+from cnntrain.metrics.sums import Sums, means, r_squared
+from cnntrain.types import Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mae(Score, kind="mae"):
+    """Mean absolute error, over samples and outputs."""
+
+    of_labels: ClassVar[bool] = False
+
+    def value(self, sums: Mapping[str, Any]) -> float | None:
+        return means(sums)["mae"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rmse(Score, kind="rmse"):
+    """Root of the mean squared error, over samples and outputs."""
+
+    of_labels: ClassVar[bool] = False
+
+    def value(self, sums: Mapping[str, Any]) -> float | None:
+        return means(sums)["rmse"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RSquared(Score, kind="r2"):
+    """R² = 1 - Σ(a - y)² / Σ(y - ȳ)², over all outputs."""
+
+    of_labels: ClassVar[bool] = False
+
+    def sums(self, z: Array, y: Array) -> Sums:
+        exact = y.astype(np.float64)
+        return {"target": exact.sum(axis=-1), "target_squared": (exact * exact).sum(axis=-1)}
+
+    def value(self, sums: Mapping[str, Any]) -> float | None:
+        return r_squared(sums)

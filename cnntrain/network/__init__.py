@@ -1,0 +1,5 @@
+"""A graph of layers whose shapes are known before any array exists; its arrays, forward and
+backward passes, and the objective it minimises.
+
+May import: layers, losses, and below.
+"""

@@ -1,0 +1,138 @@
+"""The folders of runs: where a new one is made, and what lies in one that is there."""
+
+from cnntrain.runs.logs import recorded_environment
+
+import itertools
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cnntrain.errors import CheckpointError, RunFolderError
+from cnntrain.files import native, remove_litter, writing
+from cnntrain.runs.lock import LOCK_FILE
+
+OWN_FILES = (
+    "env.json",
+    "config.yaml",
+    "metrics.jsonl",
+    "stats.jsonl",
+    "log.txt",
+    "summary.json",
+    "checkpoints",
+    "tensorboard",
+)
+
+
+def run_path(name: str, out: Path | None, resume: bool) -> Path:
+    """The folder of a run, made if it is a new one: ``out``, or a number under ``runs/<name>``."""
+    if resume:
+        path = out or newest_run(name)
+        if not path.is_dir():
+            raise CheckpointError(f"{path}: no readable checkpoint to resume from: no such folder")
+        return path
+    if out is None:
+        return _next_number(Path("runs") / native(name))
+    with writing(out):
+        if out.exists() and not out.is_dir():
+            raise RunFolderError(f"{out}: not a folder; choose another --out")
+        out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def newest_run(name: str) -> Path:
+    """The newest run folder of this name."""
+    parent = Path("runs") / native(name)
+    runs = [entry for entry in parent.glob("*") if entry.name.isdecimal() and entry.is_dir()]
+    if not runs:
+        raise RunFolderError(f"{parent}: no run yet; start one with cnntrain fit")
+    return max(runs, key=lambda entry: int(entry.name))
+
+
+def _next_number(parent: Path) -> Path:
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    taken = [int(entry.name) for entry in parent.iterdir() if entry.name.isdecimal()]
+    for number in itertools.count(max(taken, default=0) + 1):
+        folder = parent / str(number)
+        with writing(folder):
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue  # another process was faster
+        return folder
+    raise AssertionError
+
+
+def empty_folder(path: Path, overwrite: bool) -> None:
+    """Make sure that the folder holds no run: it is empty, or its run may be replaced."""
+    remove_own_litter(path)
+    if _entries(path) and not overwrite:
+        raise RunFolderError(
+            f"{path}: the folder is not empty; continue its run with --resume, "
+            "replace it with --overwrite, or choose another --out"
+        )
+    _remove_run(path)
+
+
+def _entries(path: Path) -> set[str]:
+    return {entry.name for entry in path.iterdir()} - {LOCK_FILE}
+
+
+def remove_own_litter(path: Path) -> None:
+    """Remove the temporary files of a killed run."""
+    remove_litter(path, OWN_FILES)
+    remove_litter(path / "checkpoints", ["*"])
+
+
+def _remove_run(folder: Path) -> None:
+    for name in OWN_FILES:
+        path = folder / name
+        with writing(path):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def has_no_checkpoint_yet(path: Path) -> bool:
+    """Whether a run died in this folder before its first checkpoint: it can begin again.
+
+    A run that began with weights from elsewhere cannot; nor is a foreign folder one of ours.
+    """
+    written = (path / "checkpoints").glob("*.npz")
+    return (
+        _entries(path) <= set(OWN_FILES)
+        and not any(written)
+        and "init_from" not in recorded_environment(path)
+    )
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+

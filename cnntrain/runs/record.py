@@ -1,0 +1,120 @@
+"""What a run folder tells, read without changing it: also while the run is still training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnntrain.config.document import parse_value, read_document
+from cnntrain.errors import RunFolderError
+from cnntrain.runs.logs import read_metrics, read_stats, recorded_environment
+from cnntrain.metrics.base import is_better
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The files of one run. ``label`` tells it apart from others."""
+
+    path: Path
+    label: str
+    config: str
+    env: dict[str, Any]
+    epochs: list[dict[str, Any]]  # lines of metrics.jsonl
+    end: dict[str, Any] | None  # its last line; None while the run goes on, or after a crash
+    stats: list[dict[str, Any]]  # lines of stats.jsonl
+
+    @property
+    def figures(self) -> list[str]:
+        """Names of the figures that it recorded, such as val/loss."""
+        return [name for name in self.last or {} if "/" in name]
+
+    @property
+    def newest(self) -> dict[str, Any]:
+        """The last line of all; empty before there is one."""
+        return self.end or (self.epochs[-1] if self.epochs else {})
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """The line of the newest figures: the end may stand within an epoch."""
+        if self.end and any("/" in name for name in self.end):
+            return self.end
+        return self.epochs[-1] if self.epochs else None
+
+    def series(self, name: str) -> tuple[list[float], list[float]]:
+        """(epochs, values) of one figure."""
+        known = [(line["epoch"], line[name]) for line in self.epochs if line.get(name) is not None]
+        return [epoch for epoch, _ in known], [value for _, value in known]
+
+    @property
+    def monitored(self) -> str | None:
+        """The figure that decides which epoch is best; None before there are any."""
+        usual = ("val/accuracy", "val/loss", "train/accuracy", "train/loss")
+        given = self.flat_config().get("train.monitor")
+        return next((name for name in (given, *usual) if name in self.figures), None)
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The line of the best epoch, the first of equals."""
+        best, name = None, self.monitored or ""
+        for line in self.epochs:
+            value = line.get(name)
+            if value is not None and (best is None or is_better(name, value, best[name])):
+                best = line
+        return best
+
+    def flat_config(self) -> dict[str, Any]:
+        """``{"train.epochs": 3, ...}``, for comparisons."""
+        return flatten(parse_value(self.config, str(self.path / "config.yaml")))
+
+
+def read_run(path: Path, label: str | None = None) -> RunRecord:
+    """Read a run folder; raises ``RunFolderError`` if it is none. ``label``: default digits/1."""
+    if not (path / "metrics.jsonl").is_file() or not (path / "config.yaml").is_file():
+        raise RunFolderError(f"{path}: not a run folder (it has no config.yaml and metrics.jsonl)")
+    lines = read_metrics(path)
+    ends = [line for line in lines if line.get("event") == "end"]
+    return RunRecord(
+        path,
+        label or _labels([path.resolve()])[0],
+        "\n".join(read_document(path / "config.yaml").lines),
+        recorded_environment(path),
+        [line for line in lines if line.get("event") == "epoch"],
+        ends[-1] if ends else None,
+        read_stats(path),
+    )
+
+
+def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
+    """Several runs, labelled by as much of their paths as tells them apart."""
+    resolved = [path.resolve() for path in paths]
+    if len(set(resolved)) < len(resolved):
+        raise RunFolderError("one run is named twice")
+    labels = _labels(resolved)
+    return [read_run(path, label) for path, label in zip(paths, labels, strict=True)]
+
+
+def _labels(resolved: Sequence[Path]) -> list[str]:
+    """The ends of these paths that differ; never a mere number."""
+    for depth in range(1, max(len(path.parts) for path in resolved) + 1):
+        labels = ["/".join(path.parts[-depth:]) for path in resolved]
+        if len(set(labels)) == len(labels) and not any(label.isdecimal() for label in labels):
+            break
+    return labels
+
+
+def flatten(tree: Any, path: str = "") -> dict[str, Any]:
+    """Leaves of nested mappings and lists by their path."""
+    if isinstance(tree, dict) and tree:
+        pairs = ((f"{path}.{key}" if path else str(key), value) for key, value in tree.items())
+    elif isinstance(tree, list) and tree:
+        pairs = ((f"{path}[{k}]", value) for k, value in enumerate(tree))
+    else:
+        return {path: tree}
+    return {leaf: value for key, inner in pairs for leaf, value in flatten(inner, key).items()}
+
+
+def differing(trees: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """{path: the value in each tree}, where they are not all the same."""
+    keys = dict.fromkeys(key for tree in trees for key in tree)
+    rows = {key: [tree.get(key) for tree in trees] for key in keys}
+    return {key: values for key, values in rows.items() if any(v != values[0] for v in values)}

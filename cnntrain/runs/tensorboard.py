@@ -1,0 +1,58 @@
+"""Events -> TensorBoard: the figures of epochs and layers in its own event files.
+
+Written by tensorboardX, an optional extra, which is imported when it is asked for.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Any, Self
+
+from cnntrain.config.plan import Plan
+from cnntrain.errors import ConfigError
+from cnntrain.training.events import EpochEnd, Event, StepEnd
+
+
+def check_tensorboard(plan: Plan) -> None:
+    """Raise ``ConfigError`` if event files are asked for and nothing can write them."""
+    if plan.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
+        raise ConfigError(
+            'event files are written by tensorboardX: pip install "cnntrain[tensorboard]", '
+            "or remove this key",
+            ("log", "tensorboard"),
+        )
+
+
+class TensorBoard:
+    """Writes a run's figures into ``folder``; what was written after ``step`` is replaced."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        from tensorboardX import SummaryWriter
+
+        self._writer: Any = SummaryWriter(
+            str(folder),
+            purge_step=step,
+            filename_suffix=f".from-step-{step}",  # its names are seconds
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def record(self, event: Event) -> None:
+        """Write the figures of an epoch, and those of the layers where there are any."""
+        figures: dict[str, float | None] = {}
+        if isinstance(event, EpochEnd):
+            figures = {**event.figures, "lr": event.lr, "samples_per_s": event.samples_per_s}
+        elif isinstance(event, StepEnd) and event.probe is not None:
+            tree = event.probe.as_tree()
+            figures = {
+                f"{figure}/{name}": value
+                for family in ("arrays", "outputs")
+                for name, values in tree[family].items()
+                for figure, value in values.items()
+            }
+        for name, value in figures.items():
+            if value is not None:
+                self._writer.add_scalar(name, value, event.step)

@@ -1,0 +1,173 @@
+"""Events -> files: config, environment, metrics, log, checkpoints and summary of one run.
+
+Checkpoints of an epoch are written at most once a second (epochs of a toy network take
+milliseconds): since a resumed run repeats exactly what a lost one did, that loses nothing but time.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from cnntrain.runs import checkpoint
+from cnntrain.runs.checkpoint import Checkpoint
+from cnntrain.config.read import dump_plan
+from cnntrain.environment import environment
+from cnntrain.errors import CheckpointError
+from cnntrain.training.experiment import Experiment
+from cnntrain.files import append_line, write_text, writing
+from cnntrain.runs.logs import read_metrics, read_stats
+from cnntrain.runs.folder import remove_own_litter
+from cnntrain.training.state import State, weights_sha256
+from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
+from cnntrain.runs.messages import epoch_line, stopped_line
+
+SECONDS_BETWEEN_CHECKPOINTS = 1.0
+
+
+class RunFolder:
+    """The folder of one run; ``record`` writes what an event has to leave behind."""
+
+    def __init__(self, path: Path, experiment: Experiment, state: State) -> None:
+        self.path, self.experiment, self.state = path, experiment, state
+        self.last_good: tuple[Path, int] | None = None  # the newest checkpoint and its step
+        self._unsaved_best: State | None = None
+        self._last_saved_s = -SECONDS_BETWEEN_CHECKPOINTS
+
+    @classmethod
+    def create(
+        cls, path: Path, experiment: Experiment, state: State, about: Mapping[str, Any]
+    ) -> Self:
+        """Start a run in the empty folder ``path``. ``about``: more lines for ``env.json``."""
+        run = cls(path, experiment, state)
+        plan, data = experiment.plan, experiment.data
+        samples = {name: len(split) for name, split in data.splits.items()}
+        about_data = {"data_fingerprint": data.fingerprint, "samples": samples}
+        env = {**environment(), "seed": plan.seed, **about_data, **about}
+        with writing(path):
+            (path / "checkpoints").mkdir(exist_ok=True)
+        write_text(path / "env.json", json.dumps(env, indent=2) + "\n")
+        write_text(path / "config.yaml", dump_plan(experiment.plan))
+        write_text(path / "metrics.jsonl", "")
+        if all(np.isfinite(W).all() for W in state.params.values()):
+            run._save("last", state)
+        return run
+
+    @classmethod
+    def resume(cls, path: Path, experiment: Experiment, found: Checkpoint) -> Self:
+        """Continue the run in ``path`` from the checkpoint ``found``."""
+        run = cls(path, experiment, found.state)
+        run.last_good = (found.path, found.state.step)
+        remove_own_litter(path)
+        with writing(path):
+            (path / "summary.json").unlink(missing_ok=True)
+        write_text(path / "config.yaml", dump_plan(experiment.plan))  # it may be longer now
+        lines = [line for line in read_metrics(path) if _is_kept(line, found)]
+        write_text(path / "metrics.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+        if (path / "stats.jsonl").is_file():
+            kept = [line for line in read_stats(path) if line["step"] <= found.state.step]
+            write_text(path / "stats.jsonl", "".join(f"{json.dumps(line)}\n" for line in kept))
+        run.log(f"resumed from {found.path.name} at step {found.state.step}")
+        return run
+
+    def record(self, event: Event) -> None:
+        """Write what ``event`` leaves behind."""
+        if isinstance(event, StepEnd):
+            if event.probe is not None:
+                line = {"step": event.step, "epoch": event.epoch, **event.probe.as_tree()}
+                self._append("stats.jsonl", json.dumps(line, allow_nan=False))
+            every = self.experiment.plan.train.checkpoint_steps
+            if every and event.step % every == 0:
+                self._save_last(f"step-{event.step}")
+        elif isinstance(event, EpochEnd):
+            self._record_epoch(event)
+        else:
+            self._record_stop(event)
+
+    def _record_epoch(self, event: EpochEnd) -> None:
+        figures = {**event.figures, "lr": event.lr}
+        times = {"elapsed_s": event.elapsed_s, "samples_per_s": event.samples_per_s}
+        line = {"event": "epoch", "epoch": event.epoch, "step": event.step, **figures, **times}
+        self._append("metrics.jsonl", json.dumps(line, allow_nan=False))
+        self.log(epoch_line(event, self.experiment.plan.train.epochs))
+        if event.is_best:
+            self._unsaved_best = copy.deepcopy(self.state)
+        if time.monotonic() - self._last_saved_s >= SECONDS_BETWEEN_CHECKPOINTS:
+            self._save_last()
+
+    def _record_stop(self, event: Stopped) -> None:
+        if event.reason != "diverged":
+            self._save_last()
+        elif self._unsaved_best:
+            self._save("best", self._unsaved_best)
+        figures = {name: value if _finite(value) else None for name, value in event.figures.items()}
+        line = {"event": "end", **asdict(event), **figures}
+        del line["figures"], line["samples"]
+        self._append("metrics.jsonl", json.dumps(line, allow_nan=False))
+        self.log(stopped_line(event))
+        if event.samples:
+            self.log(f"samples of that batch, as the source numbers them: {list(event.samples)}")
+        best = asdict(self.state.best) if self.state.best else None
+        summary = {**line, "best": best}
+        if event.reason != "diverged":
+            summary["weights_sha256"] = weights_sha256(self.state.params)
+        del summary["event"]
+        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+
+    def save_now(self) -> None:
+        """Write a checkpoint because somebody asked for one."""
+        self._save_last()
+        self.log(f"checkpoint written on request at step {self.state.step}")
+
+    def log(self, line: str) -> None:
+        """A line for ``log.txt``, with the time of day."""
+        self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
+
+    def _save_last(self, *others: str) -> None:
+        """Write ``last``, and before it what a run that is resumed from ``last`` must find."""
+        if self._unsaved_best is not None:
+            self._save("best", self._unsaved_best)
+            self._unsaved_best = None
+        for name in (*others, "last"):
+            self._save(name, self.state)
+        self._last_saved_s = time.monotonic()
+
+    def _save(self, name: str, state: State) -> None:
+        path = self.path / "checkpoints" / f"{name}.npz"
+        checkpoint.save(path, self.experiment, state)
+        if name == "last":
+            self.last_good = (path, state.step)
+
+    def _append(self, name: str, line: str) -> None:
+        append_line(self.path / name, line)
+
+
+def _finite(value: float) -> bool:
+    return value - value == 0
+
+
+def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
+    """The newest readable checkpoint of a run, and a warning for every unreadable one."""
+    paths = sorted((folder / "checkpoints").glob("*.npz"))
+    found, warnings = [], []
+    for path in paths:
+        try:
+            found.append(checkpoint.load(path))
+        except CheckpointError as error:
+            warnings.append(f"skipped {error}")
+    if not found:
+        problems = "".join(f"\n  {warning}" for warning in warnings)
+        raise CheckpointError(f"{folder}: no readable checkpoint to resume from{problems}")
+    newest = max(found, key=lambda c: (c.state.step, not c.state.sums, c.path.name == "last.npz"))
+    return newest, warnings
+
+
+def _is_kept(line: Mapping[str, Any], found: Checkpoint) -> bool:
+    """Whether the checkpoint knows of this epoch; later ones will be written again."""
+    finished = line["step"] < found.state.step or not found.state.sums
+    return line["event"] == "epoch" and line["step"] <= found.state.step and finished

@@ -1,0 +1,4 @@
+"""An experiment and a state become a stream of events; nothing here knows a file or a terminal.
+
+May import: config and below.
+"""

@@ -1,0 +1,34 @@
+"""Figures of a whole split."""
+
+import math
+
+import numpy as np
+
+from cnntrain.data.prepare import SplitName
+from cnntrain.metrics.sums import Sums, add_sums, detail_sums
+from cnntrain.network.network import Network, Pass
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.shards import SHARD_ACTIVATIONS, SHARD_SAMPLES, Workers, cut
+from cnntrain.types import Arrays
+
+
+def evaluate(
+    experiment: Experiment, params: Arrays, split: SplitName, workers: Workers, detail: bool = False
+) -> Sums:
+    """The sums of a whole split; ``detail`` adds a confusion matrix or the targets' moments."""
+    batches, network = experiment.batches(split), experiment.fast_network
+    samples = len(batches.split)
+    slices = cut(samples, math.ceil(samples / _samples_at_a_time(network)))
+
+    def part(k: int) -> Sums:
+        with np.errstate(all="ignore"):
+            x, y = batches.take(np.arange(samples)[slices[k]])
+            z, caches = network.forward(params, x, Pass())
+            total, _, _ = experiment.objective.forward(z, caches.heads, y)
+            return experiment.sums(total, z, y) | (detail_sums(z, y) if detail else {})
+
+    return workers.tree_sum(part, len(slices), add_sums)
+
+
+def _samples_at_a_time(network: Network) -> int:
+    return max(1, min(SHARD_SAMPLES, SHARD_ACTIVATIONS // network.activation_count))

@@ -1,0 +1,55 @@
+"""What ``train`` yields: the end of a step, of an epoch, and of the training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from cnntrain.training.probe import Probe
+
+Reason = Literal[
+    "epochs", "threshold", "patience", "target", "minutes", "max_steps", "interrupted", "diverged"
+]
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """An update was made. ``epoch`` is the running one, from 1; ``figures`` those of the batch."""
+
+    epoch: int
+    step: int
+    figures: Mapping[str, float]
+    lr: float
+    elapsed_s: float
+    probe: Probe | None = None  # figures of the layers, every ``log.stats`` steps
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """All training samples were visited once, and the validation split was evaluated."""
+
+    epoch: int
+    step: int
+    figures: Mapping[str, float]
+    lr: float
+    elapsed_s: float
+    samples_per_s: float
+    is_best: bool
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Training is over; ``figures`` are those of the state it ended with.
+
+    ``samples``: those of the batch that diverged, numbered as the source gives them.
+    """
+
+    reason: Reason
+    detail: str
+    epoch: int
+    step: int
+    figures: Mapping[str, float]
+    elapsed_s: float
+    samples: tuple[int, ...] = ()
+
+
+Event = StepEnd | EpochEnd | Stopped

@@ -1,0 +1,212 @@
+"""From a plan to what can be run: the network laid out, the data read, both checked to fit."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from cnntrain.config.plan import Plan
+from cnntrain.data import Dataset
+from cnntrain.data.batches import Batches
+from cnntrain.data.locate import Find
+from cnntrain.data.normalize import Normalizer
+from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
+from cnntrain.errors import Problems, ShapeError
+from cnntrain.metrics.base import scored
+from cnntrain.metrics.sums import Sums, batch_sums
+from cnntrain.network.graph import Node
+from cnntrain.network.network import Network
+from cnntrain.network.objective import LossTerm, Objective, Penalty
+from cnntrain.network.reorder import reordered
+from cnntrain.optimizers.schedules import Clock
+from cnntrain.training.memory import (
+    TrainingBytes,
+    check_parameters,
+    check_training_memory,
+    training_bytes,
+)
+from cnntrain.types import Array, Shape
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A plan with its network and its data."""
+
+    plan: Plan
+    network: Network
+    data: Prepared
+
+    @cached_property
+    def fast_network(self) -> Network:
+        """The network in the order in which it is trained and evaluated; the same function."""
+        return reordered(self.network)
+
+    @cached_property
+    def training_bytes(self) -> TrainingBytes:
+        """The memory of a training step; measured once, by running a shard on zeros."""
+        return training_bytes(self.plan, self.network, len(self.data.train))
+
+    def check_memory(self) -> None:
+        """Refuse a training that does not fit into this machine."""
+        samples = len(self.data.train)
+        check_training_memory(self.plan, self.network, samples, self.training_bytes.total)
+
+    @cached_property
+    def objective(self) -> Objective:
+        """The losses, fitted to the training targets."""
+        classes = None if self.data.classes is None else self.network.out_shape[0]
+        return Objective(self.plan.loss).fitted(self.data.train.y, classes)
+
+    @cached_property
+    def penalty(self) -> Penalty:
+        """λ/m of the penalties, m the number of training samples (seed 001)."""
+        m = len(self.data.train)
+        return Penalty(self.plan.train.l2 / m, self.plan.train.l1 / m)
+
+    def sums(self, loss: float, z: Array, y: Array) -> Sums:
+        """The sums of one shard, with those that the chosen metrics need."""
+        found = batch_sums(loss, z, y, self.data.classes is not None)
+        for score in self.plan.metrics:
+            found |= score.sums(z, y)
+        return found
+
+    def figures(self, split: str, sums: Sums) -> dict[str, float]:
+        """What the sums of a split mean: ``split/loss``, ``split/accuracy``, ..."""
+        found = scored(sums, self.plan.metrics)
+        return {f"{split}/{name}": value for name, value in found.items()}
+
+    def batches(self, split: SplitName) -> Batches:
+        """The batches of a split, as the network takes them."""
+        classes = None if self.data.classes is None else self.network.out_shape[0]
+        return Batches(
+            self.data.splits[split],
+            self.data.normalizer,
+            self.plan.numpy_dtype,
+            self.plan.data.augment if split == "train" else (),
+            classes,
+        )
+
+
+def _with_soft_classes(plan: Plan, dataset: Dataset) -> Dataset:
+    """Targets (N, K) that sum to 1 are shares of K classes if the loss takes them for that."""
+    shape, y = dataset.target_shape, dataset.train.y
+    if shape is None or len(shape) != 1 or not Objective(plan.loss).main.loss.takes_soft_labels:
+        return dataset
+    if shape[0] < 2 or (y < 0).any() or not np.allclose(y.sum(axis=1), 1, atol=1e-3):
+        return dataset
+    return replace(dataset, classes=tuple(str(k) for k in range(shape[0])))
+
+
+def build_network(plan: Plan, find: Find) -> Network:
+    """The network for the plan's ``input``, or for the shape that the data's headers announce."""
+    network = lay_out(plan, plan.input or plan.data.source.sample_shape(find))
+    check_parameters(plan, network)
+    return network
+
+
+def lay_out(plan: Plan, sample_shape: Shape) -> Network:
+    """The plan's network for samples of this shape, with the heads that its losses read."""
+    heads = [term.output for term in plan.loss if term.output is not None]
+    return Network.build(plan.network, sample_shape, heads)
+
+
+def open_experiment(
+    plan: Plan,
+    find: Find,
+    normalizer: Normalizer | None = None,
+    further: Callable[[Experiment, Problems], None] | None = None,
+) -> Experiment:
+    """Lay out the network, read the data, check that they fit; all mistakes are told at once.
+
+    ``normalizer``: statistics already fitted, as a checkpoint keeps them. ``further``: checks of
+    what is to be done with it.
+    """
+    network = build_network(plan, find)
+    dataset = plan.data.source.load(find, plan.seed)
+    if dataset.sample_shape != network.in_shape:
+        raise ShapeError(
+            f"the data's samples have shape {dataset.sample_shape}, "
+            f"but 'input' says {network.in_shape}",
+            ("input",),
+        )
+    dataset = _with_soft_classes(plan, dataset)
+    problems = Problems()
+    _check_augmentations(plan, dataset.sample_shape, problems)
+    with problems.gathered():
+        check_loss(plan, network, dataset.target_shape)
+        check_classes(plan, network, dataset.classes)
+    with problems.gathered():
+        fitted = normalizer or plan.data.normalize
+        dataset = with_test_split(dataset, plan.data.test_split, plan.seed)
+        prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
+        experiment = Experiment(plan, network, prepared)
+        with problems.gathered():
+            experiment.check_memory()
+        if further is not None:
+            further(experiment, problems)
+    problems.check()
+    _ = experiment.objective  # its losses are fitted here, before any folder is made
+    return experiment
+
+
+def _check_augmentations(plan: Plan, sample_shape: Shape, problems: Problems) -> None:
+    for k, augmentation in enumerate(plan.data.augment):
+        with problems.gathered():
+            try:
+                augmentation.check(sample_shape)
+            except ShapeError as error:
+                raise ShapeError(str(error), ("data", "augment", k)) from None
+
+
+def _losses_and_nodes(plan: Plan, network: Network) -> list[tuple[LossTerm, Node]]:
+    """Every loss with the node whose output it reads."""
+    objective = Objective(plan.loss)
+    heads = (network.nodes[k] for k in network.heads)
+    return [
+        (objective.main, network.nodes[-1]),
+        *zip(objective.on_heads, heads, strict=True),
+    ]
+
+
+def check_loss(plan: Plan, network: Network, target_shape: Shape | None) -> None:
+    """Every loss must fit the output it reads, and must not meet a second softmax."""
+    for term, node in _losses_and_nodes(plan, network):
+        place = ("network", node.item)
+        try:
+            term.loss.check(node.out_shape, target_shape)
+        except ShapeError as error:
+            raise ShapeError(f"{node.name}: {error}", place) from None
+        if node.layer.kind in term.loss.contains:
+            raise ShapeError(
+                f"{term.loss.kind} contains the {node.layer.kind} and takes what comes before "
+                "it; remove this layer",
+                place,
+            )
+
+
+def check_classes(plan: Plan, network: Network, classes: tuple[str, ...] | None) -> None:
+    """Every output that a loss reads needs a unit per class, or one for yes and no."""
+    for term, node in _losses_and_nodes(plan, network) if classes is not None else ():
+        units, needed = node.out_shape[0], len(classes or ())
+        if units >= needed or (units == 1 and needed == 2 and term.loss.single_output_is_yes):
+            continue
+        raise ShapeError(
+            f"{node.name}: the data has {needed} classes, but this layer only {units} outputs; "
+            f"give it {needed} units (or write targets as 0.0, not 0, if they are no classes)",
+            ("network", node.item),
+        )
+
+
+def training_clock(plan: Plan, samples: int) -> Clock:
+    """Steps per epoch and in all, for ``samples`` training samples."""
+    per_epoch = math.ceil(samples / plan.train.samples_per_step(samples))
+    epochs, max_steps = plan.train.epochs, plan.train.max_steps
+    limits = [max_steps or math.inf, epochs * per_epoch if epochs else math.inf]
+    return Clock(per_epoch, int(min(limits)))
+
+
+def _monitored(experiment: Experiment) -> str:
+    data = experiment.data
+    return experiment.plan.train.monitored("val" in data.splits, data.classes is not None)

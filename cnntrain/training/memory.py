@@ -1,0 +1,140 @@
+"""How much memory a training takes, said before any of it is taken.
+
+What a forward and backward pass holds is not reckoned layer by layer but looked up: the network
+runs once on zeros, as many samples as a shard has, and NumPy reports its allocations. So it holds
+for any layer, as it is.
+"""
+
+import math
+import tracemalloc
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cnntrain.config.plan import Plan
+from cnntrain.environment import physical_memory
+from cnntrain.errors import ShapeError
+from cnntrain.network.network import Network, Pass
+from cnntrain.network.reorder import reordered
+from cnntrain.text import gibibytes
+from cnntrain.training.shards import available_cores, shard_count
+from cnntrain.types import Arrays
+
+COPIES = 3  # of all parameters, at the least: weights, gradients, changes
+CHANGE_COPIES = 3  # of the largest array, while an optimiser works out its change
+
+
+class Held(NamedTuple):
+    """Bytes held by one shard: after its forward pass, and at the peak of the backward pass."""
+
+    between: int
+    peak: int
+
+
+@dataclass(frozen=True)
+class TrainingBytes:
+    """One training step at its peak. ``passes``: activations, caches, copies and gradients."""
+
+    weights: int
+    memory: int  # of the optimiser, and averages of the weights
+    passes: int  # shards that run together, each with the gradients that it makes
+    sums: int  # gradients of shards that are done
+    update: int  # gradients and changes, when the passes are over and their memory is free
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.memory + max(self.passes + self.sums, self.update)
+
+
+def pass_bytes(network: Network, dtype: "np.dtype[np.generic]", samples: int) -> Held:
+    """Of one training pass: measured, unless its outputs alone are too large for this machine."""
+    outputs = network.activation_count * samples * dtype.itemsize
+    if outputs > physical_memory():
+        return Held(outputs, 2 * outputs)
+    params = {name: np.zeros(param.shape, dtype) for name, param in network.params.items()}
+    _measured(network, params, dtype, 1)  # some things are made once: the places of windows, ...
+    return _measured(network, params, dtype, samples)
+
+
+def _measured(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", n: int) -> Held:
+    was_tracing = tracemalloc.is_tracing()
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        if not was_tracing:
+            tracemalloc.start()
+        try:
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            x = np.zeros((*network.in_shape, n), dtype)
+            z, caches = network.forward(params, x, Pass(training=True))
+            between = tracemalloc.get_traced_memory()[0] - before
+            heads = {k: np.zeros_like(value) for k, value in caches.heads.items()}
+            network.backward(params, caches, np.zeros_like(z), head_deltas=heads)
+            return Held(between, tracemalloc.get_traced_memory()[1] - before)
+        finally:
+            if not was_tracing:
+                tracemalloc.stop()
+
+
+def training_bytes(
+    plan: Plan, network: Network, samples: int, threads: int | None = None
+) -> TrainingBytes:
+    """Of one step on a batch of ``samples`` training samples.
+
+    Only as many shards are held as run at once; but a layer that needs sums over the whole batch
+    keeps all of them alive.
+    """
+    itemsize = plan.numpy_dtype.itemsize
+    batch = plan.train.samples_per_step(samples)
+    shards = shard_count(network, batch)
+    running = min(shards, threads or available_cores())
+    waiting = shards - running if network.couples_samples else 0
+    one = pass_bytes(reordered(network), plan.numpy_dtype, math.ceil(batch / shards))
+    weights = sum(math.prod(p.shape) for p in network.params.values()) * itemsize
+    gradients = network.parameter_count * itemsize
+    largest = max((math.prod(p.shape) for p in network.params.values()), default=0) * itemsize
+    slots = len(plan.optimizer.active_slots()) + (plan.train.average is not None)
+    return TrainingBytes(
+        weights,
+        slots * gradients,
+        running * one.peak + waiting * one.between,
+        (waiting or math.ceil(math.log2(shards))) * gradients,
+        gradients + CHANGE_COPIES * largest,
+    )
+
+
+def parameter_bytes(plan: Plan, network: Network) -> int:
+    """Of weights, gradients, changes and all that the optimiser remembers."""
+    copies = COPIES + len(plan.optimizer.active_slots())
+    return copies * network.parameter_count * plan.numpy_dtype.itemsize
+
+
+def check_parameters(plan: Plan, network: Network) -> None:
+    """Refuse a network whose weights do not fit into this machine."""
+    needed, available = parameter_bytes(plan, network), physical_memory()
+    if needed > available:
+        largest = max(
+            network.nodes, key=lambda node: sum(math.prod(p.shape) for p in node.params.values())
+        )
+        raise ShapeError(
+            f"{largest.name}: {network.parameter_count:,} parameters in all need at least "
+            f"{gibibytes(needed)}, but this machine has {gibibytes(available)}",
+            ("network", largest.item),
+        )
+
+
+def check_training_memory(plan: Plan, network: Network, samples: int, needed: int) -> None:
+    """Refuse a batch that needs more bytes than this machine has."""
+    available = physical_memory()
+    if needed > available:
+        why = (
+            " (batch_norm keeps the whole batch in memory; use mode 'mini-batch')"
+            if network.couples_samples and plan.train.mode == "batch"
+            else "; use a smaller 'batch_size'"
+        )
+        raise ShapeError(
+            f"a step on {plan.train.samples_per_step(samples):,} samples needs about "
+            f"{gibibytes(needed)}, but this machine has {gibibytes(available)}{why}",
+            ("train",),
+        )

@@ -1,0 +1,99 @@
+"""Figures of every layer in one step: how its weights move, and what its units give.
+
+They are taken beside the training and change none of its bits.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from cnntrain.layers.activations import Activation
+from cnntrain.network.network import Pass
+from cnntrain.training.experiment import Experiment
+from cnntrain.types import Array, Arrays
+
+PROBED_SAMPLES = 256  # of a batch, for the outputs
+
+
+@dataclass(frozen=True)
+class ArrayFigures:
+    """Of one parameter array, before the update: ``update_ratio`` is ‖ΔW‖ / ‖W‖."""
+
+    mean: float
+    std: float
+    norm: float
+    gradient_norm: float
+    update_ratio: float | None  # None: all weights are 0
+
+
+@dataclass(frozen=True)
+class OutputFigures:
+    """Of one layer's outputs. ``dead_share``: units of an activation that are 0 for all samples."""
+
+    mean: float
+    std: float
+    dead_share: float | None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """All of them, by the name of the array and of the layer."""
+
+    arrays: dict[str, ArrayFigures]
+    outputs: dict[str, OutputFigures]
+
+    def as_tree(self) -> dict[str, Any]:
+        """For JSON: what is not finite becomes null."""
+        tree: dict[str, Any] = _finite(asdict(self))
+        return tree
+
+
+def probe(
+    experiment: Experiment, before: Arrays, after: Arrays, grads: Arrays, indices: Array, step: int
+) -> Probe:
+    """The figures of the update from ``before`` to ``after`` on the samples ``indices``."""
+    with np.errstate(all="ignore"):
+        arrays = {
+            name: _array_figures(before[name], after[name], grads[name])
+            for name, param in experiment.network.params.items()
+            if param.trainable
+        }
+        return Probe(arrays, _output_figures(experiment, before, indices, step))
+
+
+def _array_figures(W: Array, updated: Array, dW: Array) -> ArrayFigures:
+    size = norm(W)
+    change = norm(updated - W)
+    return ArrayFigures(
+        float(W.mean()), float(W.std()), size, norm(dW), change / size if size else None
+    )
+
+
+def _output_figures(
+    experiment: Experiment, params: Arrays, indices: Array, step: int
+) -> dict[str, OutputFigures]:
+    x, _ = experiment.batches("train").take(indices[:PROBED_SAMPLES])
+    run = Pass(training=True, seed=experiment.plan.seed, step=step)
+    found = {}
+    for node, a in experiment.network.trace(params, x, run):
+        dead = _dead_share(a) if isinstance(node.layer, Activation) else None
+        found[node.name] = OutputFigures(float(a.mean()), float(a.std()), dead)
+    return found
+
+
+def _dead_share(a: Array) -> float:
+    """Share of the units, or channels, that give 0 for every sample at every place."""
+    return float((~a.reshape(len(a), -1).any(axis=1)).mean())
+
+
+def norm(array: Array) -> float:
+    """√Σ W², the Euclidean norm."""
+    return math.sqrt(float(np.sum(np.square(array, dtype=np.float64))))
+
+
+def _finite(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _finite(value) for key, value in tree.items()}
+    return tree if tree is None or math.isfinite(tree) else None

@@ -1,0 +1,81 @@
+"""What training remembers from one update to the next."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cnntrain.config.plan import Plan
+from cnntrain.metrics.sums import Sums
+from cnntrain.network.network import Network
+from cnntrain.types import Params
+
+AVERAGE = "average"  # the slot of the moving average of the weights
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch so far, by the monitored figure."""
+
+    value: float
+    epoch: int
+    step: int
+
+
+@dataclass
+class State:
+    """A function of the plan, the data and ``step``, the number of updates; holds no clock."""
+
+    params: Params
+    memory: Params  # {"velocity:conv1.W": ...}: what optimiser and weight averaging remember
+    step: int = 0
+    sums: Sums = field(default_factory=dict)  # of the running epoch
+    figures: dict[str, float] = field(default_factory=dict)  # of the last finished epoch
+    best: Best | None = None
+    stale_epochs: int = 0  # epochs since the best one
+    drops: int = 0  # how often a plateau has lowered the learning rate
+    largest_change: float | None = None  # of any W or b, in the last update; None: not measured
+
+    def evaluated(self) -> Params:
+        """The arrays to evaluate: the moving averages of the weights where there are any."""
+        prefix = f"{AVERAGE}:"
+        averages = {
+            slot.removeprefix(prefix): array
+            for slot, array in self.memory.items()
+            if slot.startswith(prefix)
+        }
+        return self.params | averages
+
+
+def memory_names(plan: Plan, network: Network) -> dict[str, str]:
+    """{"velocity:conv1.W": "conv1.W"}: the remembered arrays and the parameters they belong to."""
+    slots = plan.optimizer.active_slots()
+    return {
+        f"{slot}:{name}": name
+        for slot in (slots if plan.train.average is None else (*slots, AVERAGE))
+        for name, param in network.params.items()
+        if param.trainable
+    }
+
+
+def start(plan: Plan, network: Network) -> State:
+    """The state before the first update."""
+    params = network.init(plan.seed, plan.numpy_dtype)
+    return State(params, start_memory(plan, network, params))
+
+
+def start_memory(plan: Plan, network: Network, params: Params) -> Params:
+    """What optimiser and weight averaging remember before the first update of these arrays."""
+    return {
+        slot: params[of].copy() if slot.startswith(f"{AVERAGE}:") else np.zeros_like(params[of])
+        for slot, of in memory_names(plan, network).items()
+    }
+
+
+def weights_sha256(params: Params) -> str:
+    """SHA-256 over name, shape, type and bytes of all arrays, sorted by name."""
+    digest = hashlib.sha256()
+    for name, array in sorted(params.items()):
+        digest.update(f"{name} {array.shape} {array.dtype.str}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

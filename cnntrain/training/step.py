@@ -1,0 +1,154 @@
+"""One update: the gradients of a batch, summed over shards, and the change of every array."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from cnntrain.config.plan import Plan
+from cnntrain.layers import Steps, alone
+from cnntrain.metrics.sums import Sums, add_sums
+from cnntrain.network.network import Pass
+from cnntrain.network.objective import forward_backward_steps
+from cnntrain.optimizers.schedules import Clock
+from cnntrain.training.divergence import Divergence, reason_of_loss, source_numbers
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.feed import Feed, Shard, batch_indices, load_shard, shard_slices
+from cnntrain.training.probe import Probe, probe
+from cnntrain.training.shards import Workers
+from cnntrain.training.state import State
+from cnntrain.training.update import all_finite, update
+from cnntrain.types import Array, Arrays, Params
+
+T = TypeVar("T")
+
+
+class Taken(NamedTuple):
+    """One update that was made: the sums of its batch, η, and figures of the layers if wanted."""
+
+    sums: Sums
+    lr: float
+    probe: Probe | None
+
+
+class ShardResult(NamedTuple):
+    """What is added up over shards; the buffers are the same in each of them."""
+
+    grads: Params
+    buffers: Params
+    sums: Sums
+
+
+def learning_rate(plan: Plan, step: int, clock: Clock) -> float:
+    """η of ``step`` (from 0) before any ``lr_mult``; infinite if the schedule makes it so."""
+    try:
+        return plan.optimizer.lr * plan.schedule.factor(step, clock)
+    except OverflowError:
+        return math.inf
+
+
+def gradients(
+    experiment: Experiment,
+    params: Arrays,
+    indices: Array,
+    step: int,
+    workers: Workers,
+    loaded: Sequence[Shard] | None = None,
+) -> ShardResult:
+    """∂C/∂W of every array, C the mean loss over the samples ``indices``, and the batch's sums.
+
+    Each shard forwards and backwards its own samples (``loaded``, or read when its turn comes);
+    the tree adds them up.
+    """
+    network, m = experiment.fast_network, len(indices)
+    count = len(shard_slices(experiment, m))
+
+    def shard(k: int) -> Steps[ShardResult]:
+        x, y = loaded[k] if loaded is not None else load_shard(experiment, indices, step, k)
+        run = Pass(training=True, seed=experiment.plan.seed, step=step, shard=k)
+        steps = forward_backward_steps(network, experiment.objective, params, x, y, run, m)
+        out = yield from steps
+        return ShardResult(out.grads, out.buffers, experiment.sums(out.loss, out.z, y))
+
+    if network.couples_samples:
+        results = workers.together([silenced(shard(k)) for k in range(count)], add_sums)
+        return workers.tree_sum(results.__getitem__, count, _add_shards)
+    return workers.tree_sum(lambda k: alone(silenced(shard(k))), count, _add_shards)
+
+
+def silenced(steps: Steps[T]) -> Steps[T]:
+    """Steps without warnings of overflow: what overflows is found in the sums, with its place.
+
+    Which warnings are on belongs to the thread, and steps may change threads where they yield.
+    """
+    total: Any = None
+    while True:
+        with np.errstate(all="ignore"):
+            try:
+                sums = steps.send(total)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+        total = yield sums
+
+
+def _add_shards(a: ShardResult, b: ShardResult) -> ShardResult:
+    for name, grad in a.grads.items():
+        grad += b.grads[name]
+    return ShardResult(a.grads, a.buffers, add_sums(a.sums, b.sums))
+
+
+def take_step(
+    experiment: Experiment,
+    state: State,
+    workers: Workers,
+    clock: Clock,
+    feed: Feed | None = None,
+) -> Taken | Divergence:
+    """One update of ``state``; or, if it diverged, where."""
+    plan, samples = experiment.plan, len(experiment.data.train)
+    indices = batch_indices(plan, samples, state.step, clock)
+    lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
+    loaded = feed.take(state.step) if feed is not None else None
+    is_probed = plan.log.stats is not None and state.step % plan.log.stats == 0
+    before = {name: W.copy() for name, W in state.params.items()} if is_probed else {}
+    grads, buffers, sums = gradients(experiment, state.params, indices, state.step, workers, loaded)
+    with np.errstate(all="ignore"):
+        experiment.penalty.add_gradient(experiment.network, state.params, grads)
+        trouble = _non_finite(experiment, state, indices, ShardResult(grads, buffers, sums))
+        trouble = trouble or update(experiment, state, grads, lr)
+    if trouble:
+        epoch, batch = divmod(state.step, clock.steps_per_epoch)
+        where = f"step {state.step + 1} (epoch {epoch + 1}, batch {batch + 1})"
+        return Divergence(f"{where}: {trouble}", source_numbers(experiment, indices))
+    found = (
+        probe(experiment, before, state.params, grads, indices, state.step) if is_probed else None
+    )
+    state.params |= buffers
+    state.step += 1
+    state.sums = add_sums(state.sums, sums) if state.sums else sums
+    return Taken(sums, lr, found)
+
+
+def _non_finite(
+    experiment: Experiment, state: State, indices: Array, found: ShardResult
+) -> str | None:
+    """Where the first NaN or infinity of a step is, if there is one."""
+    if not math.isfinite(found.sums["loss"]):
+        parts = enumerate(shard_slices(experiment, len(indices)))
+        shards = (
+            (indices[part], *load_shard(experiment, indices, state.step, k)) for k, part in parts
+        )
+        return reason_of_loss(experiment, state, shards)
+    for name, value in found.sums.items():
+        if not np.isfinite(value).all():
+            return f"{name.replace('_', ' ')}, summed over the batch, is not finite"
+    for name, grad in found.grads.items():  # from the last layer to the first
+        if not all_finite(grad):
+            return f"the gradient of {name} is not finite"
+    for name, buffer in found.buffers.items():
+        if not all_finite(buffer):
+            return f"the running statistics {name} are not finite"
+    return None

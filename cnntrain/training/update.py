@@ -1,0 +1,85 @@
+"""W ← W + ΔW: from the gradients of a batch to new weights, with all that may stand between."""
+
+import math
+
+import numpy as np
+
+from cnntrain.config.plan import Clip
+from cnntrain.layers import Param
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.state import AVERAGE, State
+from cnntrain.types import Array, Params
+
+
+def update(experiment: Experiment, state: State, grads: Params, lr: float) -> str | None:
+    """Change every trainable array of ``state``; names the first that is no longer finite.
+
+    What the optimiser remembers counts too: a squared gradient overflows long before the weights.
+    """
+    plan, largest = experiment.plan, 0.0
+    trained = {name: p for name, p in experiment.network.params.items() if p.trainable}
+    clip_gradients(plan.train.clip, grads, trained)
+    for name, param in trained.items():
+        change = _change(experiment, state, name, grads[name], param, lr)
+        W = state.params[name]
+        W += change
+        if plan.train.max_norm is not None and param.decay_mult:
+            limit_norms(W, plan.train.max_norm, param.unit_axis)
+        if not all_finite(W):
+            return f"{name} is not finite after an update with learning rate {lr:g}"
+        for slot in plan.optimizer.active_slots():
+            if not all_finite(state.memory[f"{slot}:{name}"]):
+                return f"what the optimiser remembers of {name} ({slot}) is not finite"
+        if plan.train.average is not None:
+            average = state.memory[f"{AVERAGE}:{name}"]
+            average *= plan.train.average
+            average += (1 - plan.train.average) * W
+        if plan.train.stop.threshold is not None:
+            largest = max(largest, float(np.abs(change).max()))
+    state.largest_change = largest if plan.train.stop.threshold is not None else None
+    return None
+
+
+def _change(
+    experiment: Experiment, state: State, name: str, dW: Array, param: Param, lr: float
+) -> Array:
+    """ΔW of the optimiser, with the array's own learning rate and the decoupled decay."""
+    optimizer, own_lr = experiment.plan.optimizer, lr * param.lr_mult
+    memory = {slot: state.memory[f"{slot}:{name}"] for slot in optimizer.active_slots()}
+    change = optimizer.change(dW, memory, own_lr, state.step)
+    decay = own_lr * optimizer.weight_decay * param.decay_mult
+    if decay:
+        change = change - decay * state.params[name]
+    return change
+
+
+def clip_gradients(clip: Clip, grads: Params, trained: dict[str, Param]) -> None:
+    """Bound every entry, then the norm of all gradients of trained arrays together."""
+    if clip.value is not None:
+        for name in trained:
+            grads[name] = np.clip(grads[name], -clip.value, clip.value)
+    if clip.norm is not None:
+        total = math.sqrt(sum(_sum_of_squares(grads[name]) for name in trained))
+        if total > clip.norm:
+            for name in trained:
+                grads[name] = grads[name] * (clip.norm / total)
+
+
+def _sum_of_squares(array: Array) -> float:
+    return float(np.sum(np.square(array, dtype=np.float64)))
+
+
+def limit_norms(W: Array, largest: float, unit_axis: int = 0) -> None:
+    """Scale the weights of every unit down to this Euclidean norm, if they exceed it.
+
+    Srivastava et al. 2014, section 5.1 ("max-norm regularization").
+    """
+    others = tuple(axis for axis in range(W.ndim) if axis != unit_axis)
+    norms = np.sqrt(np.sum(W * W, axis=others, keepdims=True))
+    W *= np.minimum(1, largest / np.maximum(norms, np.finfo(W.dtype).tiny)).astype(W.dtype)
+
+
+def all_finite(array: Array) -> bool:
+    """Whether no entry is NaN or infinite; Σ W² tells in one pass, unless it overflows."""
+    flat = array.ravel()
+    return math.isfinite(float(flat @ flat)) or bool(np.isfinite(flat).all())

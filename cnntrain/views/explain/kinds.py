@@ -1,0 +1,241 @@
+"""What every kind is, from its class alone: docstring, fields, formulas, and where its code is."""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from types import FunctionType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from cnntrain.errors import ConfigError
+from cnntrain.layers import Layer
+from cnntrain.losses import Loss
+from cnntrain.optimizers import Optimizer
+from cnntrain.registry import Registered, did_you_mean, to_tree
+from cnntrain.views.formula import Formula
+
+ROOT = Path(__file__).resolve().parents[3]  # the folder of the package
+REQUIRED = "required"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a kind; ``default`` as a config would write it."""
+
+    name: str
+    type: str
+    default: Any
+    text: str
+    inherited: bool  # from a class that many kinds share
+
+
+@dataclass(frozen=True)
+class Code:
+    """Where a function is defined; ``file`` relative to the folder of the package."""
+
+    function: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All there is to say about one member of a family."""
+
+    family: str
+    kind: str
+    text: str
+    formulas: Mapping[str, Formula]
+    options: tuple[Option, ...]
+    code: tuple[Code, ...]
+
+    @property
+    def line(self) -> str:
+        """The first sentence."""
+        return first_sentence(self.text)
+
+
+def families() -> dict[str, type[Registered]]:
+    """Every family with its class: layer, loss, optimiser, ..."""
+    own = (family for family in Registered.__subclasses__() if _is_own(family))
+    return {family.family: family for family in own}
+
+
+def _is_own(family: type[Registered]) -> bool:
+    """Others add members to our families; a family of theirs is no part of a config."""
+    return family.__module__.partition(".")[0] == "cnntrain"
+
+
+def find(name: str) -> list[Kind]:
+    """The kinds of this name in all families; ``schedule:constant`` in one."""
+    prefix, _, kind = name.rpartition(":")
+    chosen = families()
+    if prefix:
+        family = next((f for f in chosen if _is_called(f, prefix)), None)
+        if family is None:
+            raise ConfigError(f"no family {prefix!r}{did_you_mean(prefix, chosen)}")
+        chosen = {family: chosen[family]}
+    found = [describe(family.kinds[kind]) for family in chosen.values() if kind in family.kinds]
+    if not found:
+        known = {member for family in chosen.values() for member in family.kinds}
+        hint = did_you_mean(kind, known)
+        hint = hint if "mean" in hint else "; 'cnntrain explain' lists all kinds"
+        raise ConfigError(f"no kind {kind!r}, and no such file{hint}")
+    return found
+
+
+def _is_called(family: str, word: str) -> bool:
+    """Whether ``optimizer`` or ``source`` means this family."""
+    return word.replace("z", "s") in (family, family.rpartition(" ")[2])
+
+
+def describe(member: type[Registered]) -> Kind:
+    """The description of a registered class."""
+    return Kind(
+        member.family,
+        member.kind,
+        inspect.getdoc(member) or "",
+        dict(_formulas(member)),
+        tuple(_option(member, field) for field in fields(member)),  # type: ignore[arg-type]
+        tuple(_code(member)),
+    )
+
+
+def first_sentence(text: str) -> str:
+    """Up to the first full stop that ends a sentence, on one line."""
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return re.split(r"(?<!\bal)(?<!\beq)\.\s(?!\d)", paragraph)[0].rstrip(".")
+
+
+# formulas ----------------------------------------------------------------------------------------
+
+
+def _formulas(member: type[Registered]) -> Iterator[tuple[str, Formula]]:
+    if issubclass(member, Layer):
+        yield "forward", Formula(member.formula)
+        for letter, formula in member.backward_formulas().items():
+            yield f"backward, {letter if letter != 'x' else member.reads}", Formula(formula)
+    elif issubclass(member, Loss):
+        yield "forward", Formula(member.formula)
+        yield "backward", Formula(member.delta_formula)
+    elif issubclass(member, Optimizer):
+        for k, formula in enumerate(member().rule(), start=1):
+            yield f"step {k}", Formula(formula)
+
+
+# options -----------------------------------------------------------------------------------------
+
+
+def _option(member: type[Registered], field: "Field[Any]") -> Option:
+    return Option(
+        field.name,
+        type_in_words(field.type),
+        _default(field),
+        _clause(member, field.name),
+        field.name not in inspect.get_annotations(member),
+    )
+
+
+def _default(field: "Field[Any]") -> Any:
+    if field.default is not MISSING:
+        return to_tree(field.default)
+    return to_tree(field.default_factory()) if field.default_factory is not MISSING else REQUIRED
+
+
+def _clause(member: type[Registered], name: str) -> str:
+    """The part of a docstring, of the class or of its bases, that names the option."""
+    declaring = (c for c in member.__mro__ if name in inspect.get_annotations(c))
+    for base in (next(declaring), *member.__mro__):
+        text = " ".join((base.__doc__ or "").split())
+        place = text.find(f"``{name}``")
+        if place < 0 or base is object:
+            continue
+        stops = [found.start() for found in CLAUSE.finditer(text) if _is_outside(text, found)]
+        start = max((at + 1 for at in stops if at < place), default=0)
+        clause = text[start : min((at for at in stops if at > place), default=len(text))]
+        return clause[max(0, clause.find(f"``{name}``")) :].strip().rstrip(".")
+    return ""
+
+
+CLAUSE = re.compile(r"[.;](?= |$)")
+
+
+def _is_outside(text: str, found: re.Match[str]) -> bool:
+    """Whether a stop stands outside of brackets."""
+    before = text[: found.start()]
+    return before.count("(") == before.count(")")
+
+
+LIMITS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
+WORDS = {
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    str: "text",
+    type(None): "null",
+}
+
+
+def type_in_words(kind: Any) -> str:
+    """``whole number ≥ 1, or a list of 2 of them``: what a config may say."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        limits = (f"{LIMITS[type(m)]} {_value(m):g}" for m in parts[1:] if type(m) in LIMITS)
+        return " ".join([type_in_words(parts[0]), " and ".join(limits)]).strip()
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_alternative(part, parts) for part in parts))
+    if origin is Literal:
+        return " | ".join(map(str, parts))
+    if origin is tuple:
+        if len(parts) == 2 and parts[1] is ...:
+            return f"list of {type_in_words(parts[0])}"
+        return f"[{', '.join(map(type_in_words, parts))}]"
+    if origin is not None and issubclass(origin, Mapping):
+        return f"{{name: {type_in_words(parts[1])}}}"
+    if isinstance(kind, type) and issubclass(kind, Registered):
+        return kind.family
+    return WORDS.get(kind, "any value" if kind is Any else getattr(kind, "__name__", str(kind)))
+
+
+def _alternative(part: Any, among: tuple[Any, ...]) -> str:
+    """``2 of them`` for a tuple of what else may stand there."""
+    inner = get_args(part)
+    if get_origin(part) is tuple and len(set(inner)) == 1 and inner[0] in among:
+        return f"{len(inner)} of them"
+    return type_in_words(part)
+
+
+def _value(limit: Any) -> float:
+    """The number of a ``Ge``, ``Gt``, ``Le`` or ``Lt``, which have one field."""
+    return float(getattr(limit, fields(limit)[0].name))
+
+
+# code --------------------------------------------------------------------------------------------
+
+
+def _code(member: type[Registered]) -> Iterator[Code]:
+    """Its methods that compute, and the functions of this package that they call."""
+    seen = set()
+    for name in member.arithmetic:
+        method = getattr(member, name)
+        for function in (method, *_called(method)):
+            if function not in seen:
+                seen.add(function)
+                yield locate(function)
+
+
+def _called(method: FunctionType) -> Iterator[FunctionType]:
+    for name in method.__code__.co_names:
+        found = method.__globals__.get(name)
+        if isinstance(found, FunctionType) and found.__module__.startswith("cnntrain."):
+            yield found
+
+
+def locate(function: FunctionType) -> Code:
+    """Name, file and line of a function of this package."""
+    code = inspect.unwrap(function).__code__
+    file = Path(code.co_filename).resolve().relative_to(ROOT)
+    return Code(function.__qualname__, file.as_posix(), code.co_firstlineno)

@@ -1,0 +1,185 @@
+"""What an experiment minimises and by which rule, with its own numbers in the formulas."""
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cnntrain.config.plan import Plan
+from cnntrain.losses import Loss
+from cnntrain.network.graph import Node
+from cnntrain.network.network import Network
+from cnntrain.network.objective import Objective
+from cnntrain.optimizers import Optimizer
+from cnntrain.optimizers.schedules import Clock
+from cnntrain.registry import to_tree
+from cnntrain.views.explain.summary import exceptions
+from cnntrain.views.formula import Formula
+
+
+@dataclass(frozen=True)
+class Line:
+    """A formula with its numbers, and what they are."""
+
+    formula: Formula
+    text: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Objective and update rule of one experiment, in the order in which they are applied."""
+
+    name: str
+    objective: tuple[Line, ...]
+    gradient: tuple[Line, ...]
+    change: tuple[Line, ...]
+    learning_rate: tuple[Line, ...]
+    after: tuple[Line, ...]
+    exceptions: tuple[str, ...]  # arrays that are trained otherwise
+
+
+def rule_of(
+    plan: Plan, network: Network, objective: Objective, samples: int | None, clock: Clock | None
+) -> Rule:
+    """``samples`` m and ``clock`` are None if the data is not there."""
+    return Rule(
+        plan.name,
+        (*_losses(network, objective), *_penalties(plan, network, samples)),
+        tuple(_gradient(plan)),
+        tuple(_change(plan)),
+        tuple(_learning_rate(plan, clock)),
+        tuple(_after(plan)),
+        tuple(_exceptions(network)),
+    )
+
+
+def _losses(network: Network, objective: Objective) -> Iterator[Line]:
+    heads = (network.nodes[k] for k in network.heads)
+    terms = [(objective.main, network.nodes[-1])]
+    terms += zip(objective.on_heads, heads, strict=True)
+    for term, node in terms:
+        formula = term.loss.equation()
+        if term.weight != 1:
+            left, _, right = formula.partition(" = ")
+            formula = rf"{left} = {term.weight:g} \cdot ({right})"
+        yield Line(Formula(formula), f"{_with_options(term.loss)} of {_output(node)}")
+
+
+def _output(node: Node) -> str:
+    return f"{node.name}.{node.layer.gives}"
+
+
+def _with_options(chosen: Loss) -> str:
+    """``cross_entropy (label_smoothing 0.1)``: what differs from the defaults."""
+    differing = [
+        f"{field.name} {to_tree(getattr(chosen, field.name))}"
+        for field in fields(chosen)  # type: ignore[arg-type]
+        if getattr(chosen, field.name) != field.default
+    ]
+    return f"{chosen.kind} ({', '.join(differing)})" if differing else chosen.kind
+
+
+def _penalties(plan: Plan, network: Network, samples: int | None) -> Iterator[Line]:
+    counted = [name for name, param in network.params.items() if param.decay_mult]
+    m = f"m = {samples:,} training samples" if samples else "m training samples"
+    for strength, latex, symbol in (
+        (plan.train.l2, r"\frac{{{0}}}{{2 m}} \sum W^2", "λ/m"),
+        (plan.train.l1, r"\frac{{{0}}}{{m}} \sum |W|", "λ₁/m"),
+    ):
+        if strength:
+            value = f", {symbol} = {strength / samples:.6g}" if samples else ""
+            formula = Formula("+ " + latex.format(f"{strength:g}"))
+            yield Line(formula, f"{m}{value}; over {', '.join(counted)}")
+
+
+def _gradient(plan: Plan) -> Iterator[Line]:
+    batch = {"batch": "all samples", "sgd": "one sample"}.get(
+        plan.train.mode, f"a batch of {plan.train.batch_size} samples"
+    )
+    yield Line(Formula(r"g = \frac{\partial C}{\partial W}"), f"C over {batch}")
+    clip = plan.train.clip
+    if clip.value is not None:
+        limit = f"{clip.value:g}"
+        yield Line(Formula(rf"g \leftarrow \min(\max(g, -{limit}), {limit})"), "every entry")
+    if clip.norm is not None:
+        formula = rf"g \leftarrow g \cdot \min(1, \frac{{{clip.norm:g}}}{{\lVert{{g}}\rVert}})"
+        yield Line(Formula(formula), "the norm of all gradients together")
+
+
+def _change(plan: Plan) -> Iterator[Line]:
+    optimizer: Optimizer = plan.optimizer
+    for latex in optimizer.rule():
+        yield Line(Formula(latex), "t counts updates from 1" if "^t" in latex else "")
+    if optimizer.weight_decay:
+        formula = rf"\Delta W \leftarrow \Delta W - \eta \cdot {optimizer.weight_decay:g} W"
+        yield Line(Formula(formula), "decoupled weight decay, of weights")
+    yield Line(Formula(r"W \leftarrow W + \Delta W"), optimizer.kind)
+
+
+def _learning_rate(plan: Plan, clock: Clock | None) -> Iterator[Line]:
+    lr, schedule = f"{plan.optimizer.lr:g}", plan.schedule
+    if schedule.kind == "constant" and not schedule.warmup_epochs:
+        yield Line(Formula(rf"\eta = {lr}"), "constant")
+        return
+    if clock is None:
+        text = f"{schedule.kind}; its numbers follow from the number of training samples"
+        yield Line(Formula(rf"\eta = {lr} \cdot \text{{factor}}"), text)
+        return
+    warmup = schedule.warmup_steps(clock)
+    if warmup:
+        formula = Formula(rf"\eta = {lr} \cdot {schedule.warmup_curve(clock)}")
+        yield Line(formula, f"t = 0 ... {warmup - 1:,} (warm-up)")
+    since = f"t = 0 ... {clock.total_steps - warmup - 1:,}"
+    after = " since the warm-up" if warmup else ""
+    yield Line(
+        Formula(rf"\eta = {lr} \cdot {schedule.curve(clock)}"),
+        f"{schedule.kind}; updates {since}{after}, {clock.steps_per_epoch:,} per epoch",
+    )
+
+
+def _after(plan: Plan) -> Iterator[Line]:
+    train = plan.train
+    if train.max_norm is not None:
+        formula = rf"W_k \leftarrow W_k \min(1, \frac{{{train.max_norm:g}}}{{\lVert{{W_k}}\rVert}})"
+        yield Line(Formula(formula), "the weights of every unit k")
+    if train.average is not None:
+        keep, add = f"{train.average:g}", f"{1 - train.average:g}"
+        formula = rf"\hat{{W}} \leftarrow {keep} \hat{{W}} + {add} W"
+        yield Line(Formula(formula), "the average, which is what is evaluated")
+
+
+def _exceptions(network: Network) -> Iterator[str]:
+    for node in network.nodes:
+        for letter, param in node.params.items():
+            if not param.is_buffer:
+                notes = ", ".join(exceptions(param, is_weight=letter == "W"))
+                yield from [f"{node.name}.{letter}: {notes}"] if notes else []
+
+
+def as_text(found: Rule) -> str:
+    """A section for each part that is not empty."""
+    sections: list[tuple[str, tuple[Any, ...]]] = [
+        ("minimised: C", found.objective),
+        ("gradient", found.gradient),
+        ("change", found.change),
+        ("learning rate", found.learning_rate),
+        ("afterwards", found.after),
+    ]
+    lines = [found.name]
+    for title, rows in sections:
+        if rows:
+            lines += ["", title]
+            for row in rows:
+                lines += _row(row)
+    if found.exceptions:
+        lines += ["", "exceptions", *(f"  {note}" for note in found.exceptions)]
+    return "\n".join(lines)
+
+
+def _row(row: Line) -> list[str]:
+    formula = f"  {row.formula}"
+    if not row.text:
+        return [formula]
+    if len(formula) <= 46 and len(row.text) <= 50:
+        return [f"{formula:<48}{row.text}"]
+    return [formula, *(f"      {line}" for line in textwrap.wrap(row.text, 92))]

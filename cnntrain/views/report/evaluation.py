@@ -1,0 +1,156 @@
+"""What a trained network does with a split: its mistakes, its filters and its maps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cnntrain.data.prepare import SplitName
+from cnntrain.layers import Layer
+from cnntrain.layers.activations import Activation
+from cnntrain.layers.conv2d import Conv2d
+from cnntrain.layers.dense import Dense
+from cnntrain.metrics.base import scored
+from cnntrain.metrics.sums import ClassFigures, confusion_matrix, labels_of, per_class, predicted
+from cnntrain.network.network import Pass
+from cnntrain.ops.stable import sigmoid, softmax
+from cnntrain.training.evaluate import evaluate
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.shards import Workers
+from cnntrain.types import Array, Arrays
+
+WRONG_SHOWN = 24
+MAPS_SHOWN = 3  # layers
+AT_A_TIME = 256
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A sample that was taken for another class, and how sure the network was."""
+
+    taken_for: str
+    truly: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Of one split; what does not apply (no classes, no images) is None or empty."""
+
+    split: SplitName
+    samples: int
+    figures: dict[str, float]  # of the whole split, such as accuracy
+    labels: tuple[str, ...] = ()
+    confusion: Array | None = None
+    classes: list[ClassFigures] = field(default_factory=list)
+    wrong: Array | None = None  # (C, H, W, N)
+    wrong_as: list[Mistake] = field(default_factory=list)
+    filters: Array | None = None  # (F, C, KH, KW)
+    filters_of: str = ""
+    maps: dict[str, Array] = field(default_factory=dict)
+    sample_label: str = ""
+
+
+def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation:
+    """Run the network over its test split, or the validation or training split."""
+    splits = experiment.data.splits
+    name: SplitName = next(n for n in ("test", "val", "train") if n in splits)
+    sums = evaluate(experiment, params, name, workers)
+    figures = scored(sums, experiment.plan.metrics)
+    filters_of, filters = _filters(experiment, params)
+    shown: dict[str, Any] = {
+        "filters": filters,
+        "filters_of": filters_of,
+        "maps": dict(_maps(experiment, params, name)),
+        "sample_label": _label(experiment, name, 0),
+    }
+    if experiment.data.classes is None:
+        return Evaluation(name, len(splits[name]), figures, **shown)
+    z, labels = _outputs(experiment, params, name)
+    classes = experiment.data.classes
+    confusion = confusion_matrix(z, labels)
+    names = (*classes, *(f"output {k}" for k in range(len(classes), len(confusion))))
+    wrong, wrong_as = _mistakes(experiment, name, z, labels, names)
+    return Evaluation(
+        name, len(splits[name]), figures, names, confusion, per_class(confusion, names),
+        wrong, wrong_as, **shown,
+    )  # fmt: skip
+
+
+def _outputs(experiment: Experiment, params: Arrays, name: SplitName) -> tuple[Array, Array]:
+    """(z, class numbers) of a whole split."""
+    batches, network = experiment.batches(name), experiment.fast_network
+    everything = np.arange(len(batches.split))
+    found = []
+    with np.errstate(all="ignore"):
+        for start in range(0, len(everything), AT_A_TIME):
+            x, y = batches.take(everything[start : start + AT_A_TIME])
+            z, _ = network.forward(params, x, Pass())
+            found.append((z, labels_of(z, y)))
+    zs, labels = zip(*found, strict=True)
+    return np.concatenate(zs, axis=-1), np.concatenate(labels)
+
+
+def certainty(z: Array) -> Array:
+    """Share that the network gives to the class it chose, for outputs taken as logits."""
+    if len(z) == 1:
+        yes = sigmoid(z[0].astype(np.float64))
+        return np.maximum(yes, 1 - yes)
+    shares: Array = softmax(z.astype(np.float64)).max(axis=0)
+    return shares
+
+
+def _mistakes(
+    experiment: Experiment, name: SplitName, z: Array, labels: Array, names: tuple[str, ...]
+) -> tuple[Array | None, list[Mistake]]:
+    """The wrong samples of which the network was surest, as pictures if they are images."""
+    taken, shares = predicted(z), certainty(z)
+    wrong = np.flatnonzero(taken != labels)
+    worst = wrong[np.argsort(-shares[wrong], kind="stable")][:WRONG_SHOWN]
+    told = [Mistake(names[taken[k]], names[labels[k]], float(shares[k])) for k in worst]
+    if not told or not is_image(experiment):
+        return None, told
+    return np.moveaxis(experiment.data.splits[name].gather(worst), 0, -1), told
+
+
+def is_image(experiment: Experiment) -> bool:
+    """Whether samples can be shown: one channel or three."""
+    shape = experiment.data.sample_shape
+    return len(shape) == 3 and shape[0] in (1, 3)
+
+
+def _filters(experiment: Experiment, params: Arrays) -> tuple[str, Array | None]:
+    """What the first layer with weights looks for, if that has a shape to be seen."""
+    for node in experiment.network.nodes:
+        layer: Layer = node.layer
+        W = params.get(f"{node.name}.W")
+        if isinstance(layer, Conv2d) and W is not None and min(W.shape[2:]) > 1:
+            return node.name, W
+        if isinstance(layer, Dense) and W is not None and is_image(experiment):
+            return node.name, W.reshape(len(W), *experiment.data.sample_shape)
+        if W is not None:
+            break
+    return "", None
+
+
+def _maps(experiment: Experiment, params: Arrays, name: SplitName) -> Iterator[tuple[str, Array]]:
+    """The first sample after up to three activations, from the first to the last."""
+    if not is_image(experiment):
+        return
+    x, _ = experiment.batches(name).take(np.arange(1))
+    found = [
+        (node.name, a[..., 0])
+        for node, a in experiment.network.trace(params, x, Pass())
+        if isinstance(node.layer, Activation) and a.ndim == 4
+    ]
+    places = np.linspace(0, len(found) - 1, min(MAPS_SHOWN, len(found))).round().astype(int)
+    for k in dict.fromkeys(places.tolist()):
+        yield found[k]
+
+
+def _label(experiment: Experiment, name: SplitName, sample: int) -> str:
+    classes = experiment.data.classes
+    if classes is None:
+        return str(sample)
+    return classes[int(experiment.data.splits[name].labels[sample])]

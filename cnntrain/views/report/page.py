@@ -1,0 +1,217 @@
+"""A page about one run or several: what came out, how it got there, how to get it again.
+
+One self-contained HTML file, made with Jinja2 (an optional extra).
+"""
+
+import base64
+import io
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from cnntrain.errors import DataError
+from cnntrain.runs.messages import REASONS
+from cnntrain.runs.record import RunRecord, differing, flatten
+from cnntrain.text import duration, figure
+from cnntrain.views.report.curves import STYLE, learning_curves, need_matplotlib, quiet_about_glyphs
+from cnntrain.views.report.evaluation import Evaluation, Mistake
+from cnntrain.views.report.pictures import (
+    confusion_picture,
+    filter_picture,
+    history_picture,
+    image_grid,
+    maps_picture,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PNG_DPI = 110
+SHORT_NAMES = 8  # letters of two classes that fit into a line
+ENVIRONMENT = ("cnntrain", "python", "numpy", "blas", "platform", "cpu", "cores", "threads", "seed")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image in the page: its address is its content."""
+
+    src: str
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """One run: its record, and what its best network does, or why that is not to be had."""
+
+    record: RunRecord
+    evaluation: Evaluation | None
+    missing: str = ""
+    checkpoint: str = ""  # the file of that network, and its step
+    pictures: dict[str, Picture] = field(default_factory=dict)
+
+    @property
+    def command(self) -> str:
+        """What trains this run again."""
+        words = self.record.env.get("command")
+        if not (isinstance(words, list) and words):
+            words = ["", "fit", str(self.record.path / "config.yaml")]
+        return shlex.join(["cnntrain", *map(str, words[1:])])
+
+    @property
+    def folder(self) -> str:
+        return str(self.record.env.get("working_folder", "."))
+
+
+def report_html(pages: Sequence[RunPage]) -> str:
+    """The whole page."""
+    try:
+        import jinja2
+    except ImportError:
+        raise DataError(
+            "the page needs Jinja2; install it with: pip install 'cnntrain[report]'"
+        ) from None
+    need_matplotlib()
+    records = [page.record for page in pages]
+    template = resources.files("cnntrain.views.report").joinpath("report.html")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(template.read_text(encoding="utf-8")).render(
+        title=" · ".join(record.label for record in records),
+        results=result_rows(pages),
+        curves=curves_of(records),
+        pages=[with_pictures(page) for page in pages],
+        config_differences=cells(differing([record.flat_config() for record in records])),
+        environment_differences=cells(differing([environment_of(record) for record in records])),
+        labels=[record.label for record in records],
+        environments=[environment_of(record) for record in records],
+    )
+
+
+def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
+    """A table: one column per run, one row per figure; the first column says what it is."""
+    records = [page.record for page in pages]
+    rows: list[list[str]] = [["", *(record.label for record in records)]]
+
+    def row(what: str, tell: Callable[[RunRecord], str]) -> None:
+        told = [tell(record) for record in records]
+        if any(told):
+            rows.append([what, *(text or "–" for text in told)])
+
+    row(
+        "ended",
+        lambda r: REASONS.get(r.end["reason"], r.end["reason"]) if r.end else "has not ended",
+    )
+    row("why", lambda r: str(r.end.get("detail", "")) if r.end else "")
+    row("epochs", lambda r: f"{r.epochs[-1]['epoch']:,}" if r.epochs else "")
+    row("steps", lambda r: f"{r.newest['step']:,}" if r.newest else "")
+    row("time", lambda r: duration(r.newest["elapsed_s"]) if r.newest else "")
+    row("best epoch", lambda r: str(r.best["epoch"]) if r.best else "")
+    for name in dict.fromkeys(name for record in records for name in record.figures):
+        row(f"{name}, best epoch", lambda r, name=name: _figure(name, r.best))  # type: ignore[misc]
+        row(f"{name}, last", lambda r, name=name: _figure(name, r.last))  # type: ignore[misc]
+    return rows + _test_rows(pages)
+
+
+def _test_rows(pages: Sequence[RunPage]) -> list[list[str]]:
+    """Figures of the test split, of the network that was kept."""
+    tested = [
+        page.evaluation.figures if page.evaluation and page.evaluation.split == "test" else {}
+        for page in pages
+    ]
+    return [
+        [f"test/{name}, best checkpoint", *(_figure(name, figures) or "–" for figures in tested)]
+        for name in dict.fromkeys(name for figures in tested for name in figures)
+    ]
+
+
+def _figure(name: str, line: dict[str, Any] | None) -> str:
+    if line is None or line.get(name) is None:
+        return ""
+    return figure(name, line[name]).removeprefix(f"{name} ")
+
+
+def curves_of(records: Sequence[RunRecord]) -> Picture | None:
+    """What the lines are stands below them; None before the first epoch."""
+    if not any(record.epochs for record in records):
+        return None
+    lines = "Dashed: training, with dropout and augmentation as it ran; solid: validation."
+    caption = f"{lines} The ring is the best epoch, whose checkpoint is kept."
+    return svg(learning_curves(records), "Learning curves", caption)
+
+
+def with_pictures(page: RunPage) -> RunPage:
+    """The page of one run with all pictures that its data allows."""
+    made: dict[str, Picture] = {}
+    if page.record.stats:
+        caption = "Figures of every layer while it was trained. Biases are left out."
+        made["history"] = svg(history_picture(page.record.stats), "Figures of the layers", caption)
+    if (seen := page.evaluation) is not None:
+        made |= _pictures_of(seen)
+    return replace(page, pictures=made)
+
+
+def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
+    made = {}
+    if seen.confusion is not None:
+        caption = f"Which class was taken for which, {seen.split} split."
+        made["confusion"] = svg(
+            confusion_picture(seen.confusion, seen.labels), "Confusion matrix", caption
+        )
+    if seen.wrong is not None:
+        caption = f"Of the {seen.split} split: what the network took them for, and how sure it was."
+        titles = [_told(mistake) for mistake in seen.wrong_as]
+        made["wrong"] = png(image_grid(seen.wrong, titles), "Wrongly classified samples", caption)
+    if seen.filters is not None:
+        caption = f"{seen.filters_of}: what each unit looks for; blue is negative, red positive."
+        made["filters"] = png(filter_picture(seen.filters), "Filters", caption)
+    for name, maps in seen.maps.items():
+        caption = f"{name} for one sample of the {seen.split} split (“{seen.sample_label}”)."
+        made[f"maps {name}"] = png(maps_picture(maps), f"Outputs of {name}", caption)
+    return made
+
+
+def _told(mistake: Mistake) -> str:
+    """In lines that fit above a small picture."""
+    short = len(mistake.taken_for + mistake.truly) <= SHORT_NAMES
+    space = " " if short else "\n"
+    return f"{mistake.taken_for},{space}not {mistake.truly}\n{100 * mistake.share:.1f} %"
+
+
+def environment_of(record: RunRecord) -> dict[str, Any]:
+    """The lines of env.json that matter to whoever repeats the run."""
+    return flatten({key: record.env[key] for key in ENVIRONMENT if key in record.env})
+
+
+def cells(rows: dict[str, list[Any]]) -> dict[str, list[str]]:
+    """Values as JSON, which is how YAML would write them."""
+    return {
+        key: ["–" if value is None else json.dumps(value, ensure_ascii=False) for value in values]
+        for key, values in rows.items()
+    }
+
+
+def svg(made: "Figure", alt: str, caption: str) -> Picture:
+    """A drawing that stays sharp."""
+    return _picture(made, "svg", "image/svg+xml", alt, caption, metadata={"Date": None})
+
+
+def png(made: "Figure", alt: str, caption: str) -> Picture:
+    """An image of pixels."""
+    return _picture(made, "png", "image/png", alt, caption, dpi=PNG_DPI)
+
+
+def _picture(
+    made: "Figure", kind: str, media: str, alt: str, caption: str, **options: Any
+) -> Picture:
+    from matplotlib import rc_context
+
+    content = io.BytesIO()
+    with rc_context(STYLE), quiet_about_glyphs():
+        made.savefig(content, format=kind, **options)
+    encoded = base64.b64encode(content.getvalue()).decode("ascii")
+    return Picture(f"data:{media};base64,{encoded}", alt, caption)

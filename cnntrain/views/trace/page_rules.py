@@ -1,0 +1,80 @@
+"""Which sums the page can write out by itself, layer by layer, and what it needs for them."""
+
+from typing import Any
+
+import numpy as np
+
+from cnntrain.layers.activations import Activation, LogSoftmax, Softmax
+from cnntrain.layers.conv2d import Conv2d
+from cnntrain.layers.dense import Dense
+from cnntrain.layers.dropout import Dropout
+from cnntrain.layers.global_pooling import GlobalAvgPool2d
+from cnntrain.layers.joining import Add
+from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
+from cnntrain.layers.shaping import Flatten, Reshape
+from cnntrain.ops.windows import Axis
+from cnntrain.types import Array, as_pair
+from cnntrain.views.trace.trace import LayerTrace
+
+Rule = dict[str, Any]
+
+
+def rule_of(layer: LayerTrace) -> tuple[Rule, Array | None]:
+    """(how its numbers arise, the slopes f' of a layer that works number by number).
+
+    ``{"as": "other"}``: the page shows formula and values alone.
+    """
+    match layer.watched.layer:
+        case Softmax() | LogSoftmax():
+            return {"as": "other"}, None
+        case Activation() | Dropout():
+            return {"as": "elementwise"}, _slopes(layer)
+        case _:
+            return _rule(layer), None
+
+
+def _rule(layer: LayerTrace) -> Rule:
+    inner, cache = layer.watched.layer, layer.watched.cache
+    match inner:
+        case Dense():
+            return {"as": "dense"}
+        case Conv2d():
+            axes = _axes(cache.vertical, cache.horizontal)
+            return {"as": "conv", "axes": axes, "groups": inner.groups}
+        case MaxPool2d():
+            return {"as": "max", "axes": _axes(cache.vertical, cache.horizontal)}
+        case AvgPool2d():
+            counted = as_pair(inner.padding) if inner.count_padding else (0, 0)
+            return {"as": "mean", "axes": _axes(*cache), "counted": counted}
+        case GlobalAvgPool2d():
+            return {"as": "global_mean"}
+        case Flatten() | Reshape():
+            return {"as": "same"}
+        case Add():
+            return {"as": "add"}
+        case _:
+            return {"as": "other"}
+
+
+def _axes(vertical: Axis, horizontal: Axis) -> list[dict[str, int]]:
+    """Tap i of output o reads input o·stride + i·dilation - before."""
+    return [
+        {
+            "length": axis.length,
+            "size": axis.size,
+            "stride": axis.stride,
+            "before": axis.before,
+            "dilation": axis.dilation,
+            "out": axis.out,
+        }
+        for axis in (vertical, horizontal)
+    ]
+
+
+def _slopes(layer: LayerTrace) -> Array:
+    """f'(z) of every number, by the layer's own backward function."""
+    watched = layer.watched
+    slopes, _ = watched.layer.backward(
+        watched.params_used, watched.cache, np.ones_like(layer.delta)
+    )
+    return np.asarray(slopes)

@@ -1,0 +1,315 @@
+"""One update done in the open: every array of it, with its name and the formula it comes from.
+
+The network runs as in training; each of its layers is watched. Nothing here computes a gradient.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cnntrain.errors import Diverged
+from cnntrain.layers import Context, Layer
+from cnntrain.network.graph import AT_INPUT, INPUT, Node
+from cnntrain.network.network import Network, Pass
+from cnntrain.network.objective import Objective, forward_backward
+from cnntrain.optimizers.schedules import Clock
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.state import State
+from cnntrain.training.step import learning_rate
+from cnntrain.training.update import update
+from cnntrain.types import Array, Arrays, Params, Shape
+from cnntrain.views.formula import Formula
+
+MOST_SHOWN = 4  # training samples that are traced together unless chosen
+
+
+class Watched(Layer):
+    """A layer that does what another does and keeps what went in and came out."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.joins = layer.joins  # type: ignore[misc]  # of the layer inside
+        self.x: Any = None
+        self.y = self.delta = np.empty(0)
+        self.params_used: Params = {}
+        self.cache: Any = None
+        self.dx: Any = None
+        self.grads: Params = {}
+
+    def forward(self, params: Arrays, x: Any, ctx: Context) -> tuple[Array, Any]:
+        self.params_used = {letter: array.copy() for letter, array in params.items()}
+        self.x = x
+        self.y, self.cache = self.layer.forward(params, x, ctx)
+        return self.y, self.cache
+
+    def backward(
+        self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Any, Params]:
+        self.delta = dy
+        self.dx, self.grads = self.layer.backward(params, cache, dy, need_dx)
+        return self.dx, self.grads
+
+    def buffers(self, params: Arrays, cache: Any) -> Params:
+        return self.layer.buffers(params, cache)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An array with its name: ``dense1.z``, ``dense1.W``, ``input``. Activations: batch last."""
+
+    name: str
+    letter: str
+    array: Array
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """∂C/∂(the quantity ``of``), by this formula."""
+
+    of: str
+    formula: Formula
+    array: Array
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One layer in one step: forward from ``reads`` to ``gives``, backward from ``delta``."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]  # names of the layers it reads
+    in_shape: Any
+    out_shape: Shape
+    formula: Formula
+    reads: tuple[Quantity, ...]
+    params: tuple[Quantity, ...]
+    gives: Quantity
+    delta: Array  # ∂C/∂gives, summed over all that read it
+    to_inputs: tuple[Derivative, ...]
+    to_params: tuple[Derivative, ...]
+    watched: Watched  # to ask the layer itself how an entry arises
+
+
+@dataclass(frozen=True)
+class LossTrace:
+    """One term of the cost: ``weight`` · mean of ``kind`` over the samples."""
+
+    kind: str
+    layer: str  # whose output it reads
+    weight: float
+    formula: Formula
+    delta_formula: Formula
+    output: Quantity
+    targets: Array
+    cost: float
+    delta: Array
+
+
+@dataclass(frozen=True)
+class ArrayUpdate:
+    """W ← W + ΔW of one array. ``gradient``: with penalties and clipping; None if frozen."""
+
+    name: str
+    before: Array
+    gradient: Array | None
+    after: Array
+
+    @property
+    def change(self) -> Array:
+        return self.after - self.before
+
+
+@dataclass(frozen=True)
+class StepTrace:
+    """One update, from the loss before it to the loss after it on the same samples."""
+
+    step: int  # updates done before it
+    lr: float
+    input: Quantity
+    input_delta: Array
+    layers: tuple[LayerTrace, ...]
+    losses: tuple[LossTrace, ...]
+    penalty: tuple[float, float]  # before and after the update
+    l2: float  # λ₂/m
+    l1: float  # λ₁/m
+    decay_mult: dict[str, float]  # of every array
+    rule: tuple[Formula, ...]
+    updates: tuple[ArrayUpdate, ...]
+    cost_before: float
+    cost_after: float
+
+    def layer(self, name: str) -> LayerTrace:
+        """The layer of this name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Some updates of a network on fixed samples."""
+
+    name: str
+    samples: tuple[int, ...]  # indices of training samples
+    classes: tuple[str, ...] | None
+    edges: tuple[tuple[str, str], ...]  # who is read by whom
+    augmented: bool  # whether training would change the samples at random; here they are as read
+    steps: tuple[StepTrace, ...]
+
+
+def trace(
+    experiment: Experiment, state: State, clock: Clock, samples: Sequence[int], steps: int
+) -> Trace:
+    """Trace ``steps`` updates of ``state``, each on the training samples ``samples``."""
+    nodes = experiment.network.nodes
+    edges = [(_name(nodes, k), node.name) for node in nodes for k in node.inputs]
+    return Trace(
+        experiment.plan.name,
+        tuple(samples),
+        experiment.data.classes,
+        tuple(edges),
+        bool(experiment.plan.data.augment),
+        tuple(_steps(experiment, state, clock, np.array(samples), steps)),
+    )
+
+
+def default_samples(experiment: Experiment) -> list[int]:
+    """All training samples if they are few, else the first."""
+    n = len(experiment.data.train)
+    return list(range(n if n <= MOST_SHOWN else 1))
+
+
+def _steps(
+    experiment: Experiment, state: State, clock: Clock, samples: Array, steps: int
+) -> Iterator[StepTrace]:
+    x, y = experiment.batches("train").take(samples)
+    for _ in range(steps):
+        yield _step(experiment, state, clock, x, y)
+        state.step += 1
+
+
+@np.errstate(all="ignore")  # what overflows is found in the loss and in the weights
+def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array) -> StepTrace:
+    """One update of ``state``; ``Diverged`` if something in it is not finite."""
+    objective, penalty, plan = experiment.objective, experiment.penalty, experiment.plan
+    network = _watching(experiment.network)
+    run = Pass(training=True, seed=plan.seed, step=state.step)
+    lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
+    before = {name: array.copy() for name, array in state.params.items()}
+    out = forward_backward(network, objective, before, x, y, run, need_dx=True)
+    grads = dict(out.grads)
+    penalty.add_gradient(network, before, grads)
+    trouble = update(experiment, state, grads, lr)
+    if trouble or not math.isfinite(out.loss):
+        raise Diverged(f"step {state.step + 1}: {trouble or 'the loss is not finite'}")
+    after = mean_cost(experiment.network, objective, state.params, x, y, run)
+    state.params |= out.buffers
+    return StepTrace(
+        state.step,
+        lr,
+        Quantity(INPUT, "x", x),
+        x if out.dx is None else out.dx,
+        tuple(_layer(network.nodes, node) for node in network.nodes),
+        tuple(_losses(network, objective, y)),
+        (penalty.value(network, before), penalty.value(network, state.params)),
+        penalty.l2,
+        penalty.l1,
+        {name: param.decay_mult for name, param in network.params.items()},
+        tuple(map(Formula, plan.optimizer.rule())),
+        tuple(_updates(network, before, grads, state.params)),
+        out.loss / x.shape[-1] + penalty.value(network, before),
+        after + penalty.value(network, state.params),
+    )
+
+
+def mean_cost(
+    network: Network, objective: Objective, params: Arrays, x: Array, y: Array, run: Pass
+) -> float:
+    """Of the samples, without penalties."""
+    z, caches = network.forward(params, x, run)
+    return objective.forward(z, caches.heads, y)[0] / x.shape[-1]
+
+
+def _watching(network: Network) -> Network:
+    watched = [replace(node, layer=Watched(node.layer)) for node in network.nodes]
+    return replace(network, nodes=tuple(watched))
+
+
+def _name(nodes: Sequence[Node], k: int) -> str:
+    return INPUT if k == AT_INPUT else nodes[k].name
+
+
+def _watched(node: Node) -> Watched:
+    assert isinstance(node.layer, Watched)
+    return node.layer
+
+
+def _output(nodes: Sequence[Node], k: int, x: Array) -> Quantity:
+    """What node k gives; ``x``: the array, as whoever reads it has it."""
+    if k == AT_INPUT:
+        return Quantity(INPUT, "x", x)
+    letter = _watched(nodes[k]).layer.gives
+    return Quantity(f"{nodes[k].name}.{letter}", letter, x)
+
+
+def _layer(nodes: Sequence[Node], node: Node) -> LayerTrace:
+    watched = _watched(node)
+    layer, formulas = watched.layer, watched.layer.backward_formulas()
+    read = watched.x if layer.joins else (watched.x,)
+    dx = watched.dx if layer.joins else (watched.dx,)
+    reads = [_output(nodes, k, x) for k, x in zip(node.inputs, read, strict=True)]
+    to_inputs = [
+        Derivative(quantity.name, Formula(formulas["x"]), array)
+        for quantity, array in zip(reads, dx, strict=True)
+    ]
+    to_params = [
+        Derivative(f"{node.name}.{letter}", Formula(formulas[letter]), grad)
+        for letter, grad in watched.grads.items()
+    ]
+    return LayerTrace(
+        node.name,
+        layer.kind,
+        tuple(_name(nodes, k) for k in node.inputs),
+        node.in_shape,
+        node.out_shape,
+        Formula(layer.formula),
+        tuple(replace(quantity, letter=layer.reads) for quantity in reads),
+        tuple(Quantity(f"{node.name}.{k}", k, a) for k, a in watched.params_used.items()),
+        Quantity(f"{node.name}.{layer.gives}", layer.gives, watched.y),
+        watched.delta,
+        tuple(to_inputs),
+        tuple(to_params),
+        watched,
+    )
+
+
+def _losses(network: Network, objective: Objective, y: Array) -> Iterator[LossTrace]:
+    """Every term with its δ, as the objective computed them."""
+    on_heads = zip(objective.on_heads, network.heads, strict=True)
+    read = [(objective.main, len(network.nodes) - 1), *on_heads]
+    for term, k in read:
+        node = network.nodes[k]
+        output = _output(network.nodes, k, _watched(node).y)
+        cost, delta = term.loss.forward(output.array, y)
+        m = output.array.shape[-1]
+        yield LossTrace(
+            term.loss.kind,
+            node.name,
+            term.weight,
+            Formula(term.loss.equation()),
+            Formula(term.loss.delta_formula),
+            output,
+            y,
+            cost / m,
+            delta * (term.weight / m),
+        )
+
+
+def _updates(
+    network: Network, before: Params, grads: Params, after: Params
+) -> Iterator[ArrayUpdate]:
+    for name, param in network.params.items():
+        if not param.is_buffer:
+            gradient = grads[name] if param.trainable else None
+            yield ArrayUpdate(name, before[name], gradient, after[name].copy())

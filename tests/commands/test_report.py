@@ -1,0 +1,201 @@
+"""Reports and plots of real runs: every section is there, with the right figures in it."""
+
+import base64
+import html
+import json
+import re
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from cnntrain.commands.eval import run_eval
+from cnntrain.commands.report import run_plot, run_report
+from cnntrain.errors import ConfigError, DataError, WriteError
+from cnntrain.views.report.curves import _look
+from cnntrain.views.report.page import svg
+from cnntrain.views.report.pictures import confusion_picture
+
+pytest.importorskip("matplotlib", reason="pictures need the extra 'report'")
+pytest.importorskip("jinja2", reason="the page needs the extra 'report'")
+
+DIGITS = {
+    "data": {"source": "digits", "normalize": "unit", "validation": 0.1},
+    "network": [
+        {"conv2d": {"filters": 4, "kernel": 3, "activation": "relu"}},
+        "flatten",
+        {"dense": {"units": 10}},
+    ],
+    "train": {"epochs": 2, "batch_size": 64},
+}
+
+
+def page_of(out):
+    return html.unescape(out.read_text(encoding="utf-8"))
+
+
+def pictures(page):
+    """{alt: (media type, content)} of all images."""
+    found = re.findall(r'<img src="data:([^;]+);base64,([^"]+)" alt="([^"]*)"', page)
+    return {alt: (media, base64.b64decode(content)) for media, content, alt in found}
+
+
+def test_a_page_of_one_run(fitted, tmp_path, capsys):
+    run, out = fitted(**DIGITS, log={"stats": 5}), tmp_path / "report.html"
+    assert run_report([run], out, None) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    page = page_of(out)
+    for section in ("Results", "Learning curves", "Config", "Environment", "Run it again"):
+        assert f"{section}</h2>" in page
+    made = pictures(page)
+    assert set(made) == {
+        "Learning curves",
+        "Confusion matrix",
+        "Wrongly classified samples",
+        "Filters",
+        "Outputs of relu1",
+        "Figures of the layers",
+    }
+    for media, content in made.values():
+        assert content.startswith(b"\x89PNG" if media == "image/png" else b"<?xml")
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[1])
+    assert f"{100 * line['val/accuracy']:.2f}%" in page
+    assert "359 samples of the test split" in page
+    assert "all epochs done" in page
+    assert "filters: 4" in page
+
+
+def test_the_page_needs_no_network_and_runs_nothing(fitted, tmp_path):
+    out = tmp_path / "report.html"
+    run_report([fitted(**DIGITS)], out, None)
+    page = out.read_text()
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert "<script" not in page
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_several_runs_side_by_side(fitted, tmp_path, config_file):
+    one = fitted(seed=1)
+    two = one.rename(tmp_path / "other")
+    one = fitted(seed=2, optimizer={"sgd": {"lr": 0.5}})
+    out = tmp_path / "report.html"
+    run_report([one, two], out, None)
+    page = page_of(out)
+    assert re.search(r"<code>seed</code></th><td><code>2</code></td><td><code>1</code>", page)
+    assert re.search(r"<code>optimizer.sgd.lr</code></th><td><code>0.5</code></td><td>", page)
+    assert page.count('<h2 id="run-') == 2
+    assert "Not recorded. With" in page  # no log.stats
+
+
+def test_a_regression_has_no_classes(fitted, tmp_path):
+    run = fitted(
+        data={"source": "synthetic", "problem": "sine", "n": 30, "n_test": 10},
+        network=[{"dense": {"units": 1}}],
+        loss="squared_error",
+    )
+    out = tmp_path / "report.html"
+    run_report([run], out, None)
+    assert list(pictures(page_of(out))) == ["Learning curves"]
+
+
+def test_without_its_data_the_page_says_why(fitted, tmp_path, monkeypatch):
+    run, out = fitted(), tmp_path / "report.html"
+
+    def lost(self, *_):
+        raise DataError("data.npz: not found")
+
+    monkeypatch.setattr("cnntrain.commands.report.open_checkpoint", lost)
+    run_report([run], out, None)
+    assert "Its network cannot be shown: data.npz: not found" in page_of(out)
+
+
+def test_names_are_text_and_not_markup(fitted, tmp_path):
+    run = fitted()
+    hostile = run.rename(tmp_path / "<script>alert(1)<")
+    out = tmp_path / "report.html"
+    run_report([hostile], out, None)
+    assert "<script>" not in out.read_text()
+    assert "&lt;script&gt;alert(1)&lt;" in out.read_text()
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_plots(fitted, tmp_path, suffix):
+    out = tmp_path / f"curves.{suffix}"
+    assert run_plot([fitted()], out) == 0
+    first = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix]
+    assert out.read_bytes().startswith(first)
+    if suffix == "svg":
+        for word in ("epoch", "accuracy (%)", "learning rate", "training", "best: "):
+            assert word in out.read_text()
+
+
+def test_the_same_run_gives_the_same_svg(fitted, tmp_path):
+    run = fitted()
+    for name in ("a.svg", "b.svg"):
+        run_plot([run], tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_format_that_is_none(fitted, tmp_path):
+    run = fitted()
+    for name in ("curves.xyz", "curves"):
+        with pytest.raises(ConfigError, match=rf"{name}: must end in one of .png, .svg, .pdf"):
+            run_plot([run], tmp_path / name)
+    assert not list(tmp_path.glob("curves*"))
+
+
+def test_a_folder_that_is_missing(fitted, tmp_path):
+    with pytest.raises(WriteError, match=r"curves\.svg: cannot be written \(No such file[^;]*\)\."):
+        run_plot([fitted()], tmp_path / "missing" / "curves.svg")
+
+
+def test_a_run_that_ended_within_its_first_epoch(fitted, tmp_path):
+    run, out = fitted(train={"max_steps": 2}), tmp_path / "report.html"
+    run_report([run], out, None)
+    page = page_of(out)
+    assert "No epoch was finished" in page
+    assert "Learning curves" not in pictures(page)
+    end = json.loads((run / "metrics.jsonl").read_text())
+    assert f"train/loss, last</th><td>{end['train/loss']:.5g}<" in page
+    assert "Its network as in last.npz, step 2" in page
+    with pytest.raises(DataError, match="no finished epoch to draw"):
+        run_plot([run], tmp_path / "curves.svg")
+
+
+def test_the_figures_of_the_test_split(fitted, tmp_path, capsys):
+    run, out = fitted(**DIGITS), tmp_path / "report.html"
+    run_report([run], out, None)
+    capsys.readouterr()
+    run_eval(run, "test", None, 1, as_json=True)
+    accuracy = json.loads(capsys.readouterr().out)["accuracy"]
+    row = f"test/accuracy, best checkpoint</th><td>{100 * accuracy:.2f}%<"
+    assert row in page_of(out)
+
+
+def test_more_runs_than_colours(fitted, tmp_path):
+    first = fitted()
+    runs = [shutil.copytree(first, tmp_path / f"copy$1$_{k}") for k in range(9)]
+    run_plot(runs, tmp_path / "curves.svg")
+    drawn = (tmp_path / "curves.svg").read_text()
+    assert all(f"copy$1$_{k}" in drawn for k in range(9))
+    looks = [tuple(_look(k).values()) for k in range(9)]
+    assert len(set(looks)) == 9
+
+
+def test_class_names_in_any_writing(fitted, tmp_path):
+    classes = ["猫", "$x$", "_hund"]
+    confusion = np.eye(3, dtype=int)
+    drawn = svg(confusion_picture(confusion, classes), "", "").src.partition("base64,")[2]
+    text = html.unescape(base64.b64decode(drawn).decode("utf-8"))
+    assert all(label in text for label in classes)
+
+
+@pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])
+def test_without_the_extra_the_remedy_is_named(fitted, tmp_path, monkeypatch, missing):
+    run = fitted()
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(DataError, match=r"pip install 'cnntrain\[report\]'"):
+        run_report([run], tmp_path / "report.html", None)
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,36 @@
+"""``cnntrain time``: every layer has its row, and the figures hang together."""
+
+import json
+
+from cnntrain.commands.time import run_time
+from cnntrain.errors import ExitCode
+
+NETWORK = [
+    {"conv2d": {"filters": 2, "kernel": 3, "activation": "relu"}},
+    "batch_norm",
+    "flatten",
+    {"dense": {"units": 10}},
+]
+NAMES = ["conv1", "relu1", "batch_norm1", "flatten1", "dense1"]
+
+
+def timed(config_file, capsys, **options):
+    path = config_file(data={"source": "digits"}, network=NETWORK, loss="cross_entropy")
+    chosen = {"settings": (), "data_dir": None, "threads": 1, "runs": 2, "as_json": False}
+    assert run_time(path, **(chosen | options)) == ExitCode.DONE
+    return capsys.readouterr().out
+
+
+def test_the_table_has_a_row_for_every_layer(config_file, capsys):
+    lines = timed(config_file, capsys).splitlines()
+    assert [line.split()[0] for line in lines[2:9]] == [*NAMES, "loss", "update"]
+    assert "a whole step takes" in lines[-1]
+
+
+def test_json_figures_are_times(config_file, capsys):
+    figures = json.loads(timed(config_file, capsys, as_json=True))
+    assert [layer["name"] for layer in figures["layers"]] == NAMES
+    assert all(layer["forward_ms"] > 0 for layer in figures["layers"])
+    assert figures["layers"][0]["out_shape"] == [2, 6, 6]
+    assert figures["layers"][0]["gflops"] > 0
+    assert figures["step_ms"] > 0

@@ -1,0 +1,106 @@
+"""Watching a run: once without a terminal, again and again on one, until the run ends."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from cnntrain.commands.watch import CLEAR, run_watch
+from cnntrain.errors import DataError, RunFolderError
+from cnntrain.runs.record import read_run
+from cnntrain.views.report.live import _ticks, live_text
+
+pytest.importorskip("plotext", reason="curves in the terminal need the extra 'watch'")
+
+WATCH = [sys.executable, "-m", "cnntrain", "watch"]
+
+
+def test_a_finished_run_is_shown_once(fitted, capsys):
+    folder = fitted(train={"epochs": 4})
+    assert run_watch(folder, 1.0, once=False) == 0
+    shown = capsys.readouterr().out
+    assert "epoch 4 of 4, step 12" in shown
+    assert "training" in shown
+    assert "accuracy (%)" in shown
+    assert "ended: all epochs done (4 epochs done); best epoch" in shown
+    assert "\x1b" not in shown
+
+
+def test_every_figure_of_the_last_epoch_is_told(fitted):
+    folder = fitted(train={"epochs": 2})
+    line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[1])
+    text = live_text(read_run(folder), 80, colours=False, curves=True)
+    assert f"train/loss {line['train/loss']:.5g}" in text
+    assert max(len(row) for row in text.splitlines()[2:-1]) <= 80
+
+
+def test_before_the_first_epoch(fitted):
+    folder = fitted()
+    (folder / "metrics.jsonl").write_text("")
+    text = live_text(read_run(folder), 80, colours=False, curves=True)
+    assert text.endswith("no finished epoch yet")
+
+
+def test_a_run_that_ended_within_its_first_epoch(fitted):
+    text = live_text(read_run(fitted(train={"max_steps": 2})), 80, colours=False, curves=True)
+    assert "no finished epoch\nended: the step limit was reached (2 steps made)" in text
+
+
+def test_values_are_told_in_few_digits():
+    assert [f"{value:.3g}" for value in _ticks([2e-11, 2.0, 1e-3])][::2] == [
+        "2e-11",
+        "6.32e-06",
+        "2",
+    ]
+    assert _ticks([0.5, 0.5]) == [0.5]
+
+
+def test_without_unicode_a_table_takes_the_place_of_curves(fitted):
+    text = live_text(read_run(fitted()), 80, colours=False, curves=False)
+    assert "epoch  train/loss  train/accuracy" in text
+    assert text.isascii()
+
+
+def test_what_is_no_run(tmp_path, empty_folder):
+    with pytest.raises(RunFolderError, match="not a run folder"):
+        run_watch(tmp_path, 1.0, once=True)
+    with pytest.raises(RunFolderError, match="no run"):
+        run_watch(tmp_path / "nothing", 1.0, once=True)
+
+
+def test_without_the_extra_the_remedy_is_named(fitted, monkeypatch):
+    folder = fitted()
+    monkeypatch.setitem(sys.modules, "plotext", None)
+    with pytest.raises(DataError, match=r"pip install 'cnntrain\[watch\]'"):
+        run_watch(folder, 1.0, once=True)
+
+
+def test_on_a_terminal_it_follows_the_run_to_its_end(fitted):
+    folder = fitted(train={"epochs": 3})
+    metrics = folder / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:1]))
+    main, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    environment.pop("NO_COLOR", None)
+    watching = subprocess.Popen(
+        [*WATCH, str(folder), "--interval", "0.1"], stdout=terminal, env=environment
+    )
+    os.close(terminal)
+    seen = b""
+    while seen.count(CLEAR.encode()) < 2:  # it looks again
+        seen += os.read(main, 65536)
+    assert b"epoch 1 of 3" in seen
+    assert b"ended" not in seen
+    metrics.write_text("".join(lines))
+    try:
+        while chunk := os.read(main, 65536):
+            seen += chunk
+    except OSError:  # the other end is closed
+        pass
+    assert watching.wait(20) == 0
+    os.close(main)
+    assert b"ended: all epochs done" in seen

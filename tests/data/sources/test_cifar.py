@@ -1,0 +1,88 @@
+"""CIFAR's binary records: order of the bytes, many files, and broken ones."""
+
+import numpy as np
+import pytest
+
+from cnntrain.data.sources.cifar import CIFAR10_CLASSES, Cifar10, Cifar100, read_cifar
+from cnntrain.errors import DataError
+
+PIXELS = np.arange(3 * 3072).astype(np.uint8).reshape(3, 3072)
+
+
+def records(*labels):
+    """Records with these label bytes, one tuple per record."""
+    table = np.array(labels, np.uint8).reshape(len(labels), -1)
+    return np.concatenate([table, PIXELS[: len(table)]], axis=1).tobytes()
+
+
+@pytest.fixture
+def load(tmp_path):
+    """``load(source, name=bytes)``: the data of a source over files with these contents."""
+
+    def loaded(source, **contents):
+        for name, content in contents.items():
+            (tmp_path / name).write_bytes(content)
+        return source.load(tmp_path.joinpath, seed=0)
+
+    return loaded
+
+
+def test_red_green_blue_row_by_row(load):
+    train = load(Cifar10(train=("a",)), a=records(3, 0, 9)).train
+    assert train.y.tolist() == [3, 0, 9]
+    assert (train.x.shape, train.x.dtype) == ((3, 3, 32, 32), np.uint8)
+    for sample, channel, row, column in ((0, 0, 0, 1), (1, 2, 0, 0), (2, 1, 31, 30)):
+        place = channel * 1024 + row * 32 + column
+        assert train.x[sample, channel, row, column] == PIXELS[sample, place]
+
+
+def test_files_follow_each_other(load):
+    source = Cifar10(train=("a", "b"), test=("b",), val=("a",))
+    dataset = load(source, a=records(1, 2), b=records(7))
+    splits = (dataset.train, dataset.test, dataset.val)
+    assert [split.y.tolist() for split in splits] == [[1, 2, 7], [7], [1, 2]]
+    np.testing.assert_array_equal(dataset.train.x[2], dataset.test.x[0])
+    assert dataset.classes == CIFAR10_CLASSES
+
+
+@pytest.mark.parametrize(("labels", "expected"), [("fine", [99, 5]), ("coarse", [19, 4])])
+def test_two_labels_per_record(load, labels, expected):
+    dataset = load(Cifar100(train=("a",), labels=labels), a=records((19, 99), (4, 5)))
+    assert dataset.train.y.tolist() == expected
+    assert len(dataset.classes) == {"fine": 100, "coarse": 20}[labels]
+
+
+def test_a_single_file_is_mapped_not_read(load, tmp_path):
+    load(Cifar10(train=("a",)), a=records(1, 2))
+    assert isinstance(read_cifar(tmp_path / "a", 1)[1], np.memmap)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3072, 3074, 2 * 3073 - 1])
+def test_no_whole_number_of_records(load, tmp_path, size):
+    content = (2 * records(1))[:size].ljust(size, b"\0")
+    with pytest.raises(DataError) as caught:
+        load(Cifar10(train=("a",)), a=content)
+    assert str(caught.value) == (
+        f"{tmp_path / 'a'}: {size} bytes are no whole number of records of 3073 bytes; "
+        "it is cut off, or not in CIFAR's binary format"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "labels", "message"),
+    [
+        (Cifar10(train=("a",)), [1, 10], "label 10 of sample 1 is not in 0..9"),
+        (Cifar100(train=("a",)), [(3, 100)], "label 100 of sample 0 is not in 0..99"),
+        (Cifar100(train=("a",), labels="coarse"), [(20, 5)],
+         "label 20 of sample 0 is not in 0..19"),
+    ],
+)  # fmt: skip
+def test_labels_out_of_range(load, tmp_path, source, labels, message):
+    with pytest.raises(DataError) as caught:
+        load(source, a=records(*labels))
+    assert str(caught.value) == f"{tmp_path / 'a'}: {message}"
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(DataError, match=r"cannot be read|no whole number of records"):
+        read_cifar(tmp_path, 1)

@@ -1,0 +1,273 @@
+"""Images in folders: every mode becomes bytes the right way round; every bad file is named."""
+
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+from cnntrain.data.sources.folder import Folder
+from cnntrain.errors import DataError
+
+GREY = np.array([[0, 50, 100], [150, 200, 255]], np.uint8)
+
+
+@pytest.fixture(scope="module")
+def pil():
+    return pytest.importorskip("PIL.Image", reason="the source 'folder' needs Pillow")
+
+
+@pytest.fixture
+def image(tmp_path, pil):
+    """``image(name, picture, **options)``: save a picture or an array; gives its path."""
+
+    def saved(name, picture, **options):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(picture, bytes):
+            path.write_bytes(picture)
+        else:
+            picture = pil.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+            picture.save(path, **options)
+        return path
+
+    return saved
+
+
+@pytest.fixture
+def load(tmp_path):
+    return lambda **options: Folder(train="train", **options).load(tmp_path.joinpath, seed=0)
+
+
+@pytest.fixture
+def read_one(image, load):
+    """``read_one(picture, mode)``: the only image of a folder with this picture."""
+
+    def read(picture, mode="gray", name="a.png", size=None, **options):
+        image(f"train/only/{name}", picture, **options)
+        (sample,) = load(mode=mode, size=size).train.x
+        return sample
+
+    return read
+
+
+@pytest.fixture
+def refused(load, image, tmp_path):
+    """``refused(name, picture, **options)``: the message when this file is among good ones."""
+
+    def message(name, picture, **options):
+        image("train/a/0.png", GREY)
+        image(name, picture, **options)
+        with pytest.raises(DataError) as caught:
+            load(mode="gray")
+        return str(caught.value).replace(f"{tmp_path}/", "")
+
+    return message
+
+
+# What is read
+
+
+def test_classes_are_the_sorted_folders(image, load):
+    for k, name in enumerate(("dog/2.png", "dog/10.png", "cat/x.PNG", ".hidden/x.png")):
+        image(f"train/{name}", np.full((2, 3), k, np.uint8))
+    image("train/cat/notes.txt", b"no image")
+    image("train/README.md", b"no class")
+    dataset = load(mode="gray")
+    assert dataset.classes == ("cat", "dog")
+    assert dataset.train.y.tolist() == [0, 1, 1]
+    assert dataset.train.x[:, 0, 0, 0].tolist() == [2, 1, 0]
+    assert (dataset.sample_shape, dataset.train.x.dtype) == ((1, 2, 3), np.uint8)
+
+
+def test_rgb_channels_come_first(read_one):
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    np.testing.assert_array_equal(read_one(pixels, mode="rgb"), np.moveaxis(pixels, -1, 0))
+
+
+def test_grey_as_rgb_and_back(read_one):
+    np.testing.assert_array_equal(read_one(GREY, mode="rgb"), np.stack([GREY] * 3))
+
+
+def test_sixteen_bits_are_scaled_not_cut_off(read_one):
+    wide = np.array([[0, 257], [256 * 128, 65535]], np.uint16)
+    assert read_one(wide)[0].tolist() == [[0, 1], [127, 255]]
+
+
+def test_one_bit(read_one, pil):
+    assert read_one(pil.fromarray(GREY).convert("1", dither=0)).max() == 255
+
+
+def test_a_palette_is_looked_up(read_one, pil):
+    picture = pil.fromarray(np.array([[0, 1], [1, 0]], np.uint8), mode=None).convert("L")
+    picture.putpalette([10, 20, 30, 200, 100, 50])
+    assert picture.mode == "P"
+    found = read_one(picture, mode="rgb")
+    assert found[:, 0, 0].tolist() == [10, 20, 30]
+    assert found[:, 0, 1].tolist() == [200, 100, 50]
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_transparency_lies_on_black(read_one, alpha):
+    pixels = np.full((2, 2, 4), (200, 100, 50, alpha), np.uint8)
+    found = read_one(pixels, mode="rgb")[:, 0, 0]
+    np.testing.assert_allclose(found, np.array([200, 100, 50]) * alpha / 255, atol=1)
+
+
+def test_grey_with_alpha(read_one):
+    pixels = np.array([[[200, 255], [200, 0]]], np.uint8)
+    assert read_one(pixels)[0].tolist() == [[200, 0]]
+
+
+ORIENTATIONS = {  # EXIF's number -> how the stored picture must be turned
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).T,
+    8: np.rot90,
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_exif_says_how_the_camera_was_held(read_one, pil, orientation):
+    exif = pil.Exif()
+    exif[0x0112] = orientation
+    expected = ORIENTATIONS[orientation](GREY)
+    np.testing.assert_array_equal(read_one(GREY, exif=exif)[0], expected)
+
+
+def test_a_jpeg(read_one):
+    smooth = np.tile(np.arange(0, 256, 8, dtype=np.uint8), (32, 1))
+    found = read_one(smooth, name="a.jpg", quality=95)
+    np.testing.assert_allclose(found[0].astype(int), smooth, atol=4)
+
+
+def test_mixed_sizes_with_a_size(image, load):
+    image("train/a/0.png", np.full((5, 9), 7, np.uint8))
+    image("train/b/0.png", np.full((4, 2), 9, np.uint8))
+    dataset = load(mode="gray", size=(3, 2))
+    assert dataset.sample_shape == (1, 3, 2)
+    assert [np.unique(sample).tolist() for sample in dataset.train.x] == [[7], [9]]
+
+
+def test_other_splits_have_the_classes_of_the_training_folder(image, load):
+    for name in ("train/a/0.png", "train/b/0.png", "test/b/0.png"):
+        image(name, GREY)
+    dataset = load(test="test")
+    assert dataset.test.y.tolist() == [1]
+    image("test/c/0.png", GREY)
+    with pytest.raises(DataError, match="class 'c' has no folder in train"):
+        load(test="test")
+
+
+# What is refused
+
+
+def test_mixed_sizes_without_a_size(refused):
+    assert refused("train/b/1.png", GREY.T.copy()) == (
+        "train/b/1.png: 3x2 pixels, but the first image has 2x3; give a 'size' to resize them all"
+    )
+
+
+def png_that_announces(width, height):
+    """A tiny PNG whose header claims this size."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (7_500, 7_500), (2**31 - 1, 1)])
+def test_a_decompression_bomb(refused, width, height):
+    message = refused("train/b/1.png", png_that_announces(width, height))
+    assert message.startswith("train/b/1.png: ")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("1.png", b""),
+        ("1.png", b"<!DOCTYPE html><html>404</html>"),
+        ("1.jpg", b"\xff\xd8\xff\xe0 not a jpeg"),
+        ("1.png", b"\x89PNG\r\n\x1a\n"),
+        ("1.png", png_that_announces(0, 0)),
+        ("1.gif", b"GIF89a" + bytes(10)),
+        ("1.tif", b"II*\0" + bytes(20)),
+    ],
+)
+def test_a_file_that_is_no_image(refused, name, content):
+    message = refused(f"train/b/{name}", content)
+    assert message.startswith(f"train/b/{name}: not a readable image (")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
+def test_every_truncation_is_refused_or_harmless(image, load, tmp_path, suffix):
+    """Pillow fills up what is missing of some files; it must never be another error."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
+    content = image(f"whole.{suffix}", noise).read_bytes()
+    refusals = 0
+    for length in range(0, len(content), max(1, len(content) // 60)):
+        path = image(f"train/a/0.{suffix}", content[:length])
+        try:
+            load(mode="gray")
+        except DataError as error:
+            refusals += 1
+            assert str(error).startswith(f"{path}: not a readable image (")  # noqa: PT017
+    assert refusals > 20
+
+
+def test_a_truncated_jpeg(refused, image):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    content = image("whole.jpg", noise).read_bytes()
+    message = refused("train/b/1.jpg", content[: len(content) // 2])
+    assert message.startswith("train/b/1.jpg: not a readable image (")
+
+
+def test_broken_exif_is_no_traceback(image, load, pil):
+    exif = pil.Exif()
+    exif[0x0112] = 6
+    content = bytearray(image("whole.jpg", GREY, exif=exif).read_bytes())
+    for position in range(20, min(len(content), 80)):
+        broken = bytearray(content)
+        broken[position] ^= 0xFF
+        image("train/a/0.jpg", bytes(broken))
+        try:
+            load(mode="gray")
+        except DataError as error:
+            assert "not a readable image" in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda root: root.mkdir(), "no sub-folders; make one per class, with its images inside"),
+        (lambda root: (root / "a").mkdir(parents=True), "no images (.bmp, .gif, "),
+        (lambda root: root.write_text("x"), "not a folder"),
+    ],
+)
+def test_folders_without_images(tmp_path, load, make, message):
+    make(tmp_path / "train")
+    source = Folder(train="train")
+    for read in (lambda: source.sample_shape(tmp_path.joinpath), load):
+        with pytest.raises(DataError) as caught:
+            read()
+        assert message in str(caught.value)
+        assert str(caught.value).startswith(str(tmp_path / "train"))
+
+
+def test_without_pillow_it_says_how_to_get_it(monkeypatch, load, image):
+    image("train/a/0.png", GREY)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(DataError, match=r"needs Pillow; install it with: pip install 'cnntrain\[i"):
+        load()

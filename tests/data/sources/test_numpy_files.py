@@ -1,0 +1,218 @@
+"""NumPy files: any byte order and layout is read, and everything else is one clear message."""
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from cnntrain.config.read import plan_from_tree
+from cnntrain.data.sources.numpy_files import Npy, NpyPair, Npz
+from cnntrain.errors import CnntrainError, DataError
+from cnntrain.training.experiment import open_experiment
+
+X = np.arange(12.0).reshape(4, 3)
+Y = np.array([0, 1, 1, 2])
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """``npz(x, y, **options)``: the data of an archive with these arrays."""
+
+    def loaded(x=X, y=Y, **options):
+        np.savez(tmp_path / "a.npz", x=x, y=y)
+        return Npz(train="a.npz", **options).load(tmp_path.joinpath, seed=0)
+
+    return loaded
+
+
+@pytest.fixture
+def npy(tmp_path):
+    """``npy(x, y)``: the data of two files with these arrays."""
+
+    def loaded(x=X, y=Y):
+        np.save(tmp_path / "x.npy", x)
+        np.save(tmp_path / "y.npy", y)
+        pair = NpyPair(inputs="x.npy", targets="y.npy")
+        return Npy(train=pair).load(tmp_path.joinpath, seed=0)
+
+    return loaded
+
+
+@pytest.fixture(params=["npz", "npy"])
+def load(request):
+    return request.getfixturevalue(request.param)
+
+
+LAYOUTS = {
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "little-endian": lambda a: a.astype(a.dtype.newbyteorder("<")),
+    "Fortran order": np.asfortranarray,
+    "every second": lambda a: np.repeat(a, 2, axis=0)[::2],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", ["u1", "i4", "f4", "f8"])
+def test_any_byte_order_and_layout(load, layout, dtype):
+    dataset = load(LAYOUTS[layout](X.astype(dtype)), LAYOUTS[layout](Y.astype("i4")))
+    np.testing.assert_array_equal(dataset.train.x, X)
+    assert dataset.train.x.dtype == np.dtype(dtype)
+    assert dataset.train.x.dtype.isnative
+    np.testing.assert_array_equal(dataset.train.y, Y)
+    assert dataset.train.y.dtype == np.int64
+    assert dataset.classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((4, 6), (6,)), ((4, 2, 3), (1, 2, 3)), ((4, 3, 2, 1), (3, 2, 1))]
+)
+def test_shapes_of_samples(load, shape, expected):
+    assert load(np.zeros(shape)).sample_shape == expected
+
+
+@pytest.mark.parametrize(
+    ("y", "shape"), [(Y / 2, (1,)), (X, (3,)), (np.zeros((4, 1, 2, 2), np.float32), (1, 2, 2))]
+)
+def test_real_numbers_are_targets_of_regression(load, y, shape):
+    dataset = load(y=y)
+    assert dataset.classes is None
+    assert dataset.target_shape == shape
+    np.testing.assert_array_equal(dataset.train.y.reshape(y.shape), y)
+
+
+def test_float_labels_for_a_classifier_are_one_clear_message(tmp_path, small_tree):
+    """They are read as targets, which do not fit the outputs of a classifier."""
+    np.savez(tmp_path / "a.npz", x=X, y=Y.astype(float))
+    plan = plan_from_tree(small_tree(data={"source": "npz", "train": "a.npz"}))
+    with pytest.raises(CnntrainError, match=r"gives \(2,\), but the targets are \(1,\)"):
+        open_experiment(plan, tmp_path.joinpath)
+
+
+def test_npy_is_mapped_not_read(npy):
+    x = npy(np.zeros((4, 5, 6), np.float32)).train.stored
+    while x.base is not None and not isinstance(x, np.memmap):
+        x = x.base
+    assert isinstance(x, np.memmap)
+    assert not x.flags.writeable
+
+
+def test_arrays_of_other_names(tmp_path):
+    np.savez(tmp_path / "a.npz", images=X, labels=Y)
+    source = Npz(train="a.npz", inputs="images", targets="labels")
+    np.testing.assert_array_equal(source.load(tmp_path.joinpath, 0).train.x, X)
+    with pytest.raises(DataError) as caught:
+        Npz(train="a.npz").load(tmp_path.joinpath, 0)
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.npz'}: holds no array 'x'; it has images, labels; "
+        "name them with 'inputs' and 'targets'"
+    )
+
+
+NO_INPUTS = "inputs must be numbers (N, J), (N, H, W) or (N, C, H, W)"
+NO_TARGETS = "targets must be integers (N,), which are labels, or real numbers (N, K); found"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:, 0], Y, NO_INPUTS),
+        (np.zeros((4, 1, 1, 1, 1)), Y, NO_INPUTS),
+        (np.array([["a"], ["b"]]), Y[:2], NO_INPUTS),
+        (X.astype(complex), Y, NO_INPUTS),
+        (np.zeros((4, 2), "M8[s]"), Y, NO_INPUTS),
+        (X, Y[:, None], f"{NO_TARGETS} int64 (4, 1)"),
+        (X, np.array(list("abca")), f"{NO_TARGETS} <U1 (4,)"),
+        (X, np.float64(3.0), f"{NO_TARGETS} float64 ()"),
+        (X, Y[:3], "4 inputs, but 3 targets"),
+        (X[:0], Y[:0], "0 inputs, but 0 targets"),
+        (X, np.array([0, -1, 1, 1]), "label -1 of sample 1 is not in 0..1"),
+        (X, np.array([0, 2**64 - 1, 1, 1], np.uint64), "label -1 of sample 1 is not in 0..1"),
+    ],
+)
+def test_arrays_that_are_no_samples(load, x, y, message):
+    with pytest.raises(DataError) as caught:
+        load(x, y)
+    assert str(caught.value).partition(": ")[2] == message
+
+
+@pytest.mark.parametrize("label", [10**6, 10**9, 2**62])
+def test_a_label_that_is_no_class_number(load, label):
+    """It must not make as many class names."""
+    with pytest.raises(DataError, match=f"label {label} of sample 1"):
+        load(X, np.array([0, label, 1, 1]))
+
+
+def test_the_splits_must_fit(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y)
+    for x, y in ((X[:, :2], Y), (X, Y / 2)):
+        np.savez(tmp_path / "b.npz", x=x, y=y)
+        with pytest.raises(DataError, match="the splits differ in the shape or the kind of their"):
+            Npz(train="a.npz", test="b.npz").load(tmp_path.joinpath, 0)
+
+
+def test_a_label_only_in_the_test_split_is_a_class_too(tmp_path):
+    np.savez(tmp_path / "a.npz", x=X, y=Y)
+    np.savez(tmp_path / "b.npz", x=X, y=Y + 4)
+    dataset = Npz(train="a.npz", test="b.npz").load(tmp_path.joinpath, 0)
+    assert len(dataset.classes) == 7
+
+
+def huge_header():
+    """A .npy file that announces 8 TB."""
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1), }"
+    header = header.ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def saved(tmp_path, save, *arguments, **arrays):
+    save(tmp_path / "made", *arguments, **arrays)
+    (path,) = tmp_path.glob("made*")
+    return path.read_bytes()
+
+
+HOSTILE = {
+    "empty": lambda tmp: b"",
+    "html": lambda tmp: b"<html>not found</html>",
+    "pickle": lambda tmp: pickle.dumps([1, 2]),
+    "object array": lambda tmp: saved(tmp, np.save, np.array([{}, None], object)),
+    "archive of objects": lambda tmp: saved(tmp, np.savez, x=np.array([{}], object), y=Y),
+    "cut off": lambda tmp: saved(tmp, np.savez, x=X, y=Y)[:-30],
+    "cut off array": lambda tmp: saved(tmp, np.save, X)[:-1],
+    "cut off header": lambda tmp: saved(tmp, np.save, X)[:20],
+    "announces too much": lambda tmp: huge_header(),
+}
+
+
+def archive_around(member):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("x.npy", member)
+        archive.writestr("y.npy", member)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("wrap", [bytes, archive_around], ids=["file", "member"])
+@pytest.mark.parametrize("content", HOSTILE)
+def test_files_that_are_no_plain_arrays(tmp_path, content, wrap):
+    path = tmp_path / "a"
+    path.write_bytes(wrap(HOSTILE[content](tmp_path)))
+    pair = NpyPair(inputs="a", targets="a")
+    for source in (Npz(train="a"), Npy(train=pair)):
+        for read in (source.sample_shape, lambda find, source=source: source.load(find, 0)):
+            with pytest.raises(DataError) as caught:
+                read(tmp_path.joinpath)
+            message = str(caught.value)
+            assert message.startswith(f"{path}: ")
+            assert "allow_pickle" not in message
+            assert "\n" not in message
+
+
+def test_the_wrong_kind_of_file(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    np.savez(tmp_path / "a.npz", x=X, y=Y)
+    with pytest.raises(DataError, match=r"a\.npy: "):
+        Npz(train="a.npy").load(tmp_path.joinpath, 0)
+    with pytest.raises(DataError, match=r"a\.npz: not a \.npy file; for archives use the source"):
+        Npy(train=NpyPair(inputs="a.npz", targets="a.npz")).load(tmp_path.joinpath, 0)

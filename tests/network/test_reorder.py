@@ -1,0 +1,118 @@
+"""The order in which a network is trained gives the bits of the order in which it was written."""
+
+import numpy as np
+import pytest
+
+from cnntrain.config.read import plan_from_tree
+from cnntrain.layers import Layer
+from cnntrain.network.network import Pass
+from cnntrain.network.objective import Objective, forward_backward
+from cnntrain.network.reorder import moved, reordered
+from cnntrain.training.experiment import lay_out
+
+IN_SHAPE, BATCH = (2, 8, 9), 5
+END = ["flatten", {"dense": {"units": 3}}]
+
+
+def conv(**beside):
+    return {"conv2d": {"filters": 3, "kernel": 3, "padding": "same"}, **beside}
+
+
+def pool(**options):
+    return {"max_pool2d": {"size": 2, **options}}
+
+
+MOVED = {  # layers, and what changes places
+    "pairs": ([conv(), "relu", pool(), *END], {"relu1": "max_pool1"}),
+    "windows that overlap": (
+        [conv(), "relu", pool(size=3, stride=2), *END],
+        {"relu1": "max_pool1"},
+    ),
+    "padding": ([conv(), "relu", pool(size=3, stride=2, padding=1), *END], {"relu1": "max_pool1"}),
+    "hanging over": ([conv(), "relu", pool(size=3, ceil=True), *END], {"relu1": "max_pool1"}),
+    "gaps": ([conv(), "relu", pool(size=2, stride=3), *END], {"relu1": "max_pool1"}),
+    "relu6": ([conv(), "relu6", pool(), *END], {"relu61": "max_pool1"}),
+    "global": ([conv(), "relu", "global_max_pool2d", END[1]], {"relu1": "global_max_pool1"}),
+    "batch_norm": ([conv(), "batch_norm", "relu", pool(), *END], {"relu1": "max_pool1"}),
+    "two in a row": ([conv(), "relu", pool(), pool(), *END], {"relu1": "max_pool1"}),
+    "a branch": (
+        [
+            conv(name="a"),
+            "relu",
+            {**conv(name="b"), "from": "a"},
+            {**pool(), "from": "relu1", "name": "left"},
+            {**pool(), "from": "b", "name": "right"},
+            {"add": {}, "from": ["left", "right"]},
+            *END,
+        ],
+        {"relu1": "left"},
+    ),
+    "dropout keeps its numbers": (
+        [conv(), "relu", pool(), {"dropout": {"rate": 0.5}}, *END],
+        {"relu1": "max_pool1"},
+    ),
+    "the mean is no maximum": ([conv(), "relu", {"avg_pool2d": {"size": 2}}, *END], {}),
+    "rounding may make ties": ([conv(), "leaky_relu", pool(), *END], {}),
+    "two readers": (
+        [conv(), "relu", pool(stride=1, size=1), {"add": {}, "from": ["relu1", "max_pool1"]}, *END],
+        {},
+    ),
+}
+
+
+def network(layers, loss="cross_entropy"):
+    tree = {"name": "x", "data": {"source": "digits"}, "network": layers, "loss": loss}
+    plan = plan_from_tree(tree)
+    return lay_out(plan, IN_SHAPE), Objective(plan.loss)
+
+
+@pytest.mark.parametrize(("layers", "expected"), MOVED.values(), ids=MOVED)
+@pytest.mark.parametrize("values", ["any", "many ties"])
+def test_outputs_and_gradients_are_the_same_bits(layers, expected, values):
+    written, objective = network(layers)
+    assert moved(written) == expected
+    rng = np.random.default_rng(0)
+    params = written.init(3, np.dtype(np.float32))
+    x = rng.standard_normal((*IN_SHAPE, BATCH)).astype(np.float32)
+    if values == "many ties":
+        params = {name: np.round(2 * W) for name, W in params.items()}
+        x = np.round(x)
+    y = rng.integers(0, 3, BATCH)
+    run = Pass(training=True, seed=4, step=5)
+    one, other = (
+        forward_backward(n, objective, params, x, y, run, need_dx=True)
+        for n in (written, reordered(written))
+    )
+    assert one.loss == other.loss
+    np.testing.assert_array_equal(one.z, other.z)
+    np.testing.assert_array_equal(one.dx, other.dx)
+    assert one.grads.keys() == other.grads.keys()
+    for name, dW in one.grads.items():
+        np.testing.assert_array_equal(dW, other.grads[name], err_msg=name)
+    assert any(dW.any() for dW in one.grads.values())
+
+
+def test_an_output_that_a_loss_reads_stays_where_it_is():
+    layers = [conv(), {"relu": None, "name": "head"}, pool(), *END]
+    losses = [{"squared_error": {}, "output": "head"}, "cross_entropy"]
+    written, _ = network(layers, losses)
+    assert moved(written) == {}
+    assert reordered(written) == written
+
+
+def test_training_runs_the_cheaper_order(experiment_of):
+    experiment = experiment_of(
+        data={"source": "digits"},
+        network=[conv(), "relu", pool(), *END[:1], {"dense": {"units": 10}}],
+    )
+    assert [node.name for node in experiment.network.nodes][1:3] == ["relu1", "max_pool1"]
+    fast = experiment.fast_network.nodes
+    assert [node.name for node in fast][1:3] == ["max_pool1", "relu1"]
+    assert fast[2].in_shape == fast[2].out_shape == (3, 4, 4)
+
+
+def test_only_elementwise_layers_commute_and_only_poolings_take_the_largest():
+    commuting = {kind for kind, layer in Layer.kinds.items() if layer.commutes_with_max}
+    largest = {kind for kind, layer in Layer.kinds.items() if layer.takes_largest}
+    assert commuting == {"relu", "relu6"}
+    assert largest == {"max_pool2d", "global_max_pool2d"}

@@ -1,0 +1,177 @@
+"""What a person sees of a run: all of it on stderr, and not too much."""
+
+import pytest
+
+from cnntrain.runs import console
+from cnntrain.runs.console import Console, result_table, warn
+from cnntrain.text import counted
+from cnntrain.training.events import EpochEnd, StepEnd, Stopped
+
+
+class Stream:
+    """A stderr that is, or is not, a terminal."""
+
+    def __init__(self, terminal):
+        self.terminal, self.text = terminal, ""
+
+    def isatty(self):
+        return self.terminal
+
+    def write(self, text):
+        self.text += text
+        return len(text)
+
+    def flush(self):
+        pass
+
+
+@pytest.fixture
+def stderr(monkeypatch):
+    """``stderr(terminal)``: such a stream in place of the real one."""
+
+    def put(terminal):
+        stream = Stream(terminal)
+        monkeypatch.setattr(console.sys, "stderr", stream)
+        monkeypatch.setattr(console.tqdm, "monitor_interval", 0)
+        return stream
+
+    return put
+
+
+@pytest.fixture(scope="module")
+def small(experiment_of):
+    return experiment_of()
+
+
+def epoch_end(epoch, elapsed_s, **options):
+    figures = {"train/loss": 0.5, "train/accuracy": 0.75}
+    return EpochEnd(epoch, 3 * epoch, figures, 0.1, elapsed_s, 1000.0, False, **options)
+
+
+def stopped(figures=None):
+    return Stopped("epochs", "2 epochs done", 2, 6, figures or {}, 1.0)
+
+
+def lines_of(stream):
+    return stream.text.splitlines()
+
+
+def test_the_welcome(stderr, small, tmp_path):
+    stream = stderr(terminal=False)
+    Console(small).welcome(tmp_path, step=0)
+    Console(small).welcome(tmp_path, step=7)
+    first, second = lines_of(stream)
+    assert (counted(1, "layer"), counted(1234, "layer")) == ("1 layer", "1,234 layers")
+    assert first.startswith("small: training; 3 layers, 22 parameters; samples train 20, test 10;")
+    assert first.endswith(f"writing to {tmp_path}")
+    assert second.startswith("small: resuming at step 7; ")
+
+
+def test_one_line_per_epoch_without_a_terminal(stderr, small, train_events):
+    stream = stderr(terminal=False)
+    shown = Console(small)
+    for event in train_events(small):
+        shown.show(event)
+    assert [line.split("  ")[0].split(" after")[0] for line in lines_of(stream)] == [
+        "epoch 1/2", "epoch 2/2", "stopped",
+    ]  # fmt: skip
+    assert "\r" not in stream.text
+
+
+def test_a_bar_on_a_terminal_that_goes_when_the_epoch_ends(stderr, small):
+    stream = stderr(terminal=True)
+    shown = Console(small)
+    for step in (1, 2, 3):
+        shown.show(StepEnd(1, step, {"loss": 2.0, "accuracy": 0.5}, 0.1, 0.1 * step))
+    assert "epoch 1/2:" in stream.text
+    assert "/3" in stream.text
+    shown.show(epoch_end(1, 1.0))
+    assert "\repoch 1/2  train/loss 0.5  train/accuracy 75.00%" in stream.text.replace("\r\r", "\r")
+
+
+def test_the_bar_shows_smoothed_loss_rate_and_speed(stderr, small, monkeypatch):
+    stderr(terminal=True)
+    shown = Console(small)
+    texts = []
+    monkeypatch.setattr(
+        console.tqdm, "set_postfix_str", lambda bar, text, refresh: texts.append(text)
+    )
+    for step, loss in ((1, 2.0), (2, 1.0), (3, 0.0)):
+        shown.show(StepEnd(1, step, {"loss": loss, "accuracy": 0.5}, 0.025, 0.1))
+    shown.show(stopped())
+    assert texts[0].startswith("loss 2  accuracy 50.00%  lr 0.025")
+    assert texts[1].startswith("loss 1.95  ")  # 0.95 * 2 + 0.05 * 1
+    assert texts[2].startswith("loss 1.8525  ")
+
+
+def test_a_bar_begins_where_a_resumed_epoch_does(stderr, small, monkeypatch):
+    stderr(terminal=True)
+    made = []
+    monkeypatch.setattr(
+        console, "tqdm", lambda **options: made.append(options) or pytest.skip("enough")
+    )
+    with pytest.raises(pytest.skip.Exception):
+        Console(small).show(StepEnd(2, 5, {"loss": 1.0}, 0.1, 0.1))
+    assert (made[0]["desc"], made[0]["total"], made[0]["initial"]) == ("epoch 2/2", 3, 1)
+
+
+def test_quiet_shows_nothing(stderr, small, train_events, tmp_path):
+    stream = stderr(terminal=True)
+    shown = Console(small, quiet=True)
+    shown.welcome(tmp_path, 0)
+    for event in train_events(small):
+        shown.show(event)
+    shown.say("anything")
+    assert stream.text == ""
+
+
+def test_lines_of_many_short_epochs_are_thinned_out(stderr, small):
+    """The first hundred are shown, then one every two seconds, and always the last."""
+    stream = stderr(terminal=False)
+    shown = Console(small)
+    for epoch in range(1, 1001):
+        shown.show(epoch_end(epoch, elapsed_s=0.01 * epoch))
+    shown.show(stopped())
+    epochs = [int(line.split("/")[0].split()[1]) for line in lines_of(stream)[:-1]]
+    assert epochs[:100] == list(range(1, 101))
+    assert 3 <= len(epochs[100:]) <= 6
+    assert epochs[-1] == 1000
+
+
+def test_long_epochs_are_all_shown(stderr, small):
+    stream = stderr(terminal=False)
+    shown = Console(small)
+    for epoch in range(1, 301):
+        shown.show(epoch_end(epoch, elapsed_s=3.0 * epoch))
+    assert len(lines_of(stream)) == 300
+
+
+def test_a_table_of_the_final_figures():
+    table = result_table(
+        {"train/loss": 0.125, "train/accuracy": 1.0, "train/penalty": 2.0, "val/loss": 0.5,
+         "val/accuracy": 0.9}
+    )  # fmt: skip
+    assert table.splitlines() == [
+        "split   loss  accuracy  penalty",
+        "-------------------------------",
+        "train  0.125   100.00%        2",
+        "val      0.5    90.00%",
+    ]
+
+
+@pytest.mark.parametrize("error", [OSError(5, "gone"), ValueError("closed"), AttributeError()])
+def test_a_broken_stderr_does_not_stop_a_training(monkeypatch, error, small):
+    class Broken(Stream):
+        def write(self, text):
+            raise error
+
+        isatty = property()
+
+    monkeypatch.setattr(console.sys, "stderr", Broken(terminal=True))
+    warn("x")
+    Console(small).show(epoch_end(1, 1.0))
+
+
+def test_no_stderr_at_all(monkeypatch, small):
+    monkeypatch.setattr(console.sys, "stderr", None)
+    Console(small).show(stopped())

@@ -1,0 +1,88 @@
+"""Events and figures in words."""
+
+from typing import get_args
+
+import pytest
+
+from cnntrain.runs.messages import REASONS, epoch_line, stopped_line
+from cnntrain.text import duration, figure, table
+from cnntrain.training.events import EpochEnd, Reason, Stopped
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("loss", 0.123456789, "loss 0.12346"),
+        ("loss", 1e-9, "loss 1e-09"),
+        ("accuracy", 0.98765, "accuracy 98.77%"),
+        ("val/accuracy", 1.0, "val/accuracy 100.00%"),
+        ("val/accuracy", 0, "val/accuracy 0.00%"),
+        ("rmse", 12345.678, "rmse 12346"),
+        ("loss", float("nan"), "loss nan"),
+    ],
+)
+def test_a_figure(name, value, expected):
+    assert figure(name, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0.0 s"),
+        (0.449, "0.4 s"),
+        (9.94, "9.9 s"),
+        (10, "10 s"),
+        (59.4, "59 s"),
+        (60, "1:00 min"),
+        (187, "3:07 min"),
+        (3599.4, "59:59 min"),
+        (3600, "1:00 h"),
+        (7500, "2:05 h"),
+        (90_000, "25:00 h"),
+    ],
+)
+def test_a_duration(seconds, expected):
+    assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize("seconds", [9.99, 59.9, 3599.9])
+def test_a_duration_is_never_sixty_of_something(seconds):
+    assert "60" not in duration(seconds)
+    assert duration(seconds) != "10.0 s"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "best", "expected"),
+    [
+        (10, True, "epoch 3/10  train/loss 0.5  val/accuracy 97.20%  lr 0.05  1,234 samples/s"
+                   "  12 s  * best"),
+        (None, False, "epoch 3  train/loss 0.5  val/accuracy 97.20%  lr 0.05  1,234 samples/s"
+                      "  12 s"),
+    ],
+)  # fmt: skip
+def test_the_line_of_an_epoch(epochs, best, expected):
+    figures = {"train/loss": 0.5, "val/accuracy": 0.972}
+    assert epoch_line(EpochEnd(3, 30, figures, 0.05, 12.0, 1234.4, best), epochs) == expected
+
+
+def test_the_line_of_the_end():
+    event = Stopped("patience", "no better epoch for 5 epochs", 9, 90, {}, 100.0)
+    assert stopped_line(event) == (
+        "stopped after 1:40 min, step 90: no further improvement"
+        " (patience: no better epoch for 5 epochs)"
+    )
+
+
+def test_every_reason_has_its_words():
+    assert set(REASONS) == set(get_args(Reason))
+
+
+def test_a_table_is_aligned():
+    rows = [["class", "precision", "n"], ["ten", "5.00%", "12"], ["a", "100.00%", ""]]
+    assert table(rows).splitlines() == [
+        "class  precision   n",
+        "--------------------",
+        "ten        5.00%  12",
+        "a        100.00%",
+    ]
+    assert table(rows, left=2).splitlines()[2] == "ten    5.00%      12"

@@ -1,0 +1,90 @@
+"""A trace is what training does, and its text has the seeds' numbers."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from cnntrain.errors import Diverged
+from cnntrain.training.experiment import training_clock
+from cnntrain.training.shards import Workers
+from cnntrain.training.state import start
+from cnntrain.training.step import take_step
+from cnntrain.views.trace.text import trace_text
+from cnntrain.views.trace.trace import default_samples, trace
+
+NETWORK = [
+    {"dense": {"units": 4}},
+    "batch_norm",
+    "relu",
+    {"dropout": {"rate": 0.3}},
+    {"dense": {"units": 2, "trainable": {"b": False}}},
+]
+TRAIN = {"mode": "batch", "batch_size": None, "l2": 2.0, "clip": {"norm": 0.1}}
+
+
+def started(experiment):
+    state = start(experiment.plan, experiment.network)
+    return state, training_clock(experiment.plan, len(experiment.data.train))
+
+
+@pytest.mark.parametrize("optimizer", [{"sgd": {"lr": 0.1, "momentum": 0.9}}, "adam"])
+def test_traced_updates_are_those_of_training(experiment_of, optimizer):
+    experiment = experiment_of(network=NETWORK, optimizer=optimizer, train=TRAIN)
+    trained, clock = started(experiment)
+    with Workers(1) as workers:
+        for _ in range(3):
+            take_step(experiment, trained, workers, clock)
+        traced, _ = started(experiment)
+        order = range(len(experiment.data.train))
+        found = trace(experiment, traced, clock, order, 3)
+    for name, array in trained.params.items():
+        np.testing.assert_array_equal(traced.params[name], array)
+    for name, array in trained.memory.items():
+        np.testing.assert_array_equal(traced.memory[name], array)
+    assert traced.step == 3
+    first, second, _ = found.steps
+    for before, after in zip(first.updates, second.updates, strict=True):
+        np.testing.assert_array_equal(before.after, after.before)
+    frozen = next(updated for updated in first.updates if updated.name == "dense2.b")
+    assert frozen.gradient is None
+    assert not frozen.change.any()
+
+
+def test_what_a_layer_gives_is_what_the_next_reads(experiment_of):
+    experiment = experiment_of(network=NETWORK)
+    state, clock = started(experiment)
+    found = trace(experiment, state, clock, [3, 5], 1)
+    assert found.edges[0] == ("input", "dense1")
+    layers = found.steps[0].layers
+    for layer, following in itertools.pairwise(layers):
+        assert following.reads[0].name == layer.gives.name
+        np.testing.assert_array_equal(following.reads[0].array, layer.gives.array)
+        np.testing.assert_array_equal(following.to_inputs[0].array, layer.delta)
+    np.testing.assert_array_equal(found.steps[0].losses[0].delta, layers[-1].delta)
+
+
+def test_few_samples_are_all_shown_many_by_the_first(experiment_of):
+    assert default_samples(experiment_of()) == [0]
+    inline = {"source": "inline", "inputs": [[0.0, 1.0], [1.0, 0.0]], "targets": [0, 1]}
+    assert default_samples(experiment_of(data=inline)) == [0, 1]
+
+
+def test_divergence_is_told(experiment_of):
+    network = [{"dense": {"units": 4}}, "leaky_relu", {"dense": {"units": 2}}]
+    experiment = experiment_of(network=network, optimizer={"sgd": {"lr": 1e200}}, dtype="float64")
+    state, clock = started(experiment)
+    with pytest.raises(Diverged, match=r"^step \d: .* is not finite"):
+        trace(experiment, state, clock, [0], 5)
+
+
+def test_large_arrays_are_statistics_and_an_excerpt(experiment_of):
+    network = [{"dense": {"units": 80}}, "relu", {"dense": {"units": 2}}]
+    experiment = experiment_of(network=network)
+    state, clock = started(experiment)
+    text = trace_text(trace(experiment, state, clock, [0], 1), only=["relu1"])
+    line = next(line for line in text.splitlines() if line.startswith("  a "))
+    assert "80        min 0  mean" in line
+    assert "zeros" in line
+    assert "dense1:" not in text
+    assert max(map(len, text.splitlines())) <= 100
