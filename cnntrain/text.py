@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 
-def figure(name: str, value: float) -> str:
-    """One figure with its name: accuracies in percent, all else with five digits."""
+def metric_text(name: str, value: float) -> str:
+    """One metric with its name: accuracies in percent, all else with five digits."""
     if name.endswith("accuracy"):
         return f"{name} {100 * value:.2f}%"
     return f"{name} {value:.5g}"
 
 
-def figures_line(figures: Mapping[str, float]) -> str:
-    return "  ".join(figure(name, value) for name, value in figures.items())
+def metrics_line(metrics: Mapping[str, float]) -> str:
+    return "  ".join(metric_text(name, value) for name, value in metrics.items())
 
 
 def counted(count: int, noun: str) -> str:

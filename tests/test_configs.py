@@ -103,7 +103,7 @@ def final(tmp_path, train_events):
 def test_the_worked_example(final):
     """Seed 003: loss .29837111 before the update, .29102777 after it."""
     stopped, params = final("worked-2-2-2")
-    assert stopped.figures["train/loss"] == pytest.approx(0.29837111, abs=5e-9)
+    assert stopped.metrics["train/loss"] == pytest.approx(0.29837111, abs=5e-9)
     np.testing.assert_allclose(
         params["dense2.W"], [[0.35891648, 0.40866619], [0.51130127, 0.56137012]], atol=5e-9
     )
@@ -112,7 +112,7 @@ def test_the_worked_example(final):
     )
     np.testing.assert_array_equal(params["dense1.b"], [[0.35], [0.35]])
     stopped, _ = final("worked-2-2-2", "train.epochs=2")
-    assert stopped.figures["train/loss"] == pytest.approx(0.29102777, abs=5e-9)
+    assert stopped.metrics["train/loss"] == pytest.approx(0.29102777, abs=5e-9)
 
 
 def test_the_linear_unit_finds_the_line(final):
@@ -124,9 +124,9 @@ def test_the_linear_unit_finds_the_line(final):
 
 def test_exclusive_or_is_learnt_only_with_a_hidden_layer(final):
     stopped, _ = final("xor")
-    assert (stopped.reason, stopped.figures["train/accuracy"]) == ("target", 1.0)
+    assert (stopped.reason, stopped.metrics["train/accuracy"]) == ("target", 1.0)
     stopped, _ = final("xor", "network.0.dense.activation=identity")
-    assert stopped.figures["train/accuracy"] < 0.8
+    assert stopped.metrics["train/accuracy"] < 0.8
 
 
 @pytest.mark.slow

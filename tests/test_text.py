@@ -1,11 +1,11 @@
-"""Events and figures in words."""
+"""Events and metrics in words."""
 
 from typing import get_args
 
 import pytest
 
 from cnntrain.runs.messages import REASONS, epoch_line, stopped_line
-from cnntrain.text import duration, figure, table
+from cnntrain.text import duration, metric_text, table
 from cnntrain.training.events import EpochEnd, Reason, Stopped
 
 
@@ -22,7 +22,7 @@ from cnntrain.training.events import EpochEnd, Reason, Stopped
     ],
 )
 def test_a_figure(name, value, expected):
-    assert figure(name, value) == expected
+    assert metric_text(name, value) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_a_duration_is_never_sixty_of_something(seconds):
     ],
 )  # fmt: skip
 def test_the_line_of_an_epoch(epochs, best, expected):
-    figures = {"train/loss": 0.5, "val/accuracy": 0.972}
-    assert epoch_line(EpochEnd(3, 30, figures, 0.05, 12.0, 1234.4, best), epochs) == expected
+    metrics = {"train/loss": 0.5, "val/accuracy": 0.972}
+    assert epoch_line(EpochEnd(3, 30, metrics, 0.05, 12.0, 1234.4, best), epochs) == expected
 
 
 def test_the_line_of_the_end():

@@ -1,4 +1,4 @@
-"""Every example with numbers of the five seeds, through the public layers, losses and optimisers.
+"""Every example with numbers of the five seeds, through the public layers, losses and optimizers.
 
 The seeds are five texts on backpropagation; a test quotes its text's numbers or scalar formulas.
 """

@@ -1,4 +1,4 @@
-"""``cnntrain eval``: figures of a trained network."""
+"""``cnntrain eval``: metrics of a trained network."""
 
 from pathlib import Path
 

@@ -17,9 +17,9 @@ def explain(
 ) -> int:
     """Explain SUBJECT as it is implemented.
 
-    SUBJECT is a kind (a layer, loss, optimiser, schedule, initialiser, augmentation, metric or data
+    SUBJECT is a kind (a layer, loss, optimizer, schedule, initializer, augmentation, metric or data
     source): its formulas, options with types and defaults, source, and file and line of its code.
-    Or it is a config, checkpoint or run folder: the exact function that is minimised and the update
+    Or it is a config, checkpoint or run folder: the exact function that is minimized and the update
     rule, with its numbers. Without SUBJECT: all kinds.
 
     \b

@@ -1,4 +1,4 @@
-"""``cnntrain eval``: the figures of a checkpoint on one split."""
+"""``cnntrain eval``: the metrics of a checkpoint on one split."""
 
 import json
 import math
@@ -10,11 +10,11 @@ from typing import Any
 from cnntrain.commands.target import checkpoint_folders, open_checkpoint
 from cnntrain.data.prepare import SplitName
 from cnntrain.errors import DataError, ExitCode
-from cnntrain.metrics.base import Score, scored
+from cnntrain.metrics.base import Metric, metric_values
 from cnntrain.metrics.sums import Sums, per_class, r_squared
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.runs.console import warn
-from cnntrain.text import figure, table
+from cnntrain.text import metric_text, table
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.shards import Workers, available_cores
@@ -58,10 +58,10 @@ def summarize(
     split: SplitName,
     sums: Sums,
     classes: tuple[str, ...] | None,
-    scores: tuple[Score, ...] = (),
+    scores: tuple[Metric, ...] = (),
 ) -> dict[str, Any]:
     """The JSON document of an evaluation."""
-    result: dict[str, Any] = {"split": split, "n": sums["n"], **scored(sums, scores)}
+    result: dict[str, Any] = {"split": split, "n": sums["n"], **metric_values(sums, scores)}
     if classes is None:
         return {**result, "r2": r_squared(sums)}
     confusion = sums["confusion"]
@@ -76,12 +76,12 @@ def summarize(
 def report(found: Checkpoint, result: dict[str, Any]) -> str:
     """The same for a person."""
     apart = ("split", "n", "r2", "per_class", "confusion", "weights_sha256")
-    figures = [figure(name, value) for name, value in result.items() if name not in apart]
+    metrics = [metric_text(name, value) for name, value in result.items() if name not in apart]
     if result.get("r2") is not None:
-        figures.append(f"R² {result['r2']:.5f}")
+        metrics.append(f"R² {result['r2']:.5f}")
     head = (
         f"{found.path} (step {found.state.step})\n"
-        f"{result['split']} split, {result['n']:,} samples: {', '.join(figures)}"
+        f"{result['split']} split, {result['n']:,} samples: {', '.join(metrics)}"
     )
     if "confusion" not in result:
         return head

@@ -12,7 +12,7 @@ from cnntrain.runs.console import warn
 from cnntrain.training.experiment import training_clock
 from cnntrain.views.explain.kinds import describe, families, find
 from cnntrain.views.explain.kinds_text import kind_text, list_text
-from cnntrain.views.explain.rule import Rule, as_text, rule_of
+from cnntrain.views.explain.rule import Rule, as_text, training_rule
 from cnntrain.views.tree import tree
 
 SUFFIXES = {".yaml", ".yml", ".npz"}
@@ -52,6 +52,6 @@ def _rule(path: Path, settings: Sequence[str], data_dir: Path | None) -> Rule:
         experiment, _ = target.experiment()
     except DataError as error:
         warn(f"Warning: without the data, numbers that follow from it are left out: {error}")
-        return rule_of(plan, network, Objective(plan.loss), None, None)
+        return training_rule(plan, network, Objective(plan.loss), None, None)
     m = len(experiment.data.train)
-    return rule_of(plan, network, experiment.objective, m, training_clock(plan, m))
+    return training_rule(plan, network, experiment.objective, m, training_clock(plan, m))

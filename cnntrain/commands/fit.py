@@ -25,7 +25,7 @@ from cnntrain.training.checks import check_training
 from cnntrain.training.events import Event, Stopped
 from cnntrain.training.experiment import Experiment, open_experiment
 from cnntrain.training.shards import Workers, available_cores
-from cnntrain.training.state import State, start, start_memory, weights_sha256
+from cnntrain.training.state import State, initial_optimizer_state, start, weights_sha256
 from cnntrain.training.train import train
 
 
@@ -56,7 +56,7 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
         places = [str(folder.resolve()) for folder in folders.folders]
         about: dict[str, Any] = {"threads": threads, "data_folders": places}
         if options.init_from is not None:
-            about["init_from"] = _initialised(fresh, experiment, options.init_from)
+            about["init_from"] = _initialized(fresh, experiment, options.init_from)
         if options.check and not check(experiment, threads):
             return ExitCode.FAILED
         if options.dry_run:
@@ -99,7 +99,7 @@ def _follow(
             run.save_now()
             console.say(f"checkpoint written at step {event.step}")
         if request.received is not None:
-            at = (event.epoch, event.step, run.state.figures, event.elapsed_s)
+            at = (event.epoch, event.step, run.state.metrics, event.elapsed_s)
             stopped = Stopped("interrupted", request.received.name, *at)
             run.record(stopped)
             console.show(stopped)
@@ -127,11 +127,14 @@ def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
         return experiment, start(config.plan, experiment.network)
 
 
-def _initialised(fresh: State, experiment: Experiment, path: Path) -> dict[str, Any]:
+def _initialized(fresh: State, experiment: Experiment, path: Path) -> dict[str, Any]:
     """Give a new run the weights of a checkpoint; returns what ``env.json`` says about it."""
     found = load(best_checkpoint(path))
     weights = weights_for(found, experiment)
-    fresh.params, fresh.memory = weights, start_memory(experiment.plan, experiment.network, weights)
+    fresh.params, fresh.optimizer_state = (
+        weights,
+        initial_optimizer_state(experiment.plan, experiment.network, weights),
+    )
     digest = weights_sha256(found.state.params)
     return {"checkpoint": str(found.path), "step": found.state.step, "weights_sha256": digest}
 
@@ -160,7 +163,7 @@ def _warnings(experiment: Experiment, fresh: State) -> list[str]:
 def _farewell(
     console: Console, run: RunFolder, stopped: Stopped, config_path: Path, options: FitOptions
 ) -> None:
-    """The final figures, and what to do next."""
+    """The final metrics, and what to do next."""
     if stopped.reason == "diverged":
         kept = "No checkpoint was written: the first weights are not finite."
         if run.last_good is not None:
@@ -169,18 +172,18 @@ def _farewell(
         warn(
             f"Error: {stopped.detail}\nThe run diverged. {kept}\nWhat usually helps: a lower "
             "learning rate, a warm-up (schedule: {constant: {warmup_epochs: 1}}), clipped "
-            "gradients (train: {clip: {norm: 1}}), normalised data (data: {normalize: "
+            "gradients (train: {clip: {norm: 1}}), normalized data (data: {normalize: "
             "per_channel})."
         )
         return
-    if stopped.figures:
-        console.say(f"\n{result_table(stopped.figures)}")
+    if stopped.metrics:
+        console.say(f"\n{result_table(stopped.metrics)}")
     best = run.state.best
     if best is not None and best.step != stopped.step:
         console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
     console.say("\nNext:")
     commands = {
-        f"eval {run.path}": "figures on data it was not trained on",
+        f"eval {run.path}": "metrics on data it was not trained on",
         f"gradcheck {best_checkpoint(run.path)}": "prove its gradients",
         f"report {run.path}": "a page: curves, mistakes, filters (extra 'report')",
     }

@@ -60,7 +60,7 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
 
 
 def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
-    """The experiment of a checkpoint, with the normalisation that it carries."""
+    """The experiment of a checkpoint, with the normalization that it carries."""
     try:
         return open_experiment(found.plan, folders.find, found.normalizer)
     except ConfigError as error:

@@ -11,7 +11,7 @@ from pydantic import Field
 from cnntrain.data import Source
 from cnntrain.data.augment import Augmentation
 from cnntrain.data.normalize import Normalization
-from cnntrain.metrics.base import Score
+from cnntrain.metrics.base import Metric
 from cnntrain.network.graph import Item
 from cnntrain.network.objective import LossTerm
 from cnntrain.optimizers import Optimizer
@@ -73,7 +73,7 @@ class Stop(Spec):
     """``train.stop:`` further reasons to stop, whichever comes first.
 
     ``threshold``: ε, stop when no W or b changed by ε or more in an update.
-    ``patience``: epochs without a better monitored figure. ``target``: figures that suffice, such
+    ``patience``: epochs without a better monitored figure. ``target``: metrics that suffice, such
     as ``{val/accuracy: 0.99}``. ``minutes``: time spent training.
     """
 
@@ -101,12 +101,12 @@ class Train(Spec):
 
     ``mode``: batch (all samples per update), mini-batch (``batch_size`` samples, default 32) or
     sgd (one). ``epochs``, ``max_steps``: whichever comes first; 10 epochs if neither is given.
-    ``l2``: λ of the penalty λ/2m Σ W² over all weights, m training samples, biases left out (seed
-    001); ``l1``: λ of λ/m Σ |W| (both: elastic).
+    ``l2``: λ of the penalty λ/2m Σ W² over all weights, m training samples, biases left out;
+    ``l1``: λ of λ/m Σ |W| (both: elastic).
     ``clip``: bounds on the gradient. ``max_norm``: largest norm of the weights of one unit.
     ``average``: decay of a moving average of the weights, which then is what is evaluated.
     ``shuffle``: a new order every epoch (not in batch mode, where order means nothing).
-    ``monitor``: the figure that decides which epoch is best; default val/accuracy, or val/loss for
+    ``monitor``: the metric that decides which epoch is best; default val/accuracy, or val/loss for
     regression, or the same of the training split if there is no validation split.
     ``checkpoint_steps``: keep a checkpoint every so many steps.
     """
@@ -143,7 +143,7 @@ class Train(Spec):
         return {"batch": samples, "sgd": 1}.get(self.mode) or min(self.batch_size or 1, samples)
 
     def monitored(self, has_validation: bool, has_labels: bool) -> str:
-        """The figure that decides which epoch is best."""
+        """The metric that decides which epoch is best."""
         split = "val" if has_validation else "train"
         return self.monitor or f"{split}/{'accuracy' if has_labels else 'loss'}"
 
@@ -152,7 +152,7 @@ class Train(Spec):
 class Log(Spec):
     """``log:`` what a run writes besides its metrics; changes no bit of the training.
 
-    ``stats``: every so many steps, figures of each layer go to ``stats.jsonl``: mean, deviation and
+    ``stats``: every so many steps, metrics of each layer go to ``stats.jsonl``: mean, deviation and
     norm of every array, norm of its gradient (penalty and clipping included), ‖ΔW‖/‖W‖; mean and
     deviation of every output, and the share of units of an activation that give 0 for all samples.
     ``tensorboard``: event files for TensorBoard (``pip install "cnntrain[tensorboard]"``).
@@ -177,7 +177,7 @@ class Plan(Spec):
     data: Data
     network: Annotated[tuple[Item, ...], Field(min_length=1)]
     loss: Annotated[tuple[LossTerm, ...], Field(min_length=1)]
-    metrics: tuple[Score, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     optimizer: Optimizer = field(default_factory=Sgd)
     schedule: Schedule = field(default_factory=Constant)
     train: Train = field(default_factory=Train)

@@ -16,7 +16,7 @@ from cnntrain.data.augment import Augmentation
 from cnntrain.layers import Layer
 from cnntrain.layers.initializers import Initializer
 from cnntrain.losses import Loss
-from cnntrain.metrics.base import Score
+from cnntrain.metrics.base import Metric
 from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.schedules import Schedule
 from cnntrain.registry import Registered, Spec, did_you_mean
@@ -166,7 +166,7 @@ def _family_at(place: KeyPath) -> type[Registered] | None:
     if len(place) >= 2 and place[-2] == "init":
         return Initializer
     if len(place) == 2 and place[0] == "metrics":
-        return Score
+        return Metric
     if len(place) == 3 and place[:2] == ("data", "augment"):
         return Augmentation
     return CHOICES.get(str(place[-1])) if place else None

@@ -1,7 +1,7 @@
 """Augmentation: training samples changed at random, so that more is learned from few.
 
 Random numbers are keyed by step and shard, so nothing has to be remembered. Samples are changed in
-the units of the source, before normalisation; what comes in from outside an image is 0.
+the units of the source, before normalization; what comes in from outside an image is 0.
 """
 
 import math

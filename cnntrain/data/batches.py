@@ -16,7 +16,7 @@ Draw = Callable[[int], np.random.Generator]
 
 @dataclass(frozen=True)
 class Batches:
-    """Samples of a split, normalised, in the network's precision, batch last.
+    """Samples of a split, normalized, in the network's precision, batch last.
 
     ``augmentations`` are for training; ``classes`` is None for real-valued targets.
     """

@@ -1,4 +1,4 @@
-"""Normalisation x ← (x - shift) / scale, with statistics of the training split only."""
+"""Normalization x ← (x - shift) / scale, with statistics of the training split only."""
 
 import math
 from dataclasses import dataclass

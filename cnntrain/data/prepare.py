@@ -148,7 +148,7 @@ def prepare(
     seed: int,
     fold: str | None = None,
 ) -> Prepared:
-    """Split the data and fit the normalisation, unless a fitted one is given."""
+    """Split the data and fit the normalization, unless a fitted one is given."""
     splits = split_dataset(dataset, validation, seed, fold)
     fitted = (
         normalization

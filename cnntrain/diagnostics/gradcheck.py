@@ -4,7 +4,7 @@
 
 Small arrays are checked entry by entry, large ones in sampled entries and along random directions.
 Where C has a kink (ReLU at 0, a tie in a max-pool) there is no derivative: such a point is
-recognised by left and right slopes that stay apart as h shrinks, and is counted apart, provided
+recognized by left and right slopes that stay apart as h shrinks, and is counted apart, provided
 that the analytic value lies between them.
 """
 

@@ -18,7 +18,7 @@ from cnntrain.training.divergence import Divergence
 from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
-from cnntrain.training.step import gradients, take_step
+from cnntrain.training.step import gradients, train_step
 from cnntrain.types import Array
 
 LARGEST_SPREAD = 10.0  # standard deviation of inputs that networks still take well
@@ -80,7 +80,7 @@ def check_splits(experiment: Experiment, workers: Workers) -> Finding:
     """What is evaluated was not trained on."""
     shared = {pair: count for pair, count in overlaps(experiment.data.splits).items() if count}
     found = ", ".join(f"{n:,} samples of {b} stand in {a} too" for (a, b), n in shared.items())
-    remedy = "remove them: figures of samples that were trained on are too good"
+    remedy = "remove them: metrics of samples that were trained on are too good"
     return Finding("splits", not shared, found or "no sample stands in two of them", remedy)
 
 
@@ -140,13 +140,13 @@ def check_overfit(experiment: Experiment, workers: Workers) -> Finding:
     first = loss = means(gradients(small, state.params, everything, 0, workers).sums)["loss"]
     ok = False
     while not ok and state.step < OVERFIT_STEPS:
-        taken = take_step(small, state, workers, clock)
+        taken = train_step(small, state, workers, clock)
         if isinstance(taken, Divergence):
             return Finding("overfits two batches", False, taken.message, "lower the learning rate")
         if state.step % clock.steps_per_epoch == 0:
-            figures, state.sums = means(state.sums), {}
-            loss = figures["loss"]
-            ok = is_fitted(loss, first, figures.get("accuracy"))
+            metrics, state.sums = means(state.sums), {}
+            loss = metrics["loss"]
+            ok = is_fitted(loss, first, metrics.get("accuracy"))
     found = f"loss {first:.4g} -> {loss:.4g} in {state.step} steps"
     remedy = "try 10 times and a tenth of the learning rate, a wider network; check the targets"
     return Finding("overfits two batches", ok, found, remedy)

@@ -14,7 +14,7 @@ from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Feed, load_shard, shard_slices
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import State
-from cnntrain.training.step import take_step
+from cnntrain.training.step import train_step
 from cnntrain.training.update import update
 from cnntrain.types import Array, Arrays, Params, Shape
 
@@ -93,7 +93,7 @@ def time_step(
     step, loss, change, read = (Least() for _ in range(4))
     with Feed(experiment, clock) as feed:
         for _ in range(runs):
-            step.of(take_step, experiment, state, workers, clock, feed)
+            step.of(train_step, experiment, state, workers, clock, feed)
         indices = feed.indices(0)
     watched = [replace(node, layer=Stopwatch(node.layer)) for node in experiment.fast_network.nodes]
     network = replace(experiment.fast_network, nodes=tuple(watched))

@@ -5,12 +5,12 @@ May import: errors, types, registry, ops.
 """
 
 from cnntrain.layers.base import (
+    BatchSums,
     Context,
     Example,
     Layer,
     Param,
     Steps,
-    Sums,
     View,
     WholeBatchLayer,
     alone,
@@ -20,12 +20,12 @@ from cnntrain.registry import import_members
 import_members(__name__, __path__)
 
 __all__ = [
+    "BatchSums",
     "Context",
     "Example",
     "Layer",
     "Param",
     "Steps",
-    "Sums",
     "View",
     "WholeBatchLayer",
     "alone",

@@ -39,7 +39,7 @@ class Param:
     init: Initializer
     trainable: bool = True
     lr_mult: float = 1.0  # factor on the learning rate
-    decay_mult: float = 0.0  # factor on penalties and decay: 1 for weights, 0 for biases (seed 001)
+    decay_mult: float = 0.0  # factor on penalties and decay: 1 for weights, 0 for biases
     unit_axis: int = 0  # along which the units of this layer are counted
     is_buffer: bool = False  # a running statistic: no gradient, updated by ``Layer.buffers``
 
@@ -135,8 +135,10 @@ class Layer(Registered, family="layer"):
         raise NotImplementedError
 
 
-Sums = Params  # what is added up over the shards of a batch
-Steps = Generator[Sums, Sums, T]  # yields sums over one shard, receives those over all shards
+BatchSums = Params  # what is added up over the shards of a batch
+Steps = Generator[
+    BatchSums, BatchSums, T
+]  # yields sums over one shard, receives those over all shards
 
 
 def alone(steps: Steps[T]) -> T:
@@ -182,7 +184,7 @@ class WholeBatchLayer(Layer):
 class ParametricLayer(Layer):
     """A layer with parameter arrays.
 
-    Options, each for all arrays or per letter: ``init``, an initialiser (for the first letter, if
+    Options, each for all arrays or per letter: ``init``, an initializer (for the first letter, if
     not per letter); ``trainable``: false freezes; ``lr_mult``, a factor on the learning rate;
     ``decay_mult``, a factor on penalties (by default 1 for weights, 0 for biases; Caffe's names).
     """

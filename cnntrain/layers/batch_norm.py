@@ -1,4 +1,4 @@
-"""Batch normalisation, with statistics of the whole mini-batch however it is cut into shards."""
+"""Batch normalization, with statistics of the whole mini-batch however it is cut into shards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -117,7 +117,7 @@ def conv2d_db(delta: Array) -> Array:
 
 
 def conv2d_da_rows(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """∂C/∂a = δ, padded, convolved with the kernel rotated by 180° (seed 002), row by row.
+    """∂C/∂a = δ, padded, convolved with the kernel rotated by 180°, row by row.
 
     Every row of ∂C/∂a is one product with the KH rows of δ that its kernel meets; its KW columns
     are then added where they belong. Vertical stride 1 only.

@@ -11,7 +11,7 @@ from cnntrain.types import Array, Arrays, Count, Params, Shape
 
 
 def dense_forward(a: Array, W: Array, b: Array | None) -> Array:
-    """z = W a + b, one column per sample (seed 004)."""
+    """z = W a + b, one column per sample."""
     z: Array = W @ a  # (K, N) = (K, J) @ (J, N)
     if b is not None:
         z += b  # (K, N) + (K, 1)
@@ -21,7 +21,7 @@ def dense_forward(a: Array, W: Array, b: Array | None) -> Array:
 def dense_backward(
     delta: Array, a: Array, W: Array, need_da: bool = True
 ) -> tuple[Array | None, Array, Array]:
-    """(∂C/∂a, ∂C/∂W, ∂C/∂b) = (Wᵀ δ, δ aᵀ, Σ_n δ) from δ = ∂C/∂z (seeds 001 and 004)."""
+    """(∂C/∂a, ∂C/∂W, ∂C/∂b) = (Wᵀ δ, δ aᵀ, Σ_n δ) from δ = ∂C/∂z."""
     da = W.T @ delta if need_da else None  # (J, N) = (J, K) @ (K, N)
     alone = delta.shape[1] == 1  # a sample alone: one product an entry, no sums
     dW = delta * a.T if alone else delta @ a.T  # (K, J) = (K, N) @ (N, J)

@@ -1,4 +1,4 @@
-"""Initialisers: (shape, fan_in, fan_out, generator) -> array.
+"""Initializers: (shape, fan_in, fan_out, generator) -> array.
 
 fan_in and fan_out count the connections of one unit: J and K for a dense layer, C*KH*KW and
 F*KH*KW for a convolution.
@@ -16,7 +16,7 @@ from cnntrain.registry import Registered
 from cnntrain.types import Array, NonNegative, Positive, Shape
 
 
-class Initializer(Registered, family="initialiser"):
+class Initializer(Registered, family="initializer"):
     """Base of the family; ``init: {W: he_normal}`` in a layer's options."""
 
     arithmetic: ClassVar[tuple[str, ...]] = ("draw",)

@@ -1,4 +1,4 @@
-"""Normalisation within a sample: by layer, by groups of channels, by neighbours (LRN)."""
+"""Normalization within a sample: by layer, by groups of channels, by neighbours (LRN)."""
 
 import math
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Cache(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SampleNorm(ParametricLayer):
-    """Base: y = γ x̂ + β with x̂ standardised within ``_groups`` parts of each sample."""
+    """Base: y = γ x̂ + β with x̂ standardized within ``_groups`` parts of each sample."""
 
     formula: ClassVar[str] = (
         r"y = \gamma \hat{x} + \beta, \; \hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}"
@@ -126,7 +126,7 @@ class GroupNorm(SampleNorm, kind="group_norm"):
     """y = γ (x - mean) / √(variance + ε) + β, mean and variance over each group of channels.
 
     Any shape -> the same; gamma and beta (C, 1, 1), or (C,) for vectors. Options: ``groups``, which
-    must divide C (1: like layer_norm but for γ and β; C: instance normalisation); ``epsilon``.
+    must divide C (1: like layer_norm but for γ and β; C: instance normalization); ``epsilon``.
     Source: Wu & He 2018.
     """
 

@@ -45,7 +45,7 @@ def _filled_up(x: Array, window: Axis, axis: int) -> tuple[Array, Axis]:
 
 
 def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Array:
-    """∂C/∂x: each δ goes to the tap that won its window, 0 to all others (seed 002)."""
+    """∂C/∂x: each δ goes to the tap that won its window, 0 to all others."""
     shape = with_length(dy.shape, axis, window.length)
     if is_pair(window):
         dx = np.empty(shape, dy.dtype)
@@ -78,7 +78,7 @@ def max_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis) -> tuple[Arra
 def max_pool2d_backward(
     dy: Array, winners: Sequence[Array], vertical: Axis, horizontal: Axis
 ) -> Array:
-    """∂C/∂x: δ at the position of each maximum, 0 elsewhere (seed 002)."""
+    """∂C/∂x: δ at the position of each maximum, 0 elsewhere."""
     column_of, row_of = winners
     d_row_max = max_along_backward(dy, row_of, vertical, AT_HEIGHT)
     return max_along_backward(d_row_max, column_of, horizontal, AT_WIDTH)
@@ -90,7 +90,7 @@ def avg_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis, counts: Array
 
 
 def avg_pool2d_backward(dy: Array, vertical: Axis, horizontal: Axis, counts: Array) -> Array:
-    """∂C/∂x: each δ, divided as in the forward pass, goes to its whole window (seed 002)."""
+    """∂C/∂x: each δ, divided as in the forward pass, goes to its whole window."""
     share = dy / counts
     return sum_along_backward(sum_along_backward(share, vertical, AT_HEIGHT), horizontal, AT_WIDTH)
 

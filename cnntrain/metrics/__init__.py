@@ -4,9 +4,9 @@ Importing this package registers every metric.
 May import: errors, types, registry, ops.
 """
 
-from cnntrain.metrics.base import Score, is_better, scored
+from cnntrain.metrics.base import Metric, is_better, metric_values
 from cnntrain.registry import import_members
 
 import_members(__name__, __path__)
 
-__all__ = ["Score", "is_better", "scored"]
+__all__ = ["Metric", "is_better", "metric_values"]

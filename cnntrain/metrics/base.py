@@ -11,8 +11,8 @@ from cnntrain.registry import Registered
 from cnntrain.types import Array
 
 
-class Score(Registered, family="metric"):
-    """A figure of a whole split. ``of_labels``: for classification, else for regression;
+class Metric(Registered, family="metric"):
+    """A metric of a whole split. ``of_labels``: for classification, else for regression;
     ``two_classes``: for two classes only."""
 
     arithmetic: ClassVar[tuple[str, ...]] = ("sums", "value")
@@ -22,7 +22,7 @@ class Score(Registered, family="metric"):
 
     @property
     def name(self) -> str:
-        """How the figure is called in ``metrics.jsonl``, behind the split."""
+        """How the metric is called in ``metrics.jsonl``, behind the split."""
         return self.kind
 
     def sums(self, z: Array, y: Array) -> Sums:
@@ -30,18 +30,18 @@ class Score(Registered, family="metric"):
         return {}
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
-        """The figure; None where it is not defined."""
+        """The metric; None where it is not defined."""
         raise NotImplementedError
 
 
-def scored(sums: Mapping[str, Any], scores: tuple[Score, ...]) -> dict[str, float]:
+def metric_values(sums: Mapping[str, Any], scores: tuple[Metric, ...]) -> dict[str, float]:
     """Loss, accuracy (or MAE and RMSE) and the chosen scores that are defined."""
     values = {score.name: score.value(sums) for score in scores}
     return means(sums) | {name: value for name, value in values.items() if value is not None}
 
 
 def is_better(name: str, value: float, than: float, equal: bool = False) -> bool:
-    """Whether the figure ``split/name`` improved: most grow, losses and errors shrink."""
+    """Whether the metric ``split/name`` improved: most grow, losses and errors shrink."""
     if value == than:
         return equal
     grows = name.endswith(("accuracy", "f1", "auc", "r2"))

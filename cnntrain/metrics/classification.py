@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cnntrain.metrics.base import Score
+from cnntrain.metrics.base import Metric
 from cnntrain.metrics.sums import Sums, confusion_matrix, labels_of, means
 from cnntrain.ops.stable import log_softmax, sigmoid, softplus
 from cnntrain.types import Array, Count
@@ -15,7 +15,7 @@ BINS = 4096  # of the histogram from which the area under the ROC curve is taken
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accuracy(Score, kind="accuracy"):
+class Accuracy(Metric, kind="accuracy"):
     """The share of samples whose largest output is their class."""
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
@@ -23,7 +23,7 @@ class Accuracy(Score, kind="accuracy"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopK(Score, kind="top_k"):
+class TopK(Metric, kind="top_k"):
     """The share of samples whose class is among the ``k`` largest outputs; ties count as misses."""
 
     k: Count = 5
@@ -42,7 +42,7 @@ class TopK(Score, kind="top_k"):
         return sums[self.name] / sums["n"]
 
 
-class OfConfusion(Score):
+class ConfusionMetric(Metric):
     """Base of scores that follow from the confusion matrix."""
 
     def sums(self, z: Array, y: Array) -> Sums:
@@ -50,7 +50,7 @@ class OfConfusion(Score):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BalancedAccuracy(OfConfusion, kind="balanced_accuracy"):
+class BalancedAccuracy(ConfusionMetric, kind="balanced_accuracy"):
     """The mean recall of the classes that have samples."""
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
@@ -60,7 +60,7 @@ class BalancedAccuracy(OfConfusion, kind="balanced_accuracy"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MacroF1(OfConfusion, kind="macro_f1"):
+class MacroF1(ConfusionMetric, kind="macro_f1"):
     """The mean over classes of F1 = 2 hits / (samples of it + samples taken for it).
 
     Classes that neither occur nor are predicted do not count.
@@ -73,7 +73,7 @@ class MacroF1(OfConfusion, kind="macro_f1"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogLoss(Score, kind="log_loss"):
+class LogLoss(Metric, kind="log_loss"):
     """-1/n Σ log p(class), p by softmax of the outputs (or the sigmoid of a single one)."""
 
     def sums(self, z: Array, y: Array) -> Sums:
@@ -89,7 +89,7 @@ class LogLoss(Score, kind="log_loss"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Auc(Score, kind="auc"):
+class Auc(Metric, kind="auc"):
     """Area under the ROC curve of two classes: how often a sample of class 1 scores above one of 0.
 
     Ties count half. From histograms of the probability of class 1 with 4,096 bins, so that it adds

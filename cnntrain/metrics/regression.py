@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cnntrain.metrics.base import Score
+from cnntrain.metrics.base import Metric
 from cnntrain.metrics.sums import Sums, means, r_squared
 from cnntrain.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mae(Score, kind="mae"):
+class Mae(Metric, kind="mae"):
     """Mean absolute error, over samples and outputs."""
 
     of_labels: ClassVar[bool] = False
@@ -22,7 +22,7 @@ class Mae(Score, kind="mae"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rmse(Score, kind="rmse"):
+class Rmse(Metric, kind="rmse"):
     """Root of the mean squared error, over samples and outputs."""
 
     of_labels: ClassVar[bool] = False
@@ -32,7 +32,7 @@ class Rmse(Score, kind="rmse"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RSquared(Score, kind="r2"):
+class RSquared(Metric, kind="r2"):
     """R² = 1 - Σ(a - y)² / Σ(y - ȳ)², over all outputs."""
 
     of_labels: ClassVar[bool] = False

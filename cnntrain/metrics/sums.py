@@ -63,13 +63,13 @@ def add_sums(a: Mapping[str, Any], b: Mapping[str, Any]) -> Sums:
 def means(sums: Mapping[str, Any]) -> dict[str, float]:
     """Loss and accuracy, or loss, MAE and RMSE, of the samples in ``sums``."""
     n = sums["n"]
-    figures = {"loss": sums["loss"] / n}
+    metrics = {"loss": sums["loss"] / n}
     if "correct" in sums:
-        figures["accuracy"] = sums["correct"] / n
+        metrics["accuracy"] = sums["correct"] / n
     else:
-        figures["mae"] = sums["absolute_error"] / n
-        figures["rmse"] = float(np.sqrt(sums["squared_error"] / n))
-    return figures
+        metrics["mae"] = sums["absolute_error"] / n
+        metrics["rmse"] = float(np.sqrt(sums["squared_error"] / n))
+    return metrics
 
 
 def r_squared(sums: Mapping[str, Any]) -> float | None:

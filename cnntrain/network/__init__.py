@@ -1,5 +1,5 @@
 """A graph of layers whose shapes are known before any array exists; its arrays, forward and
-backward passes, and the objective it minimises.
+backward passes, and the objective it minimizes.
 
 May import: layers, losses, and below.
 """

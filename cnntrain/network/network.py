@@ -1,7 +1,7 @@
 """A network: a graph of layers, their shapes known before any array exists.
 
 All arrays of a network form one flat dict ``{"conv1.W": ...}``: it is the checkpoint, the
-optimiser's input and the gradient check's target.
+optimizer's input and the gradient check's target.
 """
 
 import itertools
@@ -220,7 +220,7 @@ def _read(node: Node, values: Mapping[int, Array]) -> Any:
 
 
 def equal_units(network: Network, params: Arrays) -> list[str]:
-    """Names of hidden layers whose units start equal and therefore stay equal (seed 001).
+    """Names of hidden layers whose units start equal and therefore stay equal.
 
     That is so if all rows of W (and of b) are the same, the next layer weighs all of its inputs the
     same, and no random layer between them treats units differently: then every unit of the layer

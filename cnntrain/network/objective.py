@@ -1,6 +1,6 @@
-"""The function that training minimises: C(W) = Σ_terms weight · 1/m Σ_n cost_n + penalties.
+"""The function that training minimizes: C(W) = Σ_terms weight · 1/m Σ_n cost_n + penalties.
 
-Penalties (seed 001): λ₂/2m Σ W² + λ₁/m Σ |W|, over all weights, each with its ``decay_mult``.
+Penalties: λ₂/2m Σ W² + λ₁/m Σ |W|, over all weights, each with its ``decay_mult``.
 """
 
 from collections.abc import Mapping

@@ -33,8 +33,8 @@ class Adadelta(Optimizer, kind="adadelta"):
             r"\Delta W = -\eta d",
         )
 
-    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
-        squares, steps = memory["squares"], memory["steps"]
+    def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
+        squares, steps = state["squares"], state["steps"]
         squares *= self.rho
         squares += (1 - self.rho) * (dW * dW)
         d = np.sqrt((steps + self.epsilon) / (squares + self.epsilon)) * dW

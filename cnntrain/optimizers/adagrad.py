@@ -27,6 +27,6 @@ class Adagrad(Optimizer, kind="adagrad"):
             rf"\Delta W = -\eta \frac{{g}}{{\sqrt{{G}} + {self.epsilon:g}}}",
         )
 
-    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
-        memory["squares"] += dW * dW
-        return dW / (np.sqrt(memory["squares"]) + self.epsilon) * -lr
+    def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
+        state["squares"] += dW * dW
+        return dW / (np.sqrt(state["squares"]) + self.epsilon) * -lr

@@ -45,17 +45,17 @@ class Adam(Optimizer, kind="adam"):
             rf"\hat{{v}} = \frac{{v}}{{1 - {self.beta2:g}^t}}",
         )
 
-    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
-        mean, square = self._moments(dW, memory)
+    def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
+        mean, square = self._moments(dW, state)
         correction = math.sqrt(1 - self.beta2 ** (step + 1))
-        root = np.sqrt(self._bound(square, memory))
+        root = np.sqrt(self._bound(square, state))
         root += self.epsilon * correction  # √v̂ + ε, both times the correction: one pass less
         change = self._numerator(mean, dW, step, -lr * correction)
         change /= root
         return change
 
-    def _moments(self, dW: Array, memory: Params) -> tuple[Array, Array]:
-        mean, square = memory["mean"], memory["square"]
+    def _moments(self, dW: Array, state: Params) -> tuple[Array, Array]:
+        mean, square = state["mean"], state["square"]
         mean *= self.beta1
         mean += (1 - self.beta1) * dW
         dW_squared = dW * dW
@@ -64,7 +64,7 @@ class Adam(Optimizer, kind="adam"):
         square += dW_squared
         return mean, square
 
-    def _bound(self, square: Array, memory: Params) -> Array:  # memory: for amsgrad
+    def _bound(self, square: Array, state: Params) -> Array:  # state: for amsgrad
         return square
 
     def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
@@ -97,8 +97,8 @@ class Amsgrad(Adam, kind="amsgrad"):
     def active_slots(self) -> tuple[str, ...]:
         return ("mean", "square", "largest_square")
 
-    def _bound(self, square: Array, memory: Params) -> Array:
-        return np.maximum(memory["largest_square"], square, out=memory["largest_square"])
+    def _bound(self, square: Array, state: Params) -> Array:
+        return np.maximum(state["largest_square"], square, out=state["largest_square"])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What an optimiser is: a rule for one array at a time, with its memory in named slots."""
+"""What an optimizer is: a rule for one array at a time, with its state in named slots."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from cnntrain.types import Array, NonNegative, Params, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimizer(Registered, family="optimiser"):
+class Optimizer(Registered, family="optimizer"):
     """W ← W + change(∂C/∂W). ``lr`` is η, the learning rate before the schedule.
 
     ``weight_decay``: decoupled, W ← W - η·weight_decay·W beside the update, for weights only.
@@ -27,6 +27,6 @@ class Optimizer(Registered, family="optimiser"):
         """The formulas of ``change`` with the options' numbers, in LaTeX; g is ∂C/∂W."""
         raise NotImplementedError
 
-    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
-        """ΔW for gradient dW at ``step`` (from 0); updates ``memory`` in place."""
+    def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
+        """ΔW for gradient dW at ``step`` (from 0); updates ``state`` in place."""
         raise NotImplementedError

@@ -29,8 +29,8 @@ class Lion(Optimizer, kind="lion"):
             rf"m \leftarrow {self.beta2:g} m + {1 - self.beta2:g} g",
         )
 
-    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
-        mean = memory["mean"]
+    def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
+        mean = state["mean"]
         direction = np.sign(self.beta1 * mean + (1 - self.beta1) * dW)
         mean *= self.beta2
         mean += (1 - self.beta2) * dW

@@ -47,21 +47,21 @@ class Rmsprop(Optimizer, kind="rmsprop"):
         )
         return (rf"E \leftarrow {rho} E + {rest} g^2", *means, *steps)
 
-    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
-        squares = memory["squares"]
+    def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
+        squares = state["squares"]
         squares *= self.rho
         squares += (1 - self.rho) * (dW * dW)
-        variance = squares - self._squared_mean(dW, memory) if self.centered else squares
+        variance = squares - self._squared_mean(dW, state) if self.centered else squares
         quotient = dW / self._root(variance)
         if not self.momentum:
             return quotient * -lr
-        velocity = memory["velocity"]
+        velocity = state["velocity"]
         velocity *= self.momentum
         velocity += quotient
         return velocity * -lr
 
-    def _squared_mean(self, dW: Array, memory: Params) -> Array:
-        means = memory["means"]
+    def _squared_mean(self, dW: Array, state: Params) -> Array:
+        means = state["means"]
         means *= self.rho
         means += (1 - self.rho) * dW
         return means * means

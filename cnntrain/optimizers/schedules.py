@@ -277,7 +277,7 @@ class OneCycle(Schedule, kind="one_cycle"):
 class Plateau(Schedule, kind="plateau"):
     """gamma^drops: lowered after every ``patience_epochs`` epochs without a better figure.
 
-    The figure is the one that ``train.monitor`` names. The count starts anew after a better epoch
+    The metric is the one that ``train.monitor`` names. The count starts anew after a better epoch
     and after each drop. Options: ``gamma``, the factor of a drop; ``least``: the factor
     never falls below it; ``patience_epochs``.
     """

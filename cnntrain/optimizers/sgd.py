@@ -31,10 +31,10 @@ class Sgd(Optimizer, kind="sgd"):
         ahead = f"(g + {self.momentum:g} v)" if self.nesterov else "v"
         return (rf"v \leftarrow {self.momentum:g} v + g", rf"\Delta W = -\eta {ahead}")
 
-    def change(self, dW: Array, memory: Params, lr: float, step: int) -> Array:
+    def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
         if not self.momentum:
             return dW * -lr
-        v = memory["velocity"]
+        v = state["velocity"]
         v *= self.momentum
         v += dW
         if self.nesterov:

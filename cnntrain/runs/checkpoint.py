@@ -26,11 +26,11 @@ from cnntrain.config.plan import Plan
 from cnntrain.config.read import plan_from_tree, plan_to_tree
 from cnntrain.data.normalize import Normalizer, statistics_shape
 from cnntrain.errors import CheckpointError, ConfigError
-from cnntrain.training.experiment import Experiment, lay_out
+from cnntrain.training.experiment import Experiment, network_for
 from cnntrain.files import atomic_write
 from cnntrain.network.network import Network
 from cnntrain.registry import Spec, listed
-from cnntrain.training.state import Best, State, memory_names
+from cnntrain.training.state import Best, State, optimizer_state_names
 from cnntrain.types import Array, Count, Natural, Params, Shape
 
 FORMAT = 1
@@ -65,7 +65,7 @@ class Header(Spec):
     fingerprint: str
     step: Natural
     sums: dict[str, float | int | list[Any]]
-    figures: dict[str, float]
+    figures: dict[str, float]  # the metrics; the name is part of the format
     best: BestHeader | None
     stale_epochs: Natural
     drops: Natural
@@ -90,7 +90,7 @@ def save(path: Path, experiment: Experiment, state: State) -> None:
     arrays = {
         HEADER: np.frombuffer(_header(experiment, state).encode(), np.uint8),
         **{f"params/{name}": array for name, array in state.params.items()},
-        **{f"memory/{name}": array for name, array in state.memory.items()},
+        **{f"memory/{name}": array for name, array in state.optimizer_state.items()},
         **{f"normalize/{name}": a for name, a in experiment.data.normalizer.arrays().items()},
     }
     size = sum(array.nbytes for array in arrays.values())
@@ -114,7 +114,7 @@ def _header(experiment: Experiment, state: State) -> str:
         "fingerprint": data.fingerprint,
         "step": state.step,
         "sums": {name: np.asarray(value).tolist() for name, value in state.sums.items()},
-        "figures": state.figures,
+        "figures": state.metrics,
         "best": asdict(state.best) if state.best else None,
         "stale_epochs": state.stale_epochs,
         "drops": state.drops,
@@ -144,7 +144,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
     header = _read_header(path, archive, members)
     try:
         plan = plan_from_tree(header.config)
-        network = lay_out(plan, header.sample_shape)
+        network = network_for(plan, header.sample_shape)
         expected = _expected(plan, network, header.sample_shape)
     except ConfigError as error:
         raise CheckpointError(f"{path}: the config in it is not valid: {error}") from None
@@ -209,7 +209,7 @@ def _expected(
         **{f"params/{name}": (shape, dtype) for name, shape in shapes.items()},
         **{
             f"memory/{slot}": (shapes[name], dtype)
-            for slot, name in memory_names(plan, network).items()
+            for slot, name in optimizer_state_names(plan, network).items()
         },
         **{f"normalize/{name}": (statistics, exact) for name in ("shift", "scale")},
     }

@@ -14,7 +14,7 @@ from cnntrain.training.experiment import Experiment
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import training_clock
-from cnntrain.text import counted, figure, table
+from cnntrain.text import counted, metric_text, table
 from cnntrain.runs.messages import epoch_line, stopped_line
 
 SMOOTHING = 0.95  # of the loss on the bar: each batch counts 5 %
@@ -41,7 +41,7 @@ class Console:
         splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         verb = f"resuming at step {step}" if step else "training"
         memory = self.experiment.training_bytes.total / 2**20
-        whole = " (batch normalisation holds a whole batch)" if network.couples_samples else ""
+        whole = " (batch normalization holds a whole batch)" if network.couples_samples else ""
         self.say(
             f"{plan.name}: {verb}; {counted(len(network.nodes), 'layer')}, "
             f"{counted(network.parameter_count, 'parameter')}; samples {splits}; "
@@ -67,7 +67,7 @@ class Console:
             warn(line)
 
     def _show_step(self, event: StepEnd) -> None:
-        loss = event.figures["loss"]
+        loss = event.metrics["loss"]
         self._loss = loss if self._loss is None else SMOOTHING * self._loss + (1 - SMOOTHING) * loss
         if not self._bars:
             return
@@ -84,8 +84,8 @@ class Console:
                 file=sys.stderr,
             )
         samples = self.experiment.plan.train.samples_per_step(len(self.experiment.data.train))
-        others = {name: v for name, v in event.figures.items() if name != "loss"}
-        shown = [figure("loss", self._loss), *(figure(name, v) for name, v in others.items())]
+        others = {name: v for name, v in event.metrics.items() if name != "loss"}
+        shown = [metric_text("loss", self._loss), *(metric_text(name, v) for name, v in others.items())]
         rate = self._bar.format_dict["rate"]
         shown += [f"lr {event.lr:.3g}", f"{rate * samples:,.0f} samples/s" if rate else ""]
         self._bar.set_postfix_str("  ".join(filter(None, shown)), refresh=False)
@@ -109,19 +109,19 @@ class Console:
         self.say(stopped_line(event))
 
 
-def result_table(figures: Mapping[str, float]) -> str:
+def result_table(metrics: Mapping[str, float]) -> str:
     """``train/loss`` ... as a table: one row per split, one column per figure."""
-    splits = list(dict.fromkeys(name.partition("/")[0] for name in figures))
-    names = list(dict.fromkeys(name.partition("/")[2] for name in figures))
+    splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
+    names = list(dict.fromkeys(name.partition("/")[2] for name in metrics))
     rows: list[Sequence[str]] = [["split", *names]]
     for split in splits:
-        cells = [figures.get(f"{split}/{name}") for name in names]
+        cells = [metrics.get(f"{split}/{name}") for name in names]
         rows.append([split, *(_cell(name, v) for name, v in zip(names, cells, strict=True))])
     return table(rows)
 
 
 def _cell(name: str, value: float | None) -> str:
-    return "" if value is None else figure(name, value).removeprefix(f"{name} ")
+    return "" if value is None else metric_text(name, value).removeprefix(f"{name} ")
 
 
 def warn(line: str) -> None:

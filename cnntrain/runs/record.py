@@ -24,8 +24,8 @@ class RunRecord:
     stats: list[dict[str, Any]]  # lines of stats.jsonl
 
     @property
-    def figures(self) -> list[str]:
-        """Names of the figures that it recorded, such as val/loss."""
+    def metrics(self) -> list[str]:
+        """Names of the metrics that it recorded, such as val/loss."""
         return [name for name in self.last or {} if "/" in name]
 
     @property
@@ -35,7 +35,7 @@ class RunRecord:
 
     @property
     def last(self) -> dict[str, Any] | None:
-        """The line of the newest figures: the end may stand within an epoch."""
+        """The line of the newest metrics: the end may stand within an epoch."""
         if self.end and any("/" in name for name in self.end):
             return self.end
         return self.epochs[-1] if self.epochs else None
@@ -47,10 +47,10 @@ class RunRecord:
 
     @property
     def monitored(self) -> str | None:
-        """The figure that decides which epoch is best; None before there are any."""
+        """The metric that decides which epoch is best; None before there are any."""
         usual = ("val/accuracy", "val/loss", "train/accuracy", "train/loss")
         given = self.flat_config().get("train.monitor")
-        return next((name for name in (given, *usual) if name in self.figures), None)
+        return next((name for name in (given, *usual) if name in self.metrics), None)
 
     @property
     def best(self) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Events -> TensorBoard: the figures of epochs and layers in its own event files.
+"""Events -> TensorBoard: the metrics of epochs and layers in its own event files.
 
 Written by tensorboardX, an optional extra, which is imported when it is asked for.
 """
@@ -23,7 +23,7 @@ def check_tensorboard(plan: Plan) -> None:
 
 
 class TensorBoard:
-    """Writes a run's figures into ``folder``; what was written after ``step`` is replaced."""
+    """Writes a run's metrics into ``folder``; what was written after ``step`` is replaced."""
 
     def __init__(self, folder: Path, step: int) -> None:
         from tensorboardX import SummaryWriter
@@ -41,18 +41,18 @@ class TensorBoard:
         self._writer.close()
 
     def record(self, event: Event) -> None:
-        """Write the figures of an epoch, and those of the layers where there are any."""
-        figures: dict[str, float | None] = {}
+        """Write the metrics of an epoch, and those of the layers where there are any."""
+        metrics: dict[str, float | None] = {}
         if isinstance(event, EpochEnd):
-            figures = {**event.figures, "lr": event.lr, "samples_per_s": event.samples_per_s}
+            metrics = {**event.metrics, "lr": event.lr, "samples_per_s": event.samples_per_s}
         elif isinstance(event, StepEnd) and event.probe is not None:
             tree = event.probe.as_tree()
-            figures = {
-                f"{figure}/{name}": value
+            metrics = {
+                f"{metric}/{name}": value
                 for family in ("arrays", "outputs")
                 for name, values in tree[family].items()
-                for figure, value in values.items()
+                for metric, value in values.items()
             }
-        for name, value in figures.items():
+        for name, value in metrics.items():
             if value is not None:
                 self._writer.add_scalar(name, value, event.step)

@@ -90,9 +90,9 @@ class RunFolder:
             self._record_stop(event)
 
     def _record_epoch(self, event: EpochEnd) -> None:
-        figures = {**event.figures, "lr": event.lr}
+        metrics = {**event.metrics, "lr": event.lr}
         times = {"elapsed_s": event.elapsed_s, "samples_per_s": event.samples_per_s}
-        line = {"event": "epoch", "epoch": event.epoch, "step": event.step, **figures, **times}
+        line = {"event": "epoch", "epoch": event.epoch, "step": event.step, **metrics, **times}
         self._append("metrics.jsonl", json.dumps(line, allow_nan=False))
         self.log(epoch_line(event, self.experiment.plan.train.epochs))
         if event.is_best:
@@ -105,9 +105,9 @@ class RunFolder:
             self._save_last()
         elif self._unsaved_best:
             self._save("best", self._unsaved_best)
-        figures = {name: value if _finite(value) else None for name, value in event.figures.items()}
-        line = {"event": "end", **asdict(event), **figures}
-        del line["figures"], line["samples"]
+        metrics = {name: value if _finite(value) else None for name, value in event.metrics.items()}
+        line = {"event": "end", **asdict(event), **metrics}
+        del line["metrics"], line["samples"]
         self._append("metrics.jsonl", json.dumps(line, allow_nan=False))
         self.log(stopped_line(event))
         if event.samples:

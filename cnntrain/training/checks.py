@@ -4,12 +4,12 @@ import math
 
 from cnntrain.errors import ConfigError, Problems
 from cnntrain.layers import WholeBatchLayer
-from cnntrain.metrics.base import Score
+from cnntrain.metrics.base import Metric
 from cnntrain.training.experiment import Experiment, _monitored, training_clock
 
 
 def check_training(experiment: Experiment, problems: Problems) -> None:
-    """Note every warm-up, batch or figure that this training cannot have."""
+    """Note every warm-up, batch or metric that this training cannot have."""
     plan, data = experiment.plan, experiment.data
     with problems.gathered():
         plan.schedule.check(training_clock(plan, len(data.train)))
@@ -17,7 +17,7 @@ def check_training(experiment: Experiment, problems: Problems) -> None:
         _check_last_batch(experiment)
     for k, score in enumerate(plan.metrics):
         with problems.gathered():
-            _check_score(experiment, score, ("metrics", k))
+            _check_metric(experiment, score, ("metrics", k))
     labelled = data.classes is not None
     names = ["loss", "accuracy"] if labelled else ["loss", "mae", "rmse"]
     names += [score.name for score in plan.metrics if score.of_labels == labelled]
@@ -28,14 +28,14 @@ def check_training(experiment: Experiment, problems: Problems) -> None:
         for name in dict.fromkeys(names)
     ]
     wanted: list[tuple[tuple[str, ...], str]] = [(("train", "monitor"), _monitored(experiment))]
-    wanted += [(("train", "stop", "target", figure), figure) for figure in plan.train.stop.target]
-    for place, figure in wanted:
-        if figure not in known:
-            problem = f"this training has no figure {figure!r}; it has {', '.join(known)}"
+    wanted += [(("train", "stop", "target", metric), metric) for metric in plan.train.stop.target]
+    for place, metric in wanted:
+        if metric not in known:
+            problem = f"this training has no metric {metric!r}; it has {', '.join(known)}"
             problems.found.append(ConfigError(problem, place))
 
 
-def _check_score(experiment: Experiment, score: Score, place: tuple[str | int, ...]) -> None:
+def _check_metric(experiment: Experiment, score: Metric, place: tuple[str | int, ...]) -> None:
     """A metric must be of what is learned, and of as many classes."""
     if score.of_labels != (experiment.data.classes is not None):
         kind = "classification" if score.of_labels else "regression"
@@ -50,7 +50,7 @@ def _check_score(experiment: Experiment, score: Score, place: tuple[str | int, .
 
 
 def _check_last_batch(experiment: Experiment) -> None:
-    """A batch normalisation of vectors needs two samples: one alone has no variance."""
+    """A batch normalization of vectors needs two samples: one alone has no variance."""
     samples = len(experiment.data.train)
     batch = experiment.plan.train.samples_per_step(samples)
     smallest = samples % batch or batch

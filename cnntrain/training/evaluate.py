@@ -1,4 +1,4 @@
-"""Figures of a whole split."""
+"""Metrics of a whole split."""
 
 import math
 

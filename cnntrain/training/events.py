@@ -13,14 +13,14 @@ Reason = Literal[
 
 @dataclass(frozen=True)
 class StepEnd:
-    """An update was made. ``epoch`` is the running one, from 1; ``figures`` those of the batch."""
+    """An update was made. ``epoch`` is the running one, from 1; ``metrics`` those of the batch."""
 
     epoch: int
     step: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     lr: float
     elapsed_s: float
-    probe: Probe | None = None  # figures of the layers, every ``log.stats`` steps
+    probe: Probe | None = None  # metrics of the layers, every ``log.stats`` steps
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class EpochEnd:
 
     epoch: int
     step: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     lr: float
     elapsed_s: float
     samples_per_s: float
@@ -38,7 +38,7 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Stopped:
-    """Training is over; ``figures`` are those of the state it ended with.
+    """Training is over; ``metrics`` are those of the state it ended with.
 
     ``samples``: those of the batch that diverged, numbered as the source gives them.
     """
@@ -47,7 +47,7 @@ class Stopped:
     detail: str
     epoch: int
     step: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     elapsed_s: float
     samples: tuple[int, ...] = ()
 

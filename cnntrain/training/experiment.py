@@ -14,7 +14,7 @@ from cnntrain.data.locate import Find
 from cnntrain.data.normalize import Normalizer
 from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
 from cnntrain.errors import Problems, ShapeError
-from cnntrain.metrics.base import scored
+from cnntrain.metrics.base import metric_values
 from cnntrain.metrics.sums import Sums, batch_sums
 from cnntrain.network.graph import Node
 from cnntrain.network.network import Network
@@ -61,7 +61,7 @@ class Experiment:
 
     @cached_property
     def penalty(self) -> Penalty:
-        """λ/m of the penalties, m the number of training samples (seed 001)."""
+        """λ/m of the penalties, m the number of training samples."""
         m = len(self.data.train)
         return Penalty(self.plan.train.l2 / m, self.plan.train.l1 / m)
 
@@ -72,9 +72,9 @@ class Experiment:
             found |= score.sums(z, y)
         return found
 
-    def figures(self, split: str, sums: Sums) -> dict[str, float]:
+    def metrics(self, split: str, sums: Sums) -> dict[str, float]:
         """What the sums of a split mean: ``split/loss``, ``split/accuracy``, ..."""
-        found = scored(sums, self.plan.metrics)
+        found = metric_values(sums, self.plan.metrics)
         return {f"{split}/{name}": value for name, value in found.items()}
 
     def batches(self, split: SplitName) -> Batches:
@@ -101,12 +101,12 @@ def _with_soft_classes(plan: Plan, dataset: Dataset) -> Dataset:
 
 def build_network(plan: Plan, find: Find) -> Network:
     """The network for the plan's ``input``, or for the shape that the data's headers announce."""
-    network = lay_out(plan, plan.input or plan.data.source.sample_shape(find))
+    network = network_for(plan, plan.input or plan.data.source.sample_shape(find))
     check_parameters(plan, network)
     return network
 
 
-def lay_out(plan: Plan, sample_shape: Shape) -> Network:
+def network_for(plan: Plan, sample_shape: Shape) -> Network:
     """The plan's network for samples of this shape, with the heads that its losses read."""
     heads = [term.output for term in plan.loss if term.output is not None]
     return Network.build(plan.network, sample_shape, heads)
@@ -135,8 +135,8 @@ def open_experiment(
     problems = Problems()
     _check_augmentations(plan, dataset.sample_shape, problems)
     with problems.gathered():
-        check_loss(plan, network, dataset.target_shape)
-        check_classes(plan, network, dataset.classes)
+        check_losses_fit(plan, network, dataset.target_shape)
+        check_outputs_fit_classes(plan, network, dataset.classes)
     with problems.gathered():
         fitted = normalizer or plan.data.normalize
         dataset = with_test_split(dataset, plan.data.test_split, plan.seed)
@@ -170,7 +170,7 @@ def _losses_and_nodes(plan: Plan, network: Network) -> list[tuple[LossTerm, Node
     ]
 
 
-def check_loss(plan: Plan, network: Network, target_shape: Shape | None) -> None:
+def check_losses_fit(plan: Plan, network: Network, target_shape: Shape | None) -> None:
     """Every loss must fit the output it reads, and must not meet a second softmax."""
     for term, node in _losses_and_nodes(plan, network):
         place = ("network", node.item)
@@ -186,7 +186,9 @@ def check_loss(plan: Plan, network: Network, target_shape: Shape | None) -> None
             )
 
 
-def check_classes(plan: Plan, network: Network, classes: tuple[str, ...] | None) -> None:
+def check_outputs_fit_classes(
+    plan: Plan, network: Network, classes: tuple[str, ...] | None
+) -> None:
     """Every output that a loss reads needs a unit per class, or one for yes and no."""
     for term, node in _losses_and_nodes(plan, network) if classes is not None else ():
         units, needed = node.out_shape[0], len(classes or ())

@@ -38,7 +38,7 @@ def shard_slices(experiment: Experiment, samples: int) -> list[slice]:
 
 
 def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Shard:
-    """The k-th shard of a batch: gathered, augmented, normalised, turned around."""
+    """The k-th shard of a batch: gathered, augmented, normalized, turned around."""
     part = indices[shard_slices(experiment, len(indices))[k]]
     seed = experiment.plan.seed
     with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place

@@ -23,7 +23,7 @@ from cnntrain.training.shards import available_cores, shard_count
 from cnntrain.types import Arrays
 
 COPIES = 3  # of all parameters, at the least: weights, gradients, changes
-CHANGE_COPIES = 3  # of the largest array, while an optimiser works out its change
+CHANGE_COPIES = 3  # of the largest array, while an optimizer works out its change
 
 
 class Held(NamedTuple):
@@ -38,14 +38,14 @@ class TrainingBytes:
     """One training step at its peak. ``passes``: activations, caches, copies and gradients."""
 
     weights: int
-    memory: int  # of the optimiser, and averages of the weights
+    optimizer_state: int  # with the averages of the weights
     passes: int  # shards that run together, each with the gradients that it makes
     sums: int  # gradients of shards that are done
     update: int  # gradients and changes, when the passes are over and their memory is free
 
     @property
     def total(self) -> int:
-        return self.weights + self.memory + max(self.passes + self.sums, self.update)
+        return self.weights + self.optimizer_state + max(self.passes + self.sums, self.update)
 
 
 def pass_bytes(network: Network, dtype: "np.dtype[np.generic]", samples: int) -> Held:
@@ -105,7 +105,7 @@ def training_bytes(
 
 
 def parameter_bytes(plan: Plan, network: Network) -> int:
-    """Of weights, gradients, changes and all that the optimiser remembers."""
+    """Of weights, gradients, changes and all that the optimizer remembers."""
     copies = COPIES + len(plan.optimizer.active_slots())
     return copies * network.parameter_count * plan.numpy_dtype.itemsize
 

@@ -1,4 +1,4 @@
-"""Figures of every layer in one step: how its weights move, and what its units give.
+"""Statistics of every layer in one step: how its weights move, and what its units give.
 
 They are taken beside the training and change none of its bits.
 """
@@ -18,7 +18,7 @@ PROBED_SAMPLES = 256  # of a batch, for the outputs
 
 
 @dataclass(frozen=True)
-class ArrayFigures:
+class ArrayStats:
     """Of one parameter array, before the update: ``update_ratio`` is ‖ΔW‖ / ‖W‖."""
 
     mean: float
@@ -29,7 +29,7 @@ class ArrayFigures:
 
 
 @dataclass(frozen=True)
-class OutputFigures:
+class OutputStats:
     """Of one layer's outputs. ``dead_share``: units of an activation that are 0 for all samples."""
 
     mean: float
@@ -41,8 +41,8 @@ class OutputFigures:
 class Probe:
     """All of them, by the name of the array and of the layer."""
 
-    arrays: dict[str, ArrayFigures]
-    outputs: dict[str, OutputFigures]
+    arrays: dict[str, ArrayStats]
+    outputs: dict[str, OutputStats]
 
     def as_tree(self) -> dict[str, Any]:
         """For JSON: what is not finite becomes null."""
@@ -53,33 +53,33 @@ class Probe:
 def probe(
     experiment: Experiment, before: Arrays, after: Arrays, grads: Arrays, indices: Array, step: int
 ) -> Probe:
-    """The figures of the update from ``before`` to ``after`` on the samples ``indices``."""
+    """Statistics of the update from ``before`` to ``after`` on the samples ``indices``."""
     with np.errstate(all="ignore"):
         arrays = {
-            name: _array_figures(before[name], after[name], grads[name])
+            name: _array_stats(before[name], after[name], grads[name])
             for name, param in experiment.network.params.items()
             if param.trainable
         }
-        return Probe(arrays, _output_figures(experiment, before, indices, step))
+        return Probe(arrays, _output_stats(experiment, before, indices, step))
 
 
-def _array_figures(W: Array, updated: Array, dW: Array) -> ArrayFigures:
+def _array_stats(W: Array, updated: Array, dW: Array) -> ArrayStats:
     size = norm(W)
     change = norm(updated - W)
-    return ArrayFigures(
+    return ArrayStats(
         float(W.mean()), float(W.std()), size, norm(dW), change / size if size else None
     )
 
 
-def _output_figures(
+def _output_stats(
     experiment: Experiment, params: Arrays, indices: Array, step: int
-) -> dict[str, OutputFigures]:
+) -> dict[str, OutputStats]:
     x, _ = experiment.batches("train").take(indices[:PROBED_SAMPLES])
     run = Pass(training=True, seed=experiment.plan.seed, step=step)
     found = {}
     for node, a in experiment.network.trace(params, x, run):
         dead = _dead_share(a) if isinstance(node.layer, Activation) else None
-        found[node.name] = OutputFigures(float(a.mean()), float(a.std()), dead)
+        found[node.name] = OutputStats(float(a.mean()), float(a.std()), dead)
     return found
 
 

@@ -19,7 +19,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cnntrain.layers import Sums
+from cnntrain.layers import BatchSums
 from cnntrain.network.network import Network
 
 T = TypeVar("T")
@@ -103,7 +103,9 @@ class Workers:
         return pairwise_sum(self._results(work, shards), add)
 
     def together(
-        self, shards: Sequence[Generator[Sums, Sums, T]], add: Callable[[Sums, Sums], Sums]
+        self,
+        shards: Sequence[Generator[BatchSums, BatchSums, T]],
+        add: Callable[[BatchSums, BatchSums], BatchSums],
     ) -> list[T]:
         """Run all shards side by side; where they yield sums, each receives the total of all.
 
@@ -145,19 +147,19 @@ def pairwise_sum(parts: Iterable[T], add: Callable[[T, T], T]) -> T:
 class _Rounds(Generic[T]):
     """Shards that go from sum to sum side by side; every worker keeps to its own shards.
 
-    The last worker to arrive adds up, and all go on at once: a batch normalisation meets three
+    The last worker to arrive adds up, and all go on at once: a batch normalization meets three
     times, so handing single shards to a pool in every round would cost more than it gains.
     """
 
     def __init__(
         self,
-        shards: Sequence[Generator[Sums, Sums, T]],
+        shards: Sequence[Generator[BatchSums, BatchSums, T]],
         workers: int,
-        add: Callable[[Sums, Sums], Sums],
+        add: Callable[[BatchSums, BatchSums], BatchSums],
     ) -> None:
         self.parts: list[tuple[bool, Any]] = [(False, None)] * len(shards)
         self._shards, self._workers, self._add = shards, workers, add
-        self._total: Sums | None = None
+        self._total: BatchSums | None = None
         self._meeting = Barrier(workers, self._sum_up)
 
     def run(self, worker: int) -> None:
@@ -178,7 +180,9 @@ class _Rounds(Generic[T]):
             self._total = pairwise_sum((sums for _, sums in self.parts), self._add)
 
 
-def _advance(shard: Generator[Sums, Sums, T], total: Sums | None) -> tuple[bool, Any]:
+def _advance(
+    shard: Generator[BatchSums, BatchSums, T], total: BatchSums | None
+) -> tuple[bool, Any]:
     """Run one shard to its next sum, (False, sums), or to its end, (True, result)."""
     try:
         return False, shard.send(total)  # type: ignore[arg-type]  # None starts a generator

@@ -27,10 +27,10 @@ class State:
     """A function of the plan, the data and ``step``, the number of updates; holds no clock."""
 
     params: Params
-    memory: Params  # {"velocity:conv1.W": ...}: what optimiser and weight averaging remember
+    optimizer_state: Params  # {"velocity:conv1.W": ...}, with the averages of weights
     step: int = 0
     sums: Sums = field(default_factory=dict)  # of the running epoch
-    figures: dict[str, float] = field(default_factory=dict)  # of the last finished epoch
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last finished epoch
     best: Best | None = None
     stale_epochs: int = 0  # epochs since the best one
     drops: int = 0  # how often a plateau has lowered the learning rate
@@ -41,13 +41,13 @@ class State:
         prefix = f"{AVERAGE}:"
         averages = {
             slot.removeprefix(prefix): array
-            for slot, array in self.memory.items()
+            for slot, array in self.optimizer_state.items()
             if slot.startswith(prefix)
         }
         return self.params | averages
 
 
-def memory_names(plan: Plan, network: Network) -> dict[str, str]:
+def optimizer_state_names(plan: Plan, network: Network) -> dict[str, str]:
     """{"velocity:conv1.W": "conv1.W"}: the remembered arrays and the parameters they belong to."""
     slots = plan.optimizer.active_slots()
     return {
@@ -61,14 +61,14 @@ def memory_names(plan: Plan, network: Network) -> dict[str, str]:
 def start(plan: Plan, network: Network) -> State:
     """The state before the first update."""
     params = network.init(plan.seed, plan.numpy_dtype)
-    return State(params, start_memory(plan, network, params))
+    return State(params, initial_optimizer_state(plan, network, params))
 
 
-def start_memory(plan: Plan, network: Network, params: Params) -> Params:
-    """What optimiser and weight averaging remember before the first update of these arrays."""
+def initial_optimizer_state(plan: Plan, network: Network, params: Params) -> Params:
+    """What optimizer and weight averaging remember before the first update of these arrays."""
     return {
         slot: params[of].copy() if slot.startswith(f"{AVERAGE}:") else np.zeros_like(params[of])
-        for slot, of in memory_names(plan, network).items()
+        for slot, of in optimizer_state_names(plan, network).items()
     }
 
 

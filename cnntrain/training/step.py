@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Taken(NamedTuple):
-    """One update that was made: the sums of its batch, η, and figures of the layers if wanted."""
+    """One update that was made: the sums of its batch, η, and metrics of the layers if wanted."""
 
     sums: Sums
     lr: float
@@ -100,7 +100,7 @@ def _add_shards(a: ShardResult, b: ShardResult) -> ShardResult:
     return ShardResult(a.grads, a.buffers, add_sums(a.sums, b.sums))
 
 
-def take_step(
+def train_step(
     experiment: Experiment,
     state: State,
     workers: Workers,

@@ -11,7 +11,7 @@ from cnntrain.training.state import State
 
 
 def why_stop(plan: Plan, state: State, clock: Clock, elapsed_s: float) -> tuple[Reason, str] | None:
-    """The first stopping rule that holds, with the figures behind it; a function of the state."""
+    """The first stopping rule that holds, with the metrics behind it; a function of the state."""
     rule, step = plan.train.stop, state.step
     if plan.train.max_steps and step >= plan.train.max_steps:
         return "max_steps", f"{step} steps made"
@@ -23,20 +23,20 @@ def why_stop(plan: Plan, state: State, clock: Clock, elapsed_s: float) -> tuple[
     if rule.patience and state.stale_epochs >= rule.patience and not state.sums:
         return "patience", f"no better epoch for {state.stale_epochs} epochs"
     for name, target in rule.target.items():
-        reached = name in state.figures and is_better(name, state.figures[name], target, equal=True)
+        reached = name in state.metrics and is_better(name, state.metrics[name], target, equal=True)
         if reached and not state.sums:
-            return "target", f"{name} {state.figures[name]:.6g} reached {target:g}"
+            return "target", f"{name} {state.metrics[name]:.6g} reached {target:g}"
     if rule.minutes and elapsed_s >= 60 * rule.minutes:
         return "minutes", f"{elapsed_s / 60:.2f} minutes spent"
     return None
 
 
-def non_finite_figure(
-    state: State, figures: Mapping[str, float], clock: Clock
+def non_finite_metric(
+    state: State, metrics: Mapping[str, float], clock: Clock
 ) -> tuple[Reason, str] | None:
-    """The first figure of the epoch just finished that is NaN or infinite."""
+    """The first metric of the epoch just finished that is NaN or infinite."""
     epoch = state.step // clock.steps_per_epoch
-    for name, value in figures.items():
+    for name, value in metrics.items():
         if not math.isfinite(value):
             return "diverged", f"step {state.step} (epoch {epoch}): {name} is not finite"
     return None

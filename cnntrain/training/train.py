@@ -1,6 +1,6 @@
 """Training: an experiment and a state in, a stream of events out. Knows no file, no terminal.
 
-One loop serves batch, mini-batch and stochastic gradient descent (seed 004): they differ in the
+One loop serves batch, mini-batch and stochastic gradient descent: they differ in the
 number of samples per update alone. What comes next depends on the state alone, so training goes on
 from any state as if it had never stopped.
 """
@@ -22,8 +22,8 @@ from cnntrain.training.experiment import Experiment, _monitored, training_clock
 from cnntrain.training.feed import Feed
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import Best, State
-from cnntrain.training.step import learning_rate, take_step
-from cnntrain.training.stopping import non_finite_figure, why_stop
+from cnntrain.training.step import learning_rate, train_step
+from cnntrain.training.stopping import non_finite_metric, why_stop
 
 
 def train(
@@ -58,16 +58,16 @@ def _events(
     while True:
         if state.sums and state.step % clock.steps_per_epoch == 0:
             seconds = max(now() - epoch_began, 1e-9)
-            figures = _figures(experiment, state, workers)
-            if (rule := non_finite_figure(state, figures, clock)) is not None:
+            metrics = _metrics(experiment, state, workers)
+            if (rule := non_finite_metric(state, metrics, clock)) is not None:
                 reason, detail = rule
                 break
             lr = learning_rate(plan, state.step - 1, replace(clock, drops=state.drops))
-            is_best = _end_epoch(experiment, state, figures, clock)
+            is_best = _end_epoch(experiment, state, metrics, clock)
             yield EpochEnd(
                 epoch=state.step // clock.steps_per_epoch,
                 step=state.step,
-                figures=dict(state.figures),
+                metrics=dict(state.metrics),
                 lr=lr,
                 elapsed_s=now() - began,
                 samples_per_s=epoch_samples / seconds,
@@ -78,39 +78,39 @@ def _events(
         if rule is not None:
             reason, detail = rule
             break
-        outcome = take_step(experiment, state, workers, clock, feed)
+        outcome = train_step(experiment, state, workers, clock, feed)
         if isinstance(outcome, Divergence):
             reason, detail, samples = "diverged", outcome.message, outcome.samples
             break
         epoch_samples += outcome.sums["n"]
         epoch = math.ceil(state.step / clock.steps_per_epoch)
-        figures = means(outcome.sums)
-        yield StepEnd(epoch, state.step, figures, outcome.lr, now() - began, outcome.probe)
+        metrics = means(outcome.sums)
+        yield StepEnd(epoch, state.step, metrics, outcome.lr, now() - began, outcome.probe)
     inside_epoch = bool(state.sums) and reason != "diverged"
-    figures = _figures(experiment, state, workers) if inside_epoch else state.figures
+    metrics = _metrics(experiment, state, workers) if inside_epoch else state.metrics
     epoch = math.ceil(state.step / clock.steps_per_epoch)
-    yield Stopped(reason, detail, epoch, state.step, figures, now() - began, samples)
+    yield Stopped(reason, detail, epoch, state.step, metrics, now() - began, samples)
 
 
-def _figures(experiment: Experiment, state: State, workers: Workers) -> dict[str, float]:
-    """Figures of the running epoch, with those of the validation split."""
-    figures = experiment.figures("train", state.sums)
+def _metrics(experiment: Experiment, state: State, workers: Workers) -> dict[str, float]:
+    """Metrics of the running epoch, with those of the validation split."""
+    metrics = experiment.metrics("train", state.sums)
     if experiment.penalty:
         with np.errstate(over="ignore"):
-            figures["train/penalty"] = experiment.penalty.value(experiment.network, state.params)
+            metrics["train/penalty"] = experiment.penalty.value(experiment.network, state.params)
     if "val" in experiment.data.splits:
         sums = evaluate(experiment, state.evaluated(), "val", workers)
-        figures |= experiment.figures("val", sums)
-    return figures
+        metrics |= experiment.metrics("val", sums)
+    return metrics
 
 
 def _end_epoch(
-    experiment: Experiment, state: State, figures: dict[str, float], clock: Clock
+    experiment: Experiment, state: State, metrics: dict[str, float], clock: Clock
 ) -> bool:
-    """Close the running epoch with its figures; returns whether it is the best so far."""
-    state.figures, state.sums = figures, {}
+    """Close the running epoch with its metrics; returns whether it is the best so far."""
+    state.metrics, state.sums = metrics, {}
     name = _monitored(experiment)
-    value = state.figures.get(name)
+    value = state.metrics.get(name)
     is_best = value is not None and (state.best is None or is_better(name, value, state.best.value))
     if value is not None and is_best:
         state.best = Best(value, state.step // clock.steps_per_epoch, state.step)

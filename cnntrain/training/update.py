@@ -14,7 +14,7 @@ from cnntrain.types import Array, Params
 def update(experiment: Experiment, state: State, grads: Params, lr: float) -> str | None:
     """Change every trainable array of ``state``; names the first that is no longer finite.
 
-    What the optimiser remembers counts too: a squared gradient overflows long before the weights.
+    What the optimizer remembers counts too: a squared gradient overflows long before the weights.
     """
     plan, largest = experiment.plan, 0.0
     trained = {name: p for name, p in experiment.network.params.items() if p.trainable}
@@ -28,10 +28,10 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
         if not all_finite(W):
             return f"{name} is not finite after an update with learning rate {lr:g}"
         for slot in plan.optimizer.active_slots():
-            if not all_finite(state.memory[f"{slot}:{name}"]):
-                return f"what the optimiser remembers of {name} ({slot}) is not finite"
+            if not all_finite(state.optimizer_state[f"{slot}:{name}"]):
+                return f"what the optimizer remembers of {name} ({slot}) is not finite"
         if plan.train.average is not None:
-            average = state.memory[f"{AVERAGE}:{name}"]
+            average = state.optimizer_state[f"{AVERAGE}:{name}"]
             average *= plan.train.average
             average += (1 - plan.train.average) * W
         if plan.train.stop.threshold is not None:
@@ -43,9 +43,9 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
 def _change(
     experiment: Experiment, state: State, name: str, dW: Array, param: Param, lr: float
 ) -> Array:
-    """ΔW of the optimiser, with the array's own learning rate and the decoupled decay."""
+    """ΔW of the optimizer, with the array's own learning rate and the decoupled decay."""
     optimizer, own_lr = experiment.plan.optimizer, lr * param.lr_mult
-    memory = {slot: state.memory[f"{slot}:{name}"] for slot in optimizer.active_slots()}
+    memory = {slot: state.optimizer_state[f"{slot}:{name}"] for slot in optimizer.active_slots()}
     change = optimizer.change(dW, memory, own_lr, state.step)
     decay = own_lr * optimizer.weight_decay * param.decay_mult
     if decay:

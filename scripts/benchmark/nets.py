@@ -12,11 +12,11 @@ from cnntrain.data.dataset import Split
 from cnntrain.data.normalize import fit_normalizer
 from cnntrain.data.prepare import Prepared
 from cnntrain.network.network import Network
-from cnntrain.training.experiment import Experiment, lay_out, training_clock
+from cnntrain.training.experiment import Experiment, network_for, training_clock
 from cnntrain.training.feed import Feed, load_shard
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
-from cnntrain.training.step import take_step
+from cnntrain.training.step import train_step
 
 CLASSES = 10
 LEARNING_RATE = 1e-5  # small: random labels must not make the loss overflow in hundreds of steps
@@ -101,7 +101,7 @@ def experiment_of(net: Net, samples: int) -> Experiment:
     split = Split(pixels, rng.integers(0, CLASSES, samples))
     classes = tuple("0123456789")
     data = Prepared({"train": split}, fit_normalizer("per_channel", split), classes, "")
-    return Experiment(plan, lay_out(plan, net.in_shape), data)
+    return Experiment(plan, network_for(plan, net.in_shape), data)
 
 
 class Ours:
@@ -120,12 +120,12 @@ class Ours:
         return self.experiment.network
 
     def step(self) -> None:
-        outcome = take_step(self.experiment, self.state, self.workers, self.clock, self.feed)
+        outcome = train_step(self.experiment, self.state, self.workers, self.clock, self.feed)
         if isinstance(outcome, str):
             raise SystemExit(outcome)
 
     def load(self) -> None:
-        """Only the input of a step: gather, normalise, turn around."""
+        """Only the input of a step: gather, normalize, turn around."""
         load_shard(self.experiment, self.feed.indices(self.state.step), self.state.step, 0)
 
     @property

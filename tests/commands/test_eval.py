@@ -1,4 +1,4 @@
-"""The command ``eval`` as a function: which checkpoint, which split, which figures."""
+"""The command ``eval`` as a function: which checkpoint, which split, which metrics."""
 
 import json
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_the_figures_are_those_of_the_training(fitted, evaluated):
     folder = fitted(data={**SPIRALS, "normalize": "per_feature"}, train={"epochs": 7})
     for name in ("best", "last"):
         path = folder / "checkpoints" / f"{name}.npz"
-        expected = load(path).state.figures
+        expected = load(path).state.metrics
         found = evaluated(path, "val")
         assert found["loss"] == pytest.approx(expected["val/loss"], rel=1e-6)
         assert found["accuracy"] == expected["val/accuracy"]
@@ -184,5 +184,5 @@ def test_a_damaged_environment_file_does_no_harm(fitted, evaluated, content):
 
 
 def test_json_has_no_bare_infinity():
-    figures = {"loss": float("inf"), "r2": float("nan"), "n": 3, "deep": {"mae": 1.5}}
-    assert finite(figures) == {"loss": None, "r2": None, "n": 3, "deep": {"mae": 1.5}}
+    metrics = {"loss": float("inf"), "r2": float("nan"), "n": 3, "deep": {"mae": 1.5}}
+    assert finite(metrics) == {"loss": None, "r2": None, "n": 3, "deep": {"mae": 1.5}}

@@ -38,7 +38,7 @@ def test_a_kind_in_words_and_as_json(explained):
 def test_all_kinds(explained):
     document, _ = explained(None, as_json=True)
     assert document["layer"]["dense"] == "z = W a + b"
-    assert "optimiser:\n" in explained(None)[0]
+    assert "optimizer:\n" in explained(None)[0]
 
 
 def test_the_rule_of_an_experiment_with_its_numbers(explained):

@@ -55,7 +55,7 @@ def test_the_rest_starts_anew(fit):
     new = fit("new", "train.max_steps=1", init_from=old, optimizer=optimizer)
     state = last(new).state
     assert state.step == 1
-    assert all(np.abs(m).max() < 1 for m in state.memory.values())
+    assert all(np.abs(m).max() < 1 for m in state.optimizer_state.values())
     again = fit("again", "train.max_steps=1", init_from=old, optimizer=optimizer)
     assert last(again).path.read_bytes() == last(new).path.read_bytes()
 
@@ -67,7 +67,7 @@ def test_averaged_weights_are_taken_where_there_are_any(fit):
     assert any((averages[name] != W).any() for name, W in last(old).state.params.items())
     for name, W in averages.items():
         np.testing.assert_array_equal(last(new).state.params[name], W)
-        np.testing.assert_allclose(last(new).state.memory[f"average:{name}"], W, rtol=1e-6)
+        np.testing.assert_allclose(last(new).state.optimizer_state[f"average:{name}"], W, rtol=1e-6)
 
 
 def test_another_type_of_numbers(fit):

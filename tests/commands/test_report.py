@@ -1,4 +1,4 @@
-"""Reports and plots of real runs: every section is there, with the right figures in it."""
+"""Reports and plots of real runs: every section is there, with the right metrics in it."""
 
 import base64
 import html
@@ -55,7 +55,7 @@ def test_a_page_of_one_run(fitted, tmp_path, capsys):
         "Wrongly classified samples",
         "Filters",
         "Outputs of relu1",
-        "Figures of the layers",
+        "Statistics of the layers",
     }
     for media, content in made.values():
         assert content.startswith(b"\x89PNG" if media == "image/png" else b"<?xml")

@@ -1,4 +1,4 @@
-"""``cnntrain time``: every layer has its row, and the figures hang together."""
+"""``cnntrain time``: every layer has its row, and the metrics hang together."""
 
 import json
 
@@ -28,9 +28,9 @@ def test_the_table_has_a_row_for_every_layer(config_file, capsys):
 
 
 def test_json_figures_are_times(config_file, capsys):
-    figures = json.loads(timed(config_file, capsys, as_json=True))
-    assert [layer["name"] for layer in figures["layers"]] == NAMES
-    assert all(layer["forward_ms"] > 0 for layer in figures["layers"])
-    assert figures["layers"][0]["out_shape"] == [2, 6, 6]
-    assert figures["layers"][0]["gflops"] > 0
-    assert figures["step_ms"] > 0
+    metrics = json.loads(timed(config_file, capsys, as_json=True))
+    assert [layer["name"] for layer in metrics["layers"]] == NAMES
+    assert all(layer["forward_ms"] > 0 for layer in metrics["layers"])
+    assert metrics["layers"][0]["out_shape"] == [2, 6, 6]
+    assert metrics["layers"][0]["gflops"] > 0
+    assert metrics["step_ms"] > 0

@@ -95,7 +95,7 @@ def test_every_mistake_is_in_one_report_at_its_place(headlines):
         "5:22: network[1].dense.activation: unknown layer 'rleu'; did you mean 'relu'?",
         "6:5: network[2].dens: unknown layer 'dens'; did you mean 'dense'?",
         "7:13: network[3].dense.units: must be an integer, not 'yes'",
-        "7:32: network[3].dense.init.W: unknown initialiser 'he_normel'; did you mean 'he_normal'?",
+        "7:32: network[3].dense.init.W: unknown initializer 'he_normel'; did you mean 'he_normal'?",
         "8:1: loss: unknown loss 'crossentropy'; did you mean 'cross_entropy'?",
         "9:19: optimizer.sgd.lr: must be greater than 0, not -1",
         "9:27: optimizer.sgd.momentum: must be less than 1, not 1",
@@ -219,7 +219,7 @@ def test_a_key_of_a_nested_section_gets_the_nearest(headlines):
         ("dense: {units: 3, activation: {leaky_relu: {slope: x}}}",
          "3:49: network[0].dense.activation.leaky_relu.slope: must be a number, not 'x'"),
         ("dense: {units: 3, init: he_normel}",
-         "3:23: network[0].dense.init: unknown initialiser 'he_normel'; did you mean 'he_normal'?"),
+         "3:23: network[0].dense.init: unknown initializer 'he_normel'; did you mean 'he_normal'?"),
         ("dense: {units: 3, init: {normal: {sdt: 1}}}",
          "3:39: network[0].dense.init.normal.sdt: unknown key; did you mean 'std'?"),
         ("dense: {units: 3, init: {W: {normal: {std: -1}}}}",
@@ -472,7 +472,7 @@ def test_seed_stands_above_config_and_settings(plan_of):
         ("network.0.dense.units.x=3", "network.0.dense.units.x is not in the config"),
         ("train=", "is empty; give it a value or remove the key"),
         ("loss.cross_entrop=3", "loss.cross_entrop is not in the config"),
-        ("optimizer.sdg.lr=0.1", "unknown optimiser 'sdg'; did you mean 'sgd'?"),
+        ("optimizer.sdg.lr=0.1", "unknown optimizer 'sdg'; did you mean 'sgd'?"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_names_itself(report, setting, expected):

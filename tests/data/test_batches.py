@@ -1,4 +1,4 @@
-"""Batches: turned so that the batch is last, normalised, in the network's precision."""
+"""Batches: turned so that the batch is last, normalized, in the network's precision."""
 
 import numpy as np
 import pytest

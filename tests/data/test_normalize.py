@@ -1,13 +1,13 @@
-"""Normalisation against plain NumPy, with statistics of the training split only."""
+"""Normalization against plain NumPy, with statistics of the training split only."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnntrain.data import dataset
 from cnntrain.data.dataset import Split
 from cnntrain.data.normalize import fit_normalizer, statistics_shape
-from cnntrain.data import dataset
 from cnntrain.runs.checkpoint import load, save
 from cnntrain.training.state import start
 
@@ -24,7 +24,7 @@ def fitted(kind, x):
 
 
 def applied(kind, x, fitted_on=None):
-    """The samples (N, ...) after normalisation."""
+    """The samples (N, ...) after normalization."""
     normalizer = fitted(kind, x if fitted_on is None else fitted_on)
     return np.moveaxis(normalizer.apply(np.moveaxis(x, 0, -1), FLOAT64), -1, 0)
 

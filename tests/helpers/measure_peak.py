@@ -15,8 +15,7 @@ from cnntrain.training import experiment as opening
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
-from cnntrain.training.step import take_step
-
+from cnntrain.training.step import train_step
 
 def status(key):
     """An entry of /proc/self/status, in bytes."""
@@ -36,7 +35,7 @@ def main():
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # VmHWM starts anew
         state = start(plan, experiment.network)
         for _ in range(3):
-            take_step(experiment, state, workers, clock)
+            train_step(experiment, state, workers, clock)
         print(status("VmHWM") - before)
 
 

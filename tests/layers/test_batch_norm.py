@@ -1,4 +1,4 @@
-"""Batch normalisation: PyTorch's numbers, whatever the cut into shards, and its evaluation."""
+"""Batch normalization: PyTorch's numbers, whatever the cut into shards, and its evaluation."""
 
 import hashlib
 
@@ -156,7 +156,7 @@ def test_any_number_of_threads_gives_the_same_bits(
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 2, 3)])
 def test_backward_in_evaluation_equals_central_differences(evaluation, shape):
-    """A frozen batch normalisation is an affine map: no statistics move with x."""
+    """A frozen batch normalization is an affine map: no statistics move with x."""
     layer, (params, _, r) = BatchNorm(), random_case(shape, 2)
     rng = np.random.default_rng(0)
     x = spread(shape, rng)

@@ -39,7 +39,7 @@ def test_parameters_are_declared():
     assert {name: p.shape for name, p in declared.items()} == {"W": (5, 3), "b": (5, 1)}
     assert {(p.fan_in, p.fan_out) for p in declared.values()} == {(3, 5)}
     assert [p.trainable for p in declared.values()] == [False, True]
-    assert [p.decay_mult for p in declared.values()] == [1, 0]  # biases are not regularised
+    assert [p.decay_mult for p in declared.values()] == [1, 0]  # biases are not regularized
     assert [p.init.kind for p in declared.values()] == ["he_normal", "constant"]
     assert list(Dense(units=5, bias=False).params((3,))) == ["W"]
     assert not any(p.trainable for p in Dense(units=5, trainable=False).params((3,)).values())

@@ -1,4 +1,4 @@
-"""Initialisers: the documented distribution, the array's own shape, the stream's own numbers."""
+"""Initializers: the documented distribution, the array's own shape, the stream's own numbers."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Normalisation within a sample: PyTorch's layers, and LRN as a naive loop."""
+"""Normalization within a sample: PyTorch's layers, and LRN as a naive loop."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Metrics that a config chooses: sums that add up over any cut, and the right figures."""
+"""Metrics that a config chooses: sums that add up over any cut, and the right metrics."""
 
 import json
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from cnntrain.errors import ConfigError
-from cnntrain.metrics.base import Score, is_better, scored
+from cnntrain.metrics.base import Metric, is_better, metric_values
 from cnntrain.metrics.classification import Auc, BalancedAccuracy, LogLoss, MacroF1, TopK
 from cnntrain.metrics.regression import RSquared
 from cnntrain.metrics.sums import add_sums, batch_sums
 from cnntrain.training.shards import cut
 
-KINDS = [pytest.param(kind(), id=name) for name, kind in Score.kinds.items()]
+KINDS = [pytest.param(kind(), id=name) for name, kind in Metric.kinds.items()]
 every_kind = pytest.mark.parametrize("score", KINDS)
 N = 200
 
@@ -32,7 +32,7 @@ def sums_of(score, z, y):
     return batch_sums(0.0, z, y, score.of_labels) | score.sums(z, y)
 
 
-def figure(score, z, y):
+def metric_text(score, z, y):
     return score.value(sums_of(score, z, y))
 
 
@@ -44,7 +44,7 @@ def test_sums_add_up_over_any_cut(score, parts):
     for s in cut(N, parts):
         found = sums_of(score, z[:, s], y[..., s])
         total = found if total is None else add_sums(total, found)
-    assert score.value(total) == pytest.approx(figure(score, z, y), rel=1e-12)
+    assert score.value(total) == pytest.approx(metric_text(score, z, y), rel=1e-12)
 
 
 @every_kind
@@ -62,14 +62,14 @@ def test_perfect_outputs_are_the_best(score):
     z, y = outputs(score)
     best = 50.0 * np.eye(len(z))[:, y] if score.of_labels else y
     name = score.name
-    assert is_better(name, figure(score, best, y), figure(score, z, y))
-    value = figure(score, best, y)
+    assert is_better(name, metric_text(score, best, y), metric_text(score, z, y))
+    value = metric_text(score, best, y)
     assert value == pytest.approx(0 if name in ("log_loss", "mae", "rmse") else 1, abs=1e-3)
 
 
 @every_kind
 def test_what_is_written_is_read_back_equal(score, read_back):
-    assert read_back(Score, score) == score
+    assert read_back(Metric, score) == score
 
 
 # --- by hand ---------------------------------------------------------------------------------
@@ -90,16 +90,16 @@ Y = np.array([1, 2, 0, 0])  # taken for 0, 1, 0, 0
     ids=str,
 )
 def test_by_hand(score, expected):
-    assert figure(score, Z, Y) == pytest.approx(expected, rel=1e-14)
+    assert metric_text(score, Z, Y) == pytest.approx(expected, rel=1e-14)
 
 
 def test_log_loss_by_hand():
     p = np.exp(Z) / np.exp(Z).sum(axis=0)
     expected = -np.log(p[Y, np.arange(4)]).mean()
-    assert figure(LogLoss(), Z, Y) == pytest.approx(expected, rel=1e-13)
+    assert metric_text(LogLoss(), Z, Y) == pytest.approx(expected, rel=1e-13)
     one = np.array([[0.5, -1.0]])
     expected = (np.log1p(np.exp(-0.5)) + np.log1p(np.exp(-1.0))) / 2
-    assert figure(LogLoss(), one, np.array([1, 0])) == pytest.approx(expected, rel=1e-13)
+    assert metric_text(LogLoss(), one, np.array([1, 0])) == pytest.approx(expected, rel=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -116,26 +116,26 @@ def test_log_loss_by_hand():
 )
 def test_auc_by_hand(logits, y, expected):
     z = np.array([logits])
-    assert figure(Auc(), z, np.array(y)) == expected
+    assert metric_text(Auc(), z, np.array(y)) == expected
     two = np.concatenate([np.zeros_like(z), z])  # the same from two outputs
-    assert figure(Auc(), two, np.array(y)) == expected
+    assert metric_text(Auc(), two, np.array(y)) == expected
 
 
 def test_r2_by_hand():
     y, a = np.array([[1.0, 2.0, 3.0, 6.0]]), np.array([[1.0, 2.5, 3.0, 5.0]])
-    assert figure(RSquared(), a, y) == pytest.approx(1 - 1.25 / 14)
-    assert figure(RSquared(), a, np.full_like(y, 2.0)) is None
+    assert metric_text(RSquared(), a, y) == pytest.approx(1 - 1.25 / 14)
+    assert metric_text(RSquared(), a, np.full_like(y, 2.0)) is None
 
 
 def test_soft_labels_count_as_their_largest():
     soft = 0.8 * np.eye(3)[:, Y] + 0.2 / 3
     for score in (BalancedAccuracy(), MacroF1(), TopK(k=2), LogLoss()):
-        assert figure(score, Z, soft) == figure(score, Z, Y)
+        assert metric_text(score, Z, soft) == metric_text(score, Z, Y)
 
 
 def test_undefined_figures_are_left_out():
     sums = sums_of(Auc(), np.array([[1.0, 2.0]]), np.array([1, 1]))
-    assert scored(sums, (Auc(),)).keys() == {"loss", "accuracy"}
+    assert metric_values(sums, (Auc(),)).keys() == {"loss", "accuracy"}
 
 
 @pytest.mark.parametrize("k", [2, 5])
@@ -151,11 +151,13 @@ def test_agrees_with_scikit_learn(k):
         TopK(k=2): 1.0 if k == 2 else metrics.top_k_accuracy_score(y, z.T, k=2),
     }
     for score, value in expected.items():
-        assert figure(score, z, y) == pytest.approx(value, rel=1e-12), score
+        assert metric_text(score, z, y) == pytest.approx(value, rel=1e-12), score
     if k == 2:
-        assert abs(figure(Auc(), z, y) - metrics.roc_auc_score(y, p[1])) < 1e-3
+        assert abs(metric_text(Auc(), z, y) - metrics.roc_auc_score(y, p[1])) < 1e-3
     a = y + 0.5 * z[:1]
-    assert figure(RSquared(), a, y[None].astype(float)) == pytest.approx(metrics.r2_score(y, a[0]))
+    assert metric_text(RSquared(), a, y[None].astype(float)) == pytest.approx(
+        metrics.r2_score(y, a[0])
+    )
 
 
 # --- in training -----------------------------------------------------------------------------
@@ -166,8 +168,8 @@ SINE = {
     "network": [{"dense": {"units": 1}}],
     "loss": "squared_error",
 }
-LABELLED = [kind for kind, score in Score.kinds.items() if score.of_labels]
-REAL = [kind for kind, score in Score.kinds.items() if not score.of_labels]
+LABELLED = [kind for kind, score in Metric.kinds.items() if score.of_labels]
+REAL = [kind for kind, score in Metric.kinds.items() if not score.of_labels]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ def test_metrics_are_recorded_of_both_splits(tmp_path, fitted, sections, kinds):
     lines = (fitted(**sections, metrics=kinds) / "metrics.jsonl").read_text().splitlines()
     for line in map(json.loads, lines):
         for kind in kinds:
-            name = Score.kinds[kind]().name
+            name = Metric.kinds[kind]().name
             assert isinstance(line[f"train/{name}"], float)
             assert isinstance(line[f"val/{name}"], float)
 

@@ -11,7 +11,7 @@ from cnntrain.layers.joining import Add
 from cnntrain.network.graph import Item
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import Objective, Penalty, forward_backward
-from cnntrain.training.experiment import lay_out
+from cnntrain.training.experiment import network_for
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -86,7 +86,7 @@ def graph(plan_of):
 
     def laid_out(network, in_shape=(4,), loss="cross_entropy"):
         plan = plan_of(network, loss=loss)
-        return lay_out(plan, in_shape), Objective(plan.loss)
+        return network_for(plan, in_shape), Objective(plan.loss)
 
     return laid_out
 
@@ -234,7 +234,7 @@ def test_a_mistake_is_shown_where_it_is_written(tmp_path):
     )
     config = read_config(path)
     with pytest.raises(ShapeError) as caught:
-        lay_out(config.plan, (2,))
+        network_for(config.plan, (2,))
     assert str(config.located(caught.value)) == (
         f"{path}:6:5: network[1].from: add1 reads 'b', but no layer has that name; "
         "known: a, input\n"
@@ -317,7 +317,7 @@ def test_a_network_with_heads_trains(experiment_of, train_events):
     experiment = experiment_of(network=items, loss=loss, train={"epochs": 30})
     *_, end = train_events(experiment)
     first = next(iter(train_events(experiment)))
-    assert end.figures["train/loss"] < first.figures["loss"]
+    assert end.metrics["train/loss"] < first.metrics["loss"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from cnntrain.layers import Layer
 from cnntrain.network.network import Pass
 from cnntrain.network.objective import Objective, forward_backward
 from cnntrain.network.reorder import moved, reordered
-from cnntrain.training.experiment import lay_out
+from cnntrain.training.experiment import network_for
 
 IN_SHAPE, BATCH = (2, 8, 9), 5
 END = ["flatten", {"dense": {"units": 3}}]
@@ -63,7 +63,7 @@ MOVED = {  # layers, and what changes places
 def network(layers, loss="cross_entropy"):
     tree = {"name": "x", "data": {"source": "digits"}, "network": layers, "loss": loss}
     plan = plan_from_tree(tree)
-    return lay_out(plan, IN_SHAPE), Objective(plan.loss)
+    return network_for(plan, IN_SHAPE), Objective(plan.loss)
 
 
 @pytest.mark.parametrize(("layers", "expected"), MOVED.values(), ids=MOVED)

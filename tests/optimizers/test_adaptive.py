@@ -45,10 +45,10 @@ def slope(w):
 
 def trajectory(rule):
     W = np.array(START)
-    memory = {slot: np.zeros_like(W) for slot in rule.active_slots()}
+    state = {slot: np.zeros_like(W) for slot in rule.active_slots()}
     points = []
     for step, lr in enumerate(RATES):
-        W += rule.change(slope(W), memory, lr, step)
+        W += rule.change(slope(W), state, lr, step)
         points.append(W.tolist())
     return points
 

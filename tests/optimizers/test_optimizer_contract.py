@@ -1,4 +1,4 @@
-"""What every registered optimiser must keep, whatever its rule. The registry is the list."""
+"""What every registered optimizer must keep, whatever its rule. The registry is the list."""
 
 import dataclasses
 
@@ -35,32 +35,32 @@ def gradient(dtype, step=0):
 @every_dtype
 def test_shape_and_dtype_are_those_of_the_gradient(kind, dtype):
     for rule in plain_and_switched(kind):
-        memory = empty_memory(rule, gradient(dtype))
+        state = empty_memory(rule, gradient(dtype))
         for step in range(3):
-            change = rule.change(gradient(dtype, step), memory, 0.1, step)
+            change = rule.change(gradient(dtype, step), state, 0.1, step)
             assert (change.shape, change.dtype) == ((3, 4), np.dtype(dtype))
             assert np.isfinite(change).all()
-        assert {array.dtype for array in memory.values()} <= {np.dtype(dtype)}
-        assert set(memory) == set(rule.active_slots())
+        assert {array.dtype for array in state.values()} <= {np.dtype(dtype)}
+        assert set(state) == set(rule.active_slots())
 
 
 @every_kind
 def test_the_gradient_is_not_modified_and_not_kept(kind):
     for rule in plain_and_switched(kind):
         dW = gradient(np.float64)  # read-only: writing into it raises
-        memory = empty_memory(rule, dW)
-        change = rule.change(dW, memory, 0.1, 0)
-        for array in (change, *memory.values()):
+        state = empty_memory(rule, dW)
+        change = rule.change(dW, state, 0.1, 0)
+        for array in (change, *state.values()):
             assert not np.shares_memory(array, dW)
 
 
 @every_kind
 def test_the_change_is_an_array_of_its_own(kind):
-    """Writing into the change must not reach the memory."""
+    """Writing into the change must not reach the state."""
     for rule in plain_and_switched(kind):
-        memory = empty_memory(rule, gradient(np.float64))
-        change = rule.change(gradient(np.float64), memory, 0.1, 0)
-        assert not any(np.shares_memory(change, array) for array in memory.values())
+        state = empty_memory(rule, gradient(np.float64))
+        change = rule.change(gradient(np.float64), state, 0.1, 0)
+        assert not any(np.shares_memory(change, array) for array in state.values())
 
 
 @every_kind
@@ -79,18 +79,18 @@ def test_all_state_is_in_the_memory(kind):
 def test_it_goes_downhill(kind):
     for rule in plain_and_switched(kind):
         W = np.array([1.0, -2.0])
-        memory = empty_memory(rule, W)
+        state = empty_memory(rule, W)
         start = W.copy()
         for step in range(200):
-            W += rule.change(2 * W, memory, rule.lr, step)
+            W += rule.change(2 * W, state, rule.lr, step)
         assert (np.abs(W) < np.abs(start)).all()
 
 
 @every_kind
 def test_no_gradient_no_change(kind):
     for rule in plain_and_switched(kind):
-        memory = empty_memory(rule, np.zeros(3))
-        assert not rule.change(np.zeros(3), memory, 0.1, 0).any()
+        state = empty_memory(rule, np.zeros(3))
+        assert not rule.change(np.zeros(3), state, 0.1, 0).any()
 
 
 @every_kind

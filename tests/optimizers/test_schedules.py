@@ -1,4 +1,4 @@
-"""Schedules: exact values at chosen steps, warm-up in front, no memory."""
+"""Schedules: exact values at chosen steps, warm-up in front, no state."""
 
 import dataclasses
 import math

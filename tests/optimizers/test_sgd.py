@@ -24,10 +24,10 @@ def slope(w):
 
 def trajectory(rule):
     W = np.array(START)
-    memory = {slot: np.zeros_like(W) for slot in rule.active_slots()}
+    state = {slot: np.zeros_like(W) for slot in rule.active_slots()}
     points = []
     for step, lr in enumerate(RATES):
-        W += rule.change(slope(W), memory, lr, step)
+        W += rule.change(slope(W), state, lr, step)
         points.append(W.tolist())
     return points
 
@@ -62,12 +62,12 @@ def test_equals_pytorch(torch, rule):
 
 
 def test_first_steps_by_hand():
-    memory = {"velocity": np.zeros(1)}
+    state = {"velocity": np.zeros(1)}
     g = np.array([2.0])
     rule = Sgd(momentum=0.5)
-    changes = [rule.change(g, memory, 0.125, step)[0] for step in range(3)]
+    changes = [rule.change(g, state, 0.125, step)[0] for step in range(3)]
     assert changes == [-0.25, -0.375, -0.4375]
-    assert memory["velocity"][0] == 3.5
+    assert state["velocity"][0] == 3.5
 
 
 def test_memory_is_asked_for_only_with_momentum():

@@ -72,8 +72,8 @@ def refused(tmp_path):
 
 def contents(state):
     """All that a state holds, comparable."""
-    arrays = {**state.params, **state.memory}
-    rest = (state.step, state.sums, state.figures, state.best, state.stale_epochs,
+    arrays = {**state.params, **state.optimizer_state}
+    rest = (state.step, state.sums, state.metrics, state.best, state.stale_epochs,
             state.largest_change)  # fmt: skip
     return {name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()}, rest
 
@@ -416,7 +416,7 @@ def test_another_format_is_refused(refused, good, version):
         ("step", ...),
         ("sums", None),
         ("sums", {"n": "x"}),
-        ("figures", []),
+        ("metrics", []),
         ("best", {"value": 1.0}),
         ("best", {"value": 1.0, "epoch": 1, "step": 1, "more": 1}),
         ("stale_epochs", None),

@@ -44,12 +44,12 @@ def small(experiment_of):
 
 
 def epoch_end(epoch, elapsed_s, **options):
-    figures = {"train/loss": 0.5, "train/accuracy": 0.75}
-    return EpochEnd(epoch, 3 * epoch, figures, 0.1, elapsed_s, 1000.0, False, **options)
+    metrics = {"train/loss": 0.5, "train/accuracy": 0.75}
+    return EpochEnd(epoch, 3 * epoch, metrics, 0.1, elapsed_s, 1000.0, False, **options)
 
 
-def stopped(figures=None):
-    return Stopped("epochs", "2 epochs done", 2, 6, figures or {}, 1.0)
+def stopped(metrics=None):
+    return Stopped("epochs", "2 epochs done", 2, 6, metrics or {}, 1.0)
 
 
 def lines_of(stream):

@@ -22,7 +22,7 @@ def test_runs_are_numbered(tmp_path, monkeypatch):
 def test_a_number_taken_meanwhile_is_skipped(tmp_path, monkeypatch):
     """Another process may make the folder between the look and the making."""
     monkeypatch.chdir(tmp_path)
-    mkdir = runs.Path.mkdir
+    mkdir = folder.Path.mkdir
     tried = []
 
     def raced(path, *args, **options):
@@ -31,7 +31,7 @@ def test_a_number_taken_meanwhile_is_skipped(tmp_path, monkeypatch):
             raise FileExistsError
         mkdir(path, *args, **options)
 
-    monkeypatch.setattr(runs.Path, "mkdir", raced)
+    monkeypatch.setattr(folder.Path, "mkdir", raced)
     assert run_path("lenet", None, resume=False).name == "2"
 
 

@@ -48,7 +48,7 @@ def test_a_running_run_has_no_end_and_its_last_line_may_be_cut(folder):
 
 def test_before_the_first_epoch_nothing_is_best(folder):
     run = read_run(folder(epochs=0, end=False))
-    assert (run.best, run.figures, run.monitored) == (None, [], None)
+    assert (run.best, run.metrics, run.monitored) == (None, [], None)
 
 
 def test_the_config_may_name_the_figure_that_decides(folder):

@@ -138,8 +138,8 @@ def test_every_optimiser_is_stopped_at_every_step(whole, case):
     assert events == EVENTS
     state = load(folder / "checkpoints" / "last.npz").state
     slots = Optimizer.kinds[case](lr=0.1).active_slots()
-    assert {name.partition(":")[0] for name in state.memory} == set(slots)
-    assert all(state.memory[name].any() for name in state.memory)
+    assert {name.partition(":")[0] for name in state.optimizer_state} == set(slots)
+    assert all(state.optimizer_state[name].any() for name in state.optimizer_state)
 
 
 def test_the_plateau_drops_in_its_case(whole):

@@ -1,4 +1,4 @@
-"""TensorBoard's event files hold the figures of the run, each step once."""
+"""TensorBoard's event files hold the metrics of the run, each step once."""
 
 import json
 import sys

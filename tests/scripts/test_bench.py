@@ -23,10 +23,10 @@ WITHOUT_RIVALS = "sys.modules['torch'] = sys.modules['sklearn'] = None;"
 
 
 def bench(tmp_path, *arguments, prelude=""):
-    """(printed table, figures) of a run of one step each."""
-    figures = tmp_path / "figures.json"
+    """(printed table, metrics) of a run of one step each."""
+    metrics = tmp_path / "metrics.json"
     code = RUN.format(folder=str(SCRIPTS), prelude=prelude)
-    words = [str(SCRIPT), "--quick", "--runs", "1", "--threads", "1", "--json", str(figures)]
+    words = [str(SCRIPT), "--quick", "--runs", "1", "--threads", "1", "--json", str(metrics)]
     done = subprocess.run(
         [sys.executable, "-c", code, *words, *arguments],
         capture_output=True,
@@ -34,30 +34,30 @@ def bench(tmp_path, *arguments, prelude=""):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads(figures.read_text())
+    return done.stdout, json.loads(metrics.read_text())
 
 
 def test_our_own_figures_need_no_rivals(tmp_path):
     arguments = ["--steps", "--net", "mlp-784-300-100-10", "--net", "lenet5-batch1"]
-    printed, figures = bench(tmp_path, *arguments, prelude=WITHOUT_RIVALS)
-    assert [result["net"] for result in figures["results"]] == arguments[2::2]
-    for result in figures["results"]:
+    printed, metrics = bench(tmp_path, *arguments, prelude=WITHOUT_RIVALS)
+    assert [result["net"] for result in metrics["results"]] == arguments[2::2]
+    for result in metrics["results"]:
         assert list(result["ms"]) == ["cnntrain"]
         assert result["ratio"] is None
         assert result["gflops"] > 0
         assert 0 < result["input_share"] < 1
         assert result["net"] in printed
-    assert "processes" not in figures
+    assert "processes" not in metrics
 
 
 @pytest.mark.slow
 def test_rivals_take_their_turns(tmp_path):
     pytest.importorskip("torch", reason="the comparison needs PyTorch")
     pytest.importorskip("sklearn", reason="the comparison needs scikit-learn")
-    _, figures = bench(
+    _, metrics = bench(
         tmp_path, "--steps", "--net", "mlp-784-300-100-10", "--net", "lenet5-batch64"
     )
-    mlp, lenet = figures["results"]
+    mlp, lenet = metrics["results"]
     assert list(mlp["ms"]) == ["cnntrain", "eager", "scikit-learn"]
     assert list(lenet["ms"]) == ["cnntrain", "eager", "channels_last"]
     assert lenet["ratio"] > 0
@@ -66,8 +66,8 @@ def test_rivals_take_their_turns(tmp_path):
 @pytest.mark.slow
 def test_whole_processes(tmp_path):
     pytest.importorskip("torch", reason="the comparison needs PyTorch")
-    printed, figures = bench(tmp_path, "--net", "lenet5-batch1")
-    found = figures["processes"]
+    printed, metrics = bench(tmp_path, "--net", "lenet5-batch1")
+    found = metrics["processes"]
     ours, theirs = (found["cold_start"][contender] for contender in ("cnntrain", "eager"))
     assert 0 < ours["least_s"] <= ours["median_s"]
     assert ours["peak_mb"] < theirs["peak_mb"]  # or the peaks are those of the starting process
@@ -90,9 +90,9 @@ def test_pytorch_runs_the_same_network(torch, name):
 @pytest.mark.slow
 def test_growth_has_a_line_for_every_doubling(tmp_path):
     """One axis in full; the table is made of such lines."""
-    _, figures = bench(tmp_path, "--grow", "batch", "2")
-    assert figures["gflop"] == pytest.approx(
+    _, metrics = bench(tmp_path, "--grow", "batch", "2")
+    assert metrics["gflop"] == pytest.approx(
         2 * bench(tmp_path, "--grow", "batch", "1")[1]["gflop"]
     )
-    rows = growth_rows([{"axis": "batch", "factor": 2, "peak_mb": 80.0, **figures}])
+    rows = growth_rows([{"axis": "batch", "factor": 2, "peak_mb": 80.0, **metrics}])
     assert rows[1][:2] == ["batch", "x2"]

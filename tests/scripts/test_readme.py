@@ -28,8 +28,8 @@ def test_every_marked_block_is_found():
 
 
 def test_blocks_are_filled_with_what_is_printed():
-    head = "<!-- output of: cnntrain explain optimiser:sgd (lines 1-1) -->\n```text\n"
-    assert readme.filled(f"{head}old\n```\nrest\n") == f"{head}optimiser sgd\n```\nrest\n"
+    head = "<!-- output of: cnntrain explain optimizer:sgd (lines 1-1) -->\n```text\n"
+    assert readme.filled(f"{head}old\n```\nrest\n") == f"{head}optimizer sgd\n```\nrest\n"
 
 
 def test_only_our_own_commands_run(tmp_path):

@@ -71,14 +71,14 @@ CASES = {
         " overflow float32; give it a smaller 'init'",
         (0, 1),
     ),
-    "what the optimiser remembers": (
+    "what the optimizer remembers": (
         {
             "data": inline([[1e25]] * 4),
             "network": [{"dense": {"units": 1, "init": 0.0}}],
             "loss": "absolute_error",
             "optimizer": {"adam": {"lr": 0.1}},
         },
-        "step 1 (epoch 1, batch 1): what the optimiser remembers of dense1.W (square) is not"
+        "step 1 (epoch 1, batch 1): what the optimizer remembers of dense1.W (square) is not"
         " finite",
         (0, 1),
     ),

@@ -3,10 +3,10 @@
 import math
 import tracemalloc
 
-import cnntrain.training.evaluate
 import numpy as np
 import pytest
 
+import cnntrain.training.evaluate
 from cnntrain.commands.eval import summarize
 from cnntrain.metrics.sums import means
 from cnntrain.network.network import Pass

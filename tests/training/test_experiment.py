@@ -29,7 +29,7 @@ def test_the_penalty_is_over_all_training_samples(experiment_of, train_events):
     for batch_size in (1, 8, 20):
         train = {"l2": 6.0, "batch_size": batch_size, "epochs": 1}
         *_, epoch, _ = train_events(experiment_of(network=zeros, train=train))
-        assert epoch.figures["train/penalty"] == pytest.approx(6.0 / (2 * 20) * 4)
+        assert epoch.metrics["train/penalty"] == pytest.approx(6.0 / (2 * 20) * 4)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_soft_targets_are_classes_to_a_loss_of_classes(experiment_of, train_even
     experiment = experiment_of(data={**ONE_HOT, "validation": 1}, loss=loss, metrics=["macro_f1"])
     assert experiment.data.classes == ("0", "1")
     *_, stopped = train_events(experiment)
-    assert {"train/accuracy", "val/accuracy", "val/macro_f1"} <= stopped.figures.keys()
+    assert {"train/accuracy", "val/accuracy", "val/macro_f1"} <= stopped.metrics.keys()
     assert experiment_of(data=ONE_HOT, loss="squared_error").data.classes is None
 
 

@@ -7,7 +7,7 @@ from cnntrain.training.experiment import training_clock
 from cnntrain.training.feed import Feed, is_slow_to_load
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
-from cnntrain.training.step import take_step
+from cnntrain.training.step import train_step
 
 AUGMENTED = {"source": "digits", "augment": ["shift", {"gaussian_noise": {"std": 0.5}}]}
 PLAIN = {"source": "digits"}
@@ -38,8 +38,8 @@ def test_a_feed_changes_no_bit(digits_of, data):
     with Workers(1) as workers, Feed(experiment, clock) as feed:
         fed, alone = (start(experiment.plan, experiment.network) for _ in range(2))
         for _ in range(3):
-            take_step(experiment, fed, workers, clock, feed)
-            take_step(experiment, alone, workers, clock)
+            train_step(experiment, fed, workers, clock, feed)
+            train_step(experiment, alone, workers, clock)
     for name, W in fed.params.items():
         np.testing.assert_array_equal(W, alone.params[name])
 

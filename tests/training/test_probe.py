@@ -11,7 +11,7 @@ from cnntrain.training.events import StepEnd
 from cnntrain.training.probe import norm, probe
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
-from cnntrain.training.step import take_step
+from cnntrain.training.step import train_step
 
 LAYERS = [{"dense": {"units": 6, "activation": "relu"}}, {"dense": {"units": 2}}]
 
@@ -31,13 +31,13 @@ def test_figures_of_arrays_and_outputs_by_hand(experiment):
     after = {name: 1.5 * W for name, W in before.items()}
     grads = {name: np.full_like(W, 2.0) for name, W in before.items()}
     found = probe(opened, before, after, grads, np.arange(8), step=0)
-    figures = found.arrays["dense1.W"]
+    metrics = found.arrays["dense1.W"]
     W = before["dense1.W"].astype(np.float64)
-    assert figures.mean == pytest.approx(W.mean(), rel=1e-5)
-    assert figures.std == pytest.approx(W.std(), rel=1e-5)
-    assert figures.norm == pytest.approx(math.sqrt((W * W).sum()))
-    assert figures.gradient_norm == pytest.approx(2 * math.sqrt(W.size))
-    assert figures.update_ratio == pytest.approx(0.5)
+    assert metrics.mean == pytest.approx(W.mean(), rel=1e-5)
+    assert metrics.std == pytest.approx(W.std(), rel=1e-5)
+    assert metrics.norm == pytest.approx(math.sqrt((W * W).sum()))
+    assert metrics.gradient_norm == pytest.approx(2 * math.sqrt(W.size))
+    assert metrics.update_ratio == pytest.approx(0.5)
     assert found.arrays["dense2.b"].update_ratio is None  # all 0
     assert list(found.outputs) == ["dense1", "relu1", "dense2"]
     assert found.outputs["relu1"].dead_share == 1.0
@@ -84,7 +84,7 @@ def test_the_update_ratio_is_that_of_the_update(experiment):
     state = start(opened.plan, opened.network)
     before = {name: W.copy() for name, W in state.params.items()}
     with Workers(1) as workers:
-        taken = take_step(opened, state, workers, Clock(3, 9))
+        taken = train_step(opened, state, workers, Clock(3, 9))
     change = norm(state.params["dense1.W"] - before["dense1.W"])
     expected = change / norm(before["dense1.W"])
     assert taken.probe.arrays["dense1.W"].update_ratio == pytest.approx(expected)

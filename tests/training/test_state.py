@@ -1,9 +1,9 @@
-"""What training remembers at the start: weights by the seed, and the optimiser's memory."""
+"""What training remembers at the start: weights by the seed, and the optimizer's memory."""
 
 import numpy as np
 import pytest
 
-from cnntrain.training.state import memory_names, start, weights_sha256
+from cnntrain.training.state import optimizer_state_names, start, weights_sha256
 
 LAYERS = [
     {"dense": {"units": 3, "activation": "relu", "trainable": {"b": False}}},
@@ -14,9 +14,9 @@ LAYERS = [
 def test_nothing_is_remembered_before_the_first_step(experiment_of):
     experiment = experiment_of()
     state = start(experiment.plan, experiment.network)
-    assert (state.step, state.sums, state.figures, state.best) == (0, {}, {}, None)
+    assert (state.step, state.sums, state.metrics, state.best) == (0, {}, {}, None)
     assert (state.stale_epochs, state.largest_change) == (0, None)
-    assert state.memory == {}
+    assert state.optimizer_state == {}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -25,7 +25,7 @@ def test_arrays_have_the_precision_of_the_plan(experiment_of, dtype):
     experiment = experiment_of(network=LAYERS, dtype=dtype, optimizer=momentum)
     state = start(experiment.plan, experiment.network)
     assert list(state.params) == ["dense1.W", "dense1.b", "dense2.W"]
-    for array in [*state.params.values(), *state.memory.values()]:
+    for array in [*state.params.values(), *state.optimizer_state.values()]:
         assert array.dtype == np.dtype(dtype)
         assert array.flags.c_contiguous
 
@@ -34,12 +34,12 @@ def test_memory_belongs_to_trainable_arrays_and_starts_at_zero(experiment_of):
     momentum = {"sgd": {"lr": 0.1, "momentum": 0.9}}
     experiment = experiment_of(network=LAYERS, optimizer=momentum)
     state = start(experiment.plan, experiment.network)
-    names = memory_names(experiment.plan, experiment.network)
+    names = optimizer_state_names(experiment.plan, experiment.network)
     assert names == {"velocity:dense1.W": "dense1.W", "velocity:dense2.W": "dense2.W"}
-    assert state.memory.keys() == names.keys()
+    assert state.optimizer_state.keys() == names.keys()
     for slot, name in names.items():
-        assert state.memory[slot].shape == state.params[name].shape
-        assert not state.memory[slot].any()
+        assert state.optimizer_state[slot].shape == state.params[name].shape
+        assert not state.optimizer_state[slot].any()
 
 
 def test_weights_are_a_function_of_the_seed(experiment_of):

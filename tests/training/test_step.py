@@ -1,15 +1,15 @@
 """One update: which samples it takes, and that cutting a batch does not change its gradient."""
 
-import cnntrain.training.feed
 import numpy as np
 import pytest
 
+import cnntrain.training.feed
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.feed import batch_indices
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
-from cnntrain.training.step import all_finite, gradients, learning_rate, take_step
+from cnntrain.training.step import all_finite, gradients, learning_rate, train_step
 
 EXACT = {
     "dtype": "float64",
@@ -99,7 +99,7 @@ def test_gradient_descent(digits, one_thread):
     before = {name: W.copy() for name, W in state.params.items()}
     everything = np.arange(len(digits.data.train))
     grads = gradients(digits, before, everything, 0, one_thread)[0]
-    take_step(digits, state, one_thread, training_clock(digits.plan, len(everything)))
+    train_step(digits, state, one_thread, training_clock(digits.plan, len(everything)))
     assert state.step == 1
     assert_close(state.params, {name: W - 0.1 * grads[name] for name, W in before.items()})
 
@@ -119,9 +119,11 @@ def test_momentum_is_remembered_between_steps(experiment_of, one_thread):
         grads = gradients(experiment, W, np.arange(20), step, one_thread)[0]
         v = {name: 0.5 * v[name] + grads[name] for name in W}
         W = {name: W[name] - 0.1 * v[name] for name in W}
-        take_step(experiment, state, one_thread, clock)
+        train_step(experiment, state, one_thread, clock)
         assert_close(state.params, W)
-        assert_close(state.memory, {f"velocity:{name}": value for name, value in v.items()})
+        assert_close(
+            state.optimizer_state, {f"velocity:{name}": value for name, value in v.items()}
+        )
 
 
 # Which samples a step takes

@@ -16,7 +16,7 @@ from cnntrain.training.events import EpochEnd, StepEnd
 from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.shards import Workers, shard_count
 from cnntrain.training.state import start
-from cnntrain.training.step import take_step
+from cnntrain.training.step import train_step
 from cnntrain.training.train import is_better, train
 
 LINE = {  # y = 2x - 1, learnt by one linear unit
@@ -88,12 +88,12 @@ def test_figures_of_labels_and_of_targets(run):
         data={"source": "synthetic", "problem": "xor", "n": 20, "validation": 0.25},
         train={"mode": "batch", "batch_size": None},
     )
-    assert list(epoch.figures) == ["train/loss", "train/accuracy", "val/loss", "val/accuracy"]
-    assert stopped.figures.keys() == epoch.figures.keys()
+    assert list(epoch.metrics) == ["train/loss", "train/accuracy", "val/loss", "val/accuracy"]
+    assert stopped.metrics.keys() == epoch.metrics.keys()
     _, epoch, *_ = run(**LINE, train={"mode": "batch", "batch_size": None})
-    assert list(epoch.figures) == ["train/loss", "train/mae", "train/rmse"]
+    assert list(epoch.metrics) == ["train/loss", "train/mae", "train/rmse"]
     # at W = b = 0 the outputs are 0 and the targets -3 -1 1 3
-    assert epoch.figures == {"train/loss": 2.5, "train/mae": 2.0, "train/rmse": math.sqrt(5)}
+    assert epoch.metrics == {"train/loss": 2.5, "train/mae": 2.0, "train/rmse": math.sqrt(5)}
 
 
 def test_figures_of_an_epoch_are_means_over_its_samples(run):
@@ -101,15 +101,15 @@ def test_figures_of_an_epoch_are_means_over_its_samples(run):
     *steps, epoch, _ = run(train={"epochs": 1, "batch_size": 8})
     sizes = [8, 8, 4]
     for name in ("loss", "accuracy"):
-        mean = sum(n * event.figures[name] for n, event in zip(sizes, steps, strict=True)) / 20
-        assert epoch.figures[f"train/{name}"] == pytest.approx(mean, rel=1e-12)
+        mean = sum(n * event.metrics[name] for n, event in zip(sizes, steps, strict=True)) / 20
+        assert epoch.metrics[f"train/{name}"] == pytest.approx(mean, rel=1e-12)
 
 
 def test_the_state_is_current_whenever_an_event_is_out(experiment_of, history):
     for event, state in history(experiment_of()):
         assert state.step == event.step
         if isinstance(event, EpochEnd):
-            assert state.figures == event.figures
+            assert state.metrics == event.metrics
             assert state.sums == {}
 
 
@@ -199,7 +199,7 @@ def test_patience_counts_epochs_since_the_best(experiment_of, history):
     stopped, last = states[-1]
     assert (stopped.reason, stopped.detail) == ("patience", "no better epoch for 3 epochs")
     assert last.best.epoch == stopped.epoch - 3
-    values = [event.figures["val/accuracy"] for event, _ in states if isinstance(event, EpochEnd)]
+    values = [event.metrics["val/accuracy"] for event, _ in states if isinstance(event, EpochEnd)]
     assert max(values) == values[last.best.epoch - 1] == last.best.value
     assert last.best.step == 3 * last.best.epoch
 
@@ -217,8 +217,8 @@ def test_a_clock_that_goes_backwards_changes_no_figure(experiment_of, train_even
     backwards = iter(range(10_000, 0, -7))
     shown = list(train_events(experiment, now=lambda: float(next(backwards))))
     usual = list(train_events(experiment))
-    assert [(event.step, event.figures) for event in shown] == [
-        (event.step, event.figures) for event in usual
+    assert [(event.step, event.metrics) for event in shown] == [
+        (event.step, event.metrics) for event in usual
     ]
     rates = [event.samples_per_s for event in shown if isinstance(event, EpochEnd)]
     assert all(rate > 0 and math.isfinite(rate) for rate in rates)
@@ -233,9 +233,9 @@ def test_minutes_spent_before_count(experiment_of, train_events):
 def test_stopped_inside_an_epoch_the_figures_are_those_so_far(run):
     data = {"source": "synthetic", "problem": "xor", "n": 25, "validation": 5}
     *steps, stopped = run(data=data, train={"epochs": None, "max_steps": 2})
-    mean = sum(event.figures["loss"] for event in steps) / 2
-    assert stopped.figures["train/loss"] == pytest.approx(mean)
-    assert 0 <= stopped.figures["val/accuracy"] <= 1
+    mean = sum(event.metrics["loss"] for event in steps) / 2
+    assert stopped.metrics["train/loss"] == pytest.approx(mean)
+    assert 0 <= stopped.metrics["val/accuracy"] <= 1
 
 
 # Divergence
@@ -248,7 +248,7 @@ def test_a_weight_that_overflows_is_named_with_its_batch(run):
         "step 1 (epoch 1, batch 1): dense1.W is not finite after an update with learning rate"
         " 1e+300"
     )
-    assert (stopped.step, stopped.figures) == (0, {})
+    assert (stopped.step, stopped.metrics) == (0, {})
 
 
 def test_an_input_that_overflows_is_named_with_its_batch(run):
@@ -274,7 +274,7 @@ def test_divergence_keeps_the_figures_of_the_last_good_epoch(run):
     *_, epoch, stopped = events
     assert stopped.reason == "diverged"
     assert stopped.detail.startswith("step 7 (epoch 3, batch 1): ")
-    assert stopped.figures == epoch.figures
+    assert stopped.metrics == epoch.metrics
 
 
 def test_an_infinite_validation_loss_is_divergence(experiment_of, train_events):
@@ -301,7 +301,7 @@ def test_the_best_epoch_is_the_first_with_the_best_figure(run, monitor):
     best = None
     for event in events:
         if isinstance(event, EpochEnd):
-            value = event.figures[monitor] * (1 if monitor.endswith("accuracy") else -1)
+            value = event.metrics[monitor] * (1 if monitor.endswith("accuracy") else -1)
             assert event.is_best == (best is None or value > best)
             best = value if event.is_best else best
 
@@ -320,7 +320,7 @@ def test_the_best_epoch_is_the_first_with_the_best_figure(run, monitor):
 def test_which_figure_is_monitored(experiment_of, history, sections, expected):
     for event, state in history(experiment_of(**sections)):
         if isinstance(event, EpochEnd) and event.is_best:
-            assert state.best.value == event.figures[expected]
+            assert state.best.value == event.metrics[expected]
 
 
 @pytest.mark.parametrize(
@@ -341,12 +341,12 @@ def test_what_better_means(name, better, worse):
     ("train", "path", "message"),
     [
         ({"monitor": "val/loss"}, ("train", "monitor"),
-         "this training has no figure 'val/loss'; it has train/loss, train/accuracy"),
+         "this training has no metric 'val/loss'; it has train/loss, train/accuracy"),
         ({"stop": {"target": {"val/accuracy": 0.9}}}, ("train", "stop", "target", "val/accuracy"),
-         "this training has no figure 'val/accuracy'; it has train/loss, train/accuracy"),
+         "this training has no metric 'val/accuracy'; it has train/loss, train/accuracy"),
     ],
 )  # fmt: skip
-def test_a_figure_that_does_not_exist(checked_training, experiment_of, train, path, message):
+def test_a_metric_that_does_not_exist(checked_training, experiment_of, train, path, message):
     with pytest.raises(ConfigError) as caught:
         checked_training(experiment_of(train=train))
     assert (str(caught.value), caught.value.path) == (message, path)
@@ -404,7 +404,7 @@ def test_the_penalty_shrinks_weights_and_is_a_figure(experiment_of, history):
         shrunk = 0.1 * 3.0 / 20 * W if name.endswith(".W") else 0
         np.testing.assert_allclose(after_decayed.params[name], after.params[name] - shrunk)
     weights = sum((W**2).sum() for name, W in after_decayed.params.items() if name.endswith(".W"))
-    assert event.figures["train/penalty"] == pytest.approx(3.0 / (2 * 20) * weights)
+    assert event.metrics["train/penalty"] == pytest.approx(3.0 / (2 * 20) * weights)
 
 
 def test_a_line_is_learnt_exactly(experiment_of, history):
@@ -433,8 +433,8 @@ def outcome(experiment, threads):
     state = start(experiment.plan, experiment.network)
     with Workers(threads) as workers:
         events = list(train(experiment, state, workers))
-    arrays = {**state.params, **state.memory}
-    return {name: array.tobytes() for name, array in arrays.items()}, events[-1].figures
+    arrays = {**state.params, **state.optimizer_state}
+    return {name: array.tobytes() for name, array in arrays.items()}, events[-1].metrics
 
 
 def test_the_same_bits_for_any_number_of_threads(experiment_of):
@@ -477,7 +477,7 @@ def test_memory_of_a_full_batch_does_not_grow_with_the_data(experiment_of, work)
         tracemalloc.start()
         with Workers(1) as workers:
             if work == "step":
-                take_step(larger, state, workers, clock)
+                train_step(larger, state, workers, clock)
             else:
                 list(train(larger, state, workers))
         _, most = tracemalloc.get_traced_memory()

@@ -130,7 +130,7 @@ def test_lr_mult_scales_the_decoupled_decay(linear, trained):
 
 
 def test_adamw_equals_pytorch_over_a_training(torch, linear, trained):
-    """Weights decay, biases do not: two groups of PyTorch's optimiser."""
+    """Weights decay, biases do not: two groups of PyTorch's optimizer."""
     steps = 25
     optimizer = {"adamw": {"lr": 0.05, "weight_decay": 0.3}}
     state = trained(linear(steps=steps, optimizer=optimizer))
@@ -244,7 +244,7 @@ def test_the_average_is_what_is_evaluated(linear, train_events):
             means(evaluate(experiment, params, "val", workers))["loss"]
             for params in (state.evaluated(), state.params)
         )
-    assert last_epoch.figures["val/loss"] == averaged != plain
+    assert last_epoch.metrics["val/loss"] == averaged != plain
 
 
 def test_running_statistics_stay_beside_the_average(experiment_of, trained):

@@ -59,7 +59,7 @@ class Kind:
 
 
 def families() -> dict[str, type[Registered]]:
-    """Every family with its class: layer, loss, optimiser, ..."""
+    """Every family with its class: layer, loss, optimizer, ..."""
     own = (family for family in Registered.__subclasses__() if _is_own(family))
     return {family.family: family for family in own}
 
@@ -88,8 +88,8 @@ def find(name: str) -> list[Kind]:
 
 
 def _is_called(family: str, word: str) -> bool:
-    """Whether ``optimizer`` or ``source`` means this family."""
-    return word.replace("z", "s") in (family, family.rpartition(" ")[2])
+    """Whether ``optimiser`` or ``source`` means this family."""
+    return word.replace("iser", "izer") in (family, family.rpartition(" ")[2])
 
 
 def describe(member: type[Registered]) -> Kind:

@@ -1,4 +1,4 @@
-"""What an experiment minimises and by which rule, with its own numbers in the formulas."""
+"""What an experiment minimizes and by which rule, with its own numbers in the formulas."""
 
 import textwrap
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Rule:
     exceptions: tuple[str, ...]  # arrays that are trained otherwise
 
 
-def rule_of(
+def training_rule(
     plan: Plan, network: Network, objective: Objective, samples: int | None, clock: Clock | None
 ) -> Rule:
     """``samples`` m and ``clock`` are None if the data is not there."""
@@ -159,7 +159,7 @@ def _exceptions(network: Network) -> Iterator[str]:
 def as_text(found: Rule) -> str:
     """A section for each part that is not empty."""
     sections: list[tuple[str, tuple[Any, ...]]] = [
-        ("minimised: C", found.objective),
+        ("minimized: C", found.objective),
         ("gradient", found.gradient),
         ("change", found.change),
         ("learning rate", found.learning_rate),

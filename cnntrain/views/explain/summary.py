@@ -187,7 +187,7 @@ def _footer(found: Summary) -> Iterator[str]:
     yield f"peak memory of a training step: about {size(found.peak_bytes, digits=2)}"
     for what, amount in (
         ("weights", parts.weights),
-        ("memory of the optimiser", parts.memory),
+        ("optimizer state", parts.optimizer_state),
         ("activations, caches, copies and gradients", parts.passes),
         ("gradients of finished shards", parts.sums),
         ("the update, when these are free again: gradients and changes", parts.update),

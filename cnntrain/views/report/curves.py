@@ -62,7 +62,7 @@ def quiet_about_glyphs() -> Iterator[None]:
 
 
 def learning_curves(runs: Sequence[RunRecord]) -> "Figure":
-    """Loss, the other figures and the learning rate by epoch, one panel each."""
+    """Loss, the other metrics and the learning rate by epoch, one panel each."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -101,9 +101,9 @@ def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
 
 
 def _panels(runs: Sequence[RunRecord]) -> list[str]:
-    """Names of the figures to draw, without their split: loss first, the learning rate last."""
+    """Names of the metrics to draw, without their split: loss first, the learning rate last."""
     drawn = [run for run in runs if run.epochs]
-    names = dict.fromkeys(name.partition("/")[2] for run in drawn for name in run.figures)
+    names = dict.fromkeys(name.partition("/")[2] for run in drawn for name in run.metrics)
     names.pop("penalty", None)
     return [*sorted(names, key=lambda name: name != "loss"), "lr"]
 
@@ -177,7 +177,7 @@ def _legend_of_runs(figure: "Figure", runs: Sequence[RunRecord]) -> None:
         for k, run in enumerate(runs)
     ]
     splits = [
-        s for s in STYLES if any(name.startswith(f"{s}/") for r in runs for name in r.figures)
+        s for s in STYLES if any(name.startswith(f"{s}/") for r in runs for name in r.metrics)
     ]
     handles += [
         Line2D([], [], color="#555555", linestyle=STYLES[s], label=SPLIT_WORDS[s]) for s in splits

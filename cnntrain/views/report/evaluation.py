@@ -11,7 +11,7 @@ from cnntrain.layers import Layer
 from cnntrain.layers.activations import Activation
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
-from cnntrain.metrics.base import scored
+from cnntrain.metrics.base import metric_values
 from cnntrain.metrics.sums import ClassFigures, confusion_matrix, labels_of, per_class, predicted
 from cnntrain.network.network import Pass
 from cnntrain.ops.stable import sigmoid, softmax
@@ -40,7 +40,7 @@ class Evaluation:
 
     split: SplitName
     samples: int
-    figures: dict[str, float]  # of the whole split, such as accuracy
+    metrics: dict[str, float]  # of the whole split, such as accuracy
     labels: tuple[str, ...] = ()
     confusion: Array | None = None
     classes: list[ClassFigures] = field(default_factory=list)
@@ -57,7 +57,7 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
     splits = experiment.data.splits
     name: SplitName = next(n for n in ("test", "val", "train") if n in splits)
     sums = evaluate(experiment, params, name, workers)
-    figures = scored(sums, experiment.plan.metrics)
+    metrics = metric_values(sums, experiment.plan.metrics)
     filters_of, filters = _filters(experiment, params)
     shown: dict[str, Any] = {
         "filters": filters,
@@ -66,14 +66,14 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
         "sample_label": _label(experiment, name, 0),
     }
     if experiment.data.classes is None:
-        return Evaluation(name, len(splits[name]), figures, **shown)
+        return Evaluation(name, len(splits[name]), metrics, **shown)
     z, labels = _outputs(experiment, params, name)
     classes = experiment.data.classes
     confusion = confusion_matrix(z, labels)
     names = (*classes, *(f"output {k}" for k in range(len(classes), len(confusion))))
     wrong, wrong_as = _mistakes(experiment, name, z, labels, names)
     return Evaluation(
-        name, len(splits[name]), figures, names, confusion, per_class(confusion, names),
+        name, len(splits[name]), metrics, names, confusion, per_class(confusion, names),
         wrong, wrong_as, **shown,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ import numpy as np
 from cnntrain.errors import DataError
 from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord
-from cnntrain.text import duration, figure, table
+from cnntrain.text import duration, metric_text, table
 from cnntrain.views.report.curves import is_wide
 
 CHART_ROWS = 13
@@ -31,11 +31,11 @@ def status(run: RunRecord) -> str:
     """``digits/1: epoch 7 of 20, step 287  train/loss ...``."""
     last, total = run.epochs[-1], run.flat_config().get("train.epochs")
     of = f" of {total}" if total else ""
-    known = {name: last[name] for name in run.figures if last.get(name) is not None}
-    figures = "  ".join(figure(name, value) for name, value in known.items())
+    known = {name: last[name] for name in run.metrics if last.get(name) is not None}
+    metrics = "  ".join(metric_text(name, value) for name, value in known.items())
     return (
         f"{run.label}: epoch {last['epoch']}{of}, step {last['step']:,}, "
-        f"{duration(last['elapsed_s'])}, {last['samples_per_s']:,.0f} samples/s\n{figures}"
+        f"{duration(last['elapsed_s'])}, {last['samples_per_s']:,.0f} samples/s\n{metrics}"
     )
 
 
@@ -46,20 +46,20 @@ def ending(run: RunRecord) -> str:
         f"ended: {REASONS.get(run.end['reason'], run.end['reason'])} ({run.end.get('detail', '')})"
     )
     if run.best is not None and run.monitored is not None:
-        value = figure(run.monitored, run.best[run.monitored])
+        value = metric_text(run.monitored, run.best[run.monitored])
         text += f"; best epoch {run.best['epoch']}: {value}"
     return text
 
 
 def _charts(run: RunRecord, width: int, colours: bool) -> list[str]:
-    names = dict.fromkeys(name.partition("/")[2] for name in run.figures)
+    names = dict.fromkeys(name.partition("/")[2] for name in run.metrics)
     names.pop("penalty", None)
     ordered = sorted(names, key=lambda name: name != "loss")
     return [_chart(run, name, width, colours) for name in ordered[:2]]
 
 
 def _chart(run: RunRecord, name: str, width: int, colours: bool) -> str:
-    """One figure by epoch, drawn by plotext."""
+    """One metric by epoch, drawn by plotext."""
     try:
         import plotext
     except ImportError:
@@ -97,8 +97,8 @@ def _ticks(values: Sequence[float]) -> list[float]:
 
 
 def _last_epochs(run: RunRecord) -> str:
-    rows: list[Sequence[str]] = [["epoch", *run.figures]]
+    rows: list[Sequence[str]] = [["epoch", *run.metrics]]
     for line in run.epochs[-LAST_EPOCHS:]:
-        cells = [figure(name, line[name]).removeprefix(f"{name} ") for name in run.figures]
+        cells = [metric_text(name, line[name]).removeprefix(f"{name} ") for name in run.metrics]
         rows.append([str(line["epoch"]), *cells])
     return table(rows)

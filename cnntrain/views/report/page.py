@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cnntrain.errors import DataError
 from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord, differing, flatten
-from cnntrain.text import duration, figure
+from cnntrain.text import duration, metric_text
 from cnntrain.views.report.curves import STYLE, learning_curves, need_matplotlib, quiet_about_glyphs
 from cnntrain.views.report.evaluation import Evaluation, Mistake
 from cnntrain.views.report.pictures import (
@@ -93,7 +93,7 @@ def report_html(pages: Sequence[RunPage]) -> str:
 
 
 def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
-    """A table: one column per run, one row per figure; the first column says what it is."""
+    """A table: one column per run, one row per metric; the first column says what it is."""
     records = [page.record for page in pages]
     rows: list[list[str]] = [["", *(record.label for record in records)]]
 
@@ -111,28 +111,28 @@ def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
     row("steps", lambda r: f"{r.newest['step']:,}" if r.newest else "")
     row("time", lambda r: duration(r.newest["elapsed_s"]) if r.newest else "")
     row("best epoch", lambda r: str(r.best["epoch"]) if r.best else "")
-    for name in dict.fromkeys(name for record in records for name in record.figures):
-        row(f"{name}, best epoch", lambda r, name=name: _figure(name, r.best))  # type: ignore[misc]
-        row(f"{name}, last", lambda r, name=name: _figure(name, r.last))  # type: ignore[misc]
+    for name in dict.fromkeys(name for record in records for name in record.metrics):
+        row(f"{name}, best epoch", lambda r, name=name: _metric(name, r.best))  # type: ignore[misc]
+        row(f"{name}, last", lambda r, name=name: _metric(name, r.last))  # type: ignore[misc]
     return rows + _test_rows(pages)
 
 
 def _test_rows(pages: Sequence[RunPage]) -> list[list[str]]:
-    """Figures of the test split, of the network that was kept."""
+    """Metrics of the test split, of the network that was kept."""
     tested = [
-        page.evaluation.figures if page.evaluation and page.evaluation.split == "test" else {}
+        page.evaluation.metrics if page.evaluation and page.evaluation.split == "test" else {}
         for page in pages
     ]
     return [
-        [f"test/{name}, best checkpoint", *(_figure(name, figures) or "–" for figures in tested)]
-        for name in dict.fromkeys(name for figures in tested for name in figures)
+        [f"test/{name}, best checkpoint", *(_metric(name, metrics) or "–" for metrics in tested)]
+        for name in dict.fromkeys(name for metrics in tested for name in metrics)
     ]
 
 
-def _figure(name: str, line: dict[str, Any] | None) -> str:
+def _metric(name: str, line: dict[str, Any] | None) -> str:
     if line is None or line.get(name) is None:
         return ""
-    return figure(name, line[name]).removeprefix(f"{name} ")
+    return metric_text(name, line[name]).removeprefix(f"{name} ")
 
 
 def curves_of(records: Sequence[RunRecord]) -> Picture | None:
@@ -148,8 +148,10 @@ def with_pictures(page: RunPage) -> RunPage:
     """The page of one run with all pictures that its data allows."""
     made: dict[str, Picture] = {}
     if page.record.stats:
-        caption = "Figures of every layer while it was trained. Biases are left out."
-        made["history"] = svg(history_picture(page.record.stats), "Figures of the layers", caption)
+        caption = "Statistics of every layer while it was trained. Biases are left out."
+        made["history"] = svg(
+            history_picture(page.record.stats), "Statistics of the layers", caption
+        )
     if (seen := page.evaluation) is not None:
         made |= _pictures_of(seen)
     return replace(page, pictures=made)

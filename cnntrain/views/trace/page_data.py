@@ -16,7 +16,7 @@ from cnntrain.errors import ConfigError
 from cnntrain.network.graph import INPUT
 from cnntrain.types import Array
 from cnntrain.views.formula import Formula
-from cnntrain.views.trace.page_rules import rule_of
+from cnntrain.views.trace.page_rules import page_rule
 from cnntrain.views.trace.trace import (
     ArrayUpdate,
     Derivative,
@@ -131,7 +131,7 @@ def _derivative(pool: Pool, derivative: Derivative) -> dict[str, Any]:
 
 
 def _layer(pool: Pool, layer: LayerTrace) -> dict[str, Any]:
-    rule, slope = rule_of(layer)
+    rule, slope = page_rule(layer)
     return {
         "name": layer.name,
         "kind": layer.kind,

@@ -19,7 +19,7 @@ from cnntrain.views.trace.trace import LayerTrace
 Rule = dict[str, Any]
 
 
-def rule_of(layer: LayerTrace) -> tuple[Rule, Array | None]:
+def page_rule(layer: LayerTrace) -> tuple[Rule, Array | None]:
     """(how its numbers arise, the slopes f' of a layer that works number by number).
 
     ``{"as": "other"}``: the page shows formula and values alone.

@@ -28,7 +28,7 @@ KINDS = [
 
 
 def test_all_families_are_there():
-    assert {"layer", "loss", "optimiser", "schedule", "initialiser"} <= families().keys()
+    assert {"layer", "loss", "optimizer", "schedule", "initializer"} <= families().keys()
     assert {"augmentation", "metric", "data source"} <= families().keys()
     assert len(KINDS) > 100
 
@@ -38,7 +38,7 @@ def test_every_kind_says_what_it_does(member):
     found = describe(member)
     assert len(found.line) > 0
     assert not found.line.startswith("Option")
-    if found.family in ("layer", "loss", "optimiser"):
+    if found.family in ("layer", "loss", "optimizer"):
         assert found.formulas
     for formula in found.formulas.values():
         assert "=" in formula.text or "←" in formula.text
@@ -79,9 +79,9 @@ def test_kernels_stand_beside_their_methods():
 
 
 def test_one_name_in_several_families():
-    assert [found.family for found in find("constant")] == ["initialiser", "schedule"]
+    assert [found.family for found in find("constant")] == ["initializer", "schedule"]
     assert [found.family for found in find("schedule:constant")] == ["schedule"]
-    assert [found.family for found in find("optimizer:adam")] == ["optimiser"]
+    assert [found.family for found in find("optimizer:adam")] == ["optimizer"]
     assert [found.family for found in find("source:digits")] == ["data source"]
 
 

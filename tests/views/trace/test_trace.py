@@ -9,7 +9,7 @@ from cnntrain.errors import Diverged
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
-from cnntrain.training.step import take_step
+from cnntrain.training.step import train_step
 from cnntrain.views.trace.text import trace_text
 from cnntrain.views.trace.trace import default_samples, trace
 
@@ -34,14 +34,14 @@ def test_traced_updates_are_those_of_training(experiment_of, optimizer):
     trained, clock = started(experiment)
     with Workers(1) as workers:
         for _ in range(3):
-            take_step(experiment, trained, workers, clock)
+            train_step(experiment, trained, workers, clock)
         traced, _ = started(experiment)
         order = range(len(experiment.data.train))
         found = trace(experiment, traced, clock, order, 3)
     for name, array in trained.params.items():
         np.testing.assert_array_equal(traced.params[name], array)
-    for name, array in trained.memory.items():
-        np.testing.assert_array_equal(traced.memory[name], array)
+    for name, array in trained.optimizer_state.items():
+        np.testing.assert_array_equal(traced.optimizer_state[name], array)
     assert traced.step == 3
     first, second, _ = found.steps
     for before, after in zip(first.updates, second.updates, strict=True):
