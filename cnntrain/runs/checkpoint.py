@@ -26,10 +26,10 @@ from cnntrain.config.plan import Plan
 from cnntrain.config.read import plan_from_tree, plan_to_tree
 from cnntrain.data.normalize import Normalizer, statistics_shape
 from cnntrain.errors import CheckpointError, ConfigError
-from cnntrain.training.experiment import Experiment, network_for
 from cnntrain.files import atomic_write
 from cnntrain.network.network import Network
 from cnntrain.registry import Spec, listed
+from cnntrain.training.experiment import Experiment, network_for
 from cnntrain.training.state import Best, State, optimizer_state_names
 from cnntrain.types import Array, Count, Natural, Params, Shape
 

@@ -10,12 +10,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cnntrain.training.experiment import Experiment
 from cnntrain.optimizers.schedules import Clock
-from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
-from cnntrain.training.experiment import training_clock
-from cnntrain.text import counted, metric_text, table
 from cnntrain.runs.messages import epoch_line, stopped_line
+from cnntrain.text import counted, metric_text, table
+from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
+from cnntrain.training.experiment import Experiment, training_clock
 
 SMOOTHING = 0.95  # of the loss on the bar: each batch counts 5 %
 ALL_SHOWN_EPOCHS = 100  # each of the first epochs gets its line; later ones,
@@ -85,7 +84,10 @@ class Console:
             )
         samples = self.experiment.plan.train.samples_per_step(len(self.experiment.data.train))
         others = {name: v for name, v in event.metrics.items() if name != "loss"}
-        shown = [metric_text("loss", self._loss), *(metric_text(name, v) for name, v in others.items())]
+        shown = [
+            metric_text("loss", self._loss),
+            *(metric_text(name, v) for name, v in others.items()),
+        ]
         rate = self._bar.format_dict["rate"]
         shown += [f"lr {event.lr:.3g}", f"{rate * samples:,.0f} samples/s" if rate else ""]
         self._bar.set_postfix_str("  ".join(filter(None, shown)), refresh=False)

@@ -1,18 +1,13 @@
 """The folders of runs: where a new one is made, and what lies in one that is there."""
 
-from cnntrain.runs.logs import recorded_environment
-
 import itertools
-import json
-import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from cnntrain.errors import CheckpointError, RunFolderError
 from cnntrain.files import native, remove_litter, writing
 from cnntrain.runs.lock import LOCK_FILE
+from cnntrain.runs.logs import recorded_environment
 
 OWN_FILES = (
     "env.json",
@@ -108,31 +103,3 @@ def has_no_checkpoint_yet(path: Path) -> bool:
         and not any(written)
         and "init_from" not in recorded_environment(path)
     )
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-

@@ -7,8 +7,8 @@ from typing import Any
 
 from cnntrain.config.document import parse_value, read_document
 from cnntrain.errors import RunFolderError
-from cnntrain.runs.logs import read_metrics, read_stats, recorded_environment
 from cnntrain.metrics.base import is_better
+from cnntrain.runs.logs import read_metrics, read_stats, recorded_environment
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from cnntrain.runs import checkpoint
-from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.config.read import dump_plan
 from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError
-from cnntrain.training.experiment import Experiment
 from cnntrain.files import append_line, write_text, writing
-from cnntrain.runs.logs import read_metrics, read_stats
+from cnntrain.runs import checkpoint
+from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.runs.folder import remove_own_litter
-from cnntrain.training.state import State, weights_sha256
-from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
+from cnntrain.runs.logs import read_metrics, read_stats
 from cnntrain.runs.messages import epoch_line, stopped_line
+from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.state import State, weights_sha256
 
 SECONDS_BETWEEN_CHECKPOINTS = 1.0
 

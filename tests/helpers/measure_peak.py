@@ -17,6 +17,7 @@ from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
 
+
 def status(key):
     """An entry of /proc/self/status, in bytes."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()

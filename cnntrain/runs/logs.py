@@ -1,0 +1,122 @@
+"""What a run recorded about itself, read back: every line and number is checked."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cnntrain.errors import RunFolderError
+
+DEEPEST = 20  # levels of JSON
+
+
+MOST_STEPS = 2**53
+
+
+def recorded_environment(path: Path) -> dict[str, Any]:
+    """What ``env.json`` of a run says; nothing if it is missing or broken."""
+    return _document(path / "env.json")
+
+
+def recorded_summary(path: Path) -> dict[str, Any]:
+    """What ``summary.json`` of a run says; nothing if the run has not ended."""
+    return _document(path / "summary.json")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        found = _parsed(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _parsed(text: str) -> Any:
+    """JSON as cnntrain writes it: no NaN, no infinity, not deep; ValueError otherwise."""
+    try:
+        found = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not _is_shallow(found, DEEPEST):
+        raise ValueError("nested too deep")
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("not finite")
+    return value
+
+
+def _is_shallow(tree: Any, levels: int) -> bool:
+    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return levels > 0 and all(_is_shallow(item, levels - 1) for item in items)
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of ``metrics.jsonl``."""
+    return _whole_lines(folder / "metrics.jsonl", _is_of_metrics)
+
+
+def read_stats(folder: Path) -> list[dict[str, Any]]:
+    """The lines of ``stats.jsonl``; none if the run has no such file."""
+    return _whole_lines(folder / "stats.jsonl", _is_of_stats)
+
+
+def _whole_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]:
+    """The lines of a JSONL file that are whole: a crash may have cut the last one."""
+    lines: list[dict[str, Any]] = []
+    found = path.read_bytes().decode("utf-8", "replace").splitlines() if path.is_file() else []
+    for number, text in enumerate(found, 1):
+        try:
+            line = _parsed(text)
+        except ValueError:
+            if number == len(found):
+                break
+            line = None
+        if not fits(line):
+            raise RunFolderError(
+                f"{path}:{number}: not a line that cnntrain writes there; remove it"
+            )
+        lines.append(line)
+    return lines
+
+
+def _is_of_metrics(line: Any) -> bool:
+    """An epoch with its metrics, or the end with its reason."""
+    if not _is_at_a_step(line) or not _is_number(line.get("elapsed_s")):
+        return False
+    metrics = [value for name, value in line.items() if "/" in name]
+    if not all(value is None or _is_number(value) for value in metrics):
+        return False
+    if line.get("event") == "epoch":
+        return all(_is_number(line.get(name)) for name in ("lr", "samples_per_s"))
+    return line.get("event") == "end" and isinstance(line.get("reason"), str)
+
+
+def _is_of_stats(line: Any) -> bool:
+    """Metrics of arrays and of outputs, by their names."""
+    return _is_at_a_step(line) and all(
+        isinstance(line.get(family), dict)
+        and all(isinstance(metrics, dict) for metrics in line[family].values())
+        and all(v is None or _is_number(v) for f in line[family].values() for v in f.values())
+        for family in ("arrays", "outputs")
+    )
+
+
+def _is_at_a_step(line: Any) -> bool:
+    return isinstance(line, dict) and all(
+        type(line.get(name)) is int and 0 <= line[name] <= MOST_STEPS for name in ("epoch", "step")
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) <= MOST_STEPS)
+
+
+def elapsed_before(folder: Path, step: int) -> float:
+    """Seconds of training that the metrics record up to ``step``."""
+    lines = read_metrics(folder)
+    return max((line["elapsed_s"] for line in lines if line["step"] <= step), default=0.0)

@@ -1,0 +1,32 @@
+"""Events of a training in words: shared by the terminal and the log."""
+
+from cnntrain.text import duration, metrics_line
+from cnntrain.training.events import EpochEnd, Stopped
+
+REASONS = {
+    "epochs": "all epochs done",
+    "max_steps": "the step limit was reached",
+    "threshold": "the weights no longer change",
+    "patience": "no further improvement",
+    "target": "the target was reached",
+    "minutes": "the time is up",
+    "interrupted": "interrupted",
+    "diverged": "diverged",
+}
+
+
+def epoch_line(event: EpochEnd, epochs: int | None) -> str:
+    """``epoch 3/10  train/loss 0.123  val/accuracy 97.20%  lr 0.05  ...  *best``."""
+    of = f"/{epochs}" if epochs else ""
+    best = "  * best" if event.is_best else ""
+    return (
+        f"epoch {event.epoch}{of}  {metrics_line(event.metrics)}  lr {event.lr:.4g}  "
+        f"{event.samples_per_s:,.0f} samples/s  {duration(event.elapsed_s)}{best}"
+    )
+
+
+def stopped_line(event: Stopped) -> str:
+    return (
+        f"stopped after {duration(event.elapsed_s)}, step {event.step}: "
+        f"{REASONS[event.reason]} ({event.reason}: {event.detail})"
+    )
