@@ -46,6 +46,10 @@ class ShapeError(ConfigError):
     """Two layers, or a layer and the data, do not fit."""
 
 
+class NotAnImage(ShapeError):
+    """A layer that works on images was given something else."""
+
+
 class ConfigErrors(ConfigError):
     """Several at once."""
 

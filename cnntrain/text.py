@@ -1,17 +1,27 @@
-"""Events and results in words: shared by the terminal and the log."""
+"""Numbers, durations and tables in words, and values as JSON."""
 
+import json
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
-def metric_text(name: str, value: float) -> str:
-    """One metric with its name: accuracies in percent, all else with five digits."""
-    if name.endswith("accuracy"):
-        return f"{name} {100 * value:.2f}%"
-    return f"{name} {value:.5g}"
+def json_text(value: Any, indent: int | None = None) -> str:
+    """A JSON document; NaN and infinities, which JSON does not have, become null."""
+    return json.dumps(_finite(value), allow_nan=False, indent=indent)
 
 
-def metrics_line(metrics: Mapping[str, float]) -> str:
-    return "  ".join(metric_text(name, value) for name, value in metrics.items())
+def literal(value: Any) -> str:
+    """A value of a config or a record as a person reads it: JSON with all letters as they are."""
+    return json.dumps(_finite(value), ensure_ascii=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def counted(count: int, noun: str) -> str:

@@ -26,9 +26,10 @@ from benchmark import processes, scaling
 from benchmark.nets import NETS, Ours
 from benchmark.rivals import VARIANTS, Step, sklearn_steps, torch_steps
 
-from cnntrain.environment import environment
+from cnntrain.environment import available_cores, environment
 from cnntrain.text import table
-from cnntrain.training.shards import Workers, available_cores, shard_count
+from cnntrain.training.shards import shard_count
+from cnntrain.training.workers import Workers
 
 RUNS, QUICK_RUNS = 30, 10
 COLD_RUNS, QUICK_COLD_RUNS = 7, 3

@@ -98,9 +98,9 @@ def checked_training():
 @pytest.fixture(scope="session")
 def train_events():
     """``train_events(experiment, state, threads=1, ...)``: the events of a training, one by one."""
-    from cnntrain.training.shards import Workers
     from cnntrain.training.state import start
     from cnntrain.training.train import train
+    from cnntrain.training.workers import Workers
 
     def events(experiment, state=None, threads=1, **options):
         state = state or start(experiment.plan, experiment.network)

@@ -15,8 +15,8 @@ from cnntrain.metrics.sums import means
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.events import Stopped
 from cnntrain.training.experiment import build_network, open_experiment
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
+from cnntrain.training.workers import Workers
 
 FOLDER = Path(__file__).parents[1] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.yaml"))

@@ -4,8 +4,9 @@ from typing import get_args
 
 import pytest
 
+from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS, epoch_line, stopped_line
-from cnntrain.text import duration, metric_text, table
+from cnntrain.text import duration, json_text, literal, table
 from cnntrain.training.events import EpochEnd, Reason, Stopped
 
 
@@ -86,3 +87,13 @@ def test_a_table_is_aligned():
         "a        100.00%",
     ]
     assert table(rows, left=2).splitlines()[2] == "ten    5.00%      12"
+
+
+def test_json_has_no_bare_infinity():
+    values = {"loss": float("inf"), "r2": float("nan"), "n": 3, "deep": [{"mae": 1.5}, (-0.0,)]}
+    assert json_text(values) == '{"loss": null, "r2": null, "n": 3, "deep": [{"mae": 1.5}, [-0.0]]}'
+
+
+def test_json_needs_no_unicode_but_values_for_a_person_keep_their_letters():
+    assert json_text({"class": "größe"}) == '{"class": "gr\\u00f6\\u00dfe"}'
+    assert literal({"class": "größe"}) == '{"class": "größe"}'

@@ -4,24 +4,15 @@ a command runs.
 May import: commands, errors; anything else only inside a function.
 """
 
+import importlib
 import io
 import os
+import pkgutil
 import sys
 
 import click
 
 from cnntrain import __version__
-from cnntrain.cli.data import data
-from cnntrain.cli.diff import diff
-from cnntrain.cli.eval import eval_command
-from cnntrain.cli.explain import explain
-from cnntrain.cli.fit import fit
-from cnntrain.cli.gradcheck import gradcheck
-from cnntrain.cli.report import plot, report
-from cnntrain.cli.summary import summary
-from cnntrain.cli.time import time_command
-from cnntrain.cli.trace import trace_command
-from cnntrain.cli.watch import watch
 from cnntrain.errors import CnntrainError, ExitCode
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -45,22 +36,9 @@ def main() -> None:
     """
 
 
-COMMANDS = (
-    fit,
-    eval_command,
-    gradcheck,
-    data,
-    summary,
-    explain,
-    trace_command,
-    report,
-    plot,
-    watch,
-    time_command,
-    diff,
-)
-for command in COMMANDS:
-    main.add_command(command)
+for found in pkgutil.iter_modules(__path__):
+    if found.name != "options":  # every other module is one command
+        main.add_command(importlib.import_module(f"{__name__}.{found.name}").command)
 
 
 def run() -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, settings_option
 
-@click.command()
+
+@click.command("data")
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option(
     "--preview",
@@ -13,11 +15,9 @@ import click
     metavar="FILE.png",
     help="Write a picture of training samples and what augmentation makes of them (extra 'plot').",
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the config."
-)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data files.")
-def data(
+@settings_option
+@data_dir_option
+def command(
     config: Path, preview: Path | None, settings: tuple[str, ...], data_dir: Path | None
 ) -> int:
     """Show what CONFIG will feed to its network.

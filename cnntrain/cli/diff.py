@@ -4,14 +4,16 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import json_option
+
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.command()
+@click.command("diff")
 @click.argument("run_a", type=FOLDER)
 @click.argument("run_b", type=FOLDER)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def diff(run_a: Path, run_b: Path, as_json: bool) -> int:
+@json_option
+def command(run_a: Path, run_b: Path, as_json: bool) -> int:
     """Compare two run folders.
 
     Shows what differs in config, environment and results, whether the last weights are the same

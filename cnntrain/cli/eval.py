@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, json_option, threads_option
+
 
 @click.command("eval")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
@@ -12,14 +14,10 @@ import click
     type=click.Choice(["test", "val", "train"]),
     help="Samples to use. [default: test, else val, else train]",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    help="Folder of the data files. [default: $CNNTRAIN_DATA, then where the run found them]",
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use. [default: all cores]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def eval_command(
+@data_dir_option
+@threads_option
+@json_option
+def command(
     checkpoint: Path,
     split: str | None,
     data_dir: Path | None,

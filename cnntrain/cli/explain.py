@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, json_option, settings_option
 
-@click.command()
+
+@click.command("explain")
 @click.argument("subject", required=False)
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the config."
-)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data files.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def explain(
+@settings_option
+@data_dir_option
+@json_option
+def command(
     subject: str | None, settings: tuple[str, ...], data_dir: Path | None, as_json: bool
 ) -> int:
     """Explain SUBJECT as it is implemented.

@@ -4,16 +4,12 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, seed_option, settings_option, threads_option
 
-@click.command()
+
+@click.command("fit")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Override a key of the config, e.g. --set train.epochs=3. May be repeated.",
-)
+@settings_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/NAME/N]")
 @click.option(
     "--resume",
@@ -47,19 +43,11 @@ import click
     is_flag=True,
     help="Print the config with all defaults and the layers' shapes; do not train.",
 )
-@click.option("--seed", type=int, help="Seed of all randomness; stands above the config's.")
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Threads to use; the result does not depend on it. [default: all cores]",
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    help="Folder of the data files. [default: $CNNTRAIN_DATA, the config's folder, this folder]",
-)
+@seed_option
+@threads_option
+@data_dir_option
 @click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
-def fit(
+def command(
     config: Path,
     settings: tuple[str, ...],
     out: Path | None,
@@ -100,16 +88,16 @@ def fit(
     if resume and init_from:
         raise click.UsageError("--resume continues a run and --init-from starts one; choose one")
     options = FitOptions(
-        settings,
-        out,
-        resume,
-        overwrite,
-        seed,
-        threads,
-        data_dir,
-        quiet,
-        init_from,
-        check,
-        dry_run,
+        settings=settings,
+        out=out,
+        resume=resume,
+        overwrite=overwrite,
+        seed=seed,
+        threads=threads,
+        data_dir=data_dir,
+        quiet=quiet,
+        init_from=init_from,
+        check=check,
+        dry_run=dry_run,
     )
     return int(run_fit(config, options))

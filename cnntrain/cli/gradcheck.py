@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, json_option, seed_option
 
-@click.command()
+
+@click.command("gradcheck")
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--tol",
@@ -14,15 +16,11 @@ import click
     show_default=True,
     help="Largest allowed relative error.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the random cases.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    help="Folder of the data files, if the config does not say the shape of its 'input'.",
-)
-def gradcheck(
-    target: Path | None, tol: float, seed: int, as_json: bool, data_dir: Path | None
+@seed_option
+@json_option
+@data_dir_option
+def command(
+    target: Path | None, tol: float, seed: int | None, as_json: bool, data_dir: Path | None
 ) -> int:
     """Prove gradients by central differences.
 

@@ -4,25 +4,17 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, json_option, settings_option, threads_option
 
-@click.command()
+
+@click.command("summary")
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the config."
-)
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    help="Folder of the data files, if the config does not say the shape of its 'input'.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Threads that a training would use: each takes memory. [default: all cores]",
-)
+@settings_option
+@data_dir_option
+@threads_option
 @click.option("--mermaid", "as_mermaid", is_flag=True, help="Print the graph as Mermaid text.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def summary(
+@json_option
+def command(
     target: Path,
     settings: tuple[str, ...],
     data_dir: Path | None,

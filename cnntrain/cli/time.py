@@ -4,19 +4,19 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, json_option, settings_option, threads_option
+
 
 @click.command("time")
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the config."
-)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data files.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use. [default: all cores]")
+@settings_option
+@data_dir_option
+@threads_option
 @click.option(
     "--runs", type=click.IntRange(min=1), default=20, show_default=True, help="Steps to time."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def time_command(
+@json_option
+def command(
     config: Path,
     settings: tuple[str, ...],
     data_dir: Path | None,

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import data_dir_option, json_option, settings_option
+
 
 @click.command("trace")
 @click.argument("target", type=click.Path(path_type=Path))
@@ -29,18 +31,16 @@ import click
     help="Write out the sum behind one entry of the last update, e.g. conv1.W[0,0,1,1], "
     "dense1.z[0], dense1.delta[0]. May be repeated.",
 )
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a key of the config."
-)
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the data files.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@settings_option
+@data_dir_option
+@json_option
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="Write a page to step through, in place of the text (extra 'report').",
 )
-def trace_command(
+def command(
     target: Path,
     samples: tuple[int, ...],
     steps: int,
@@ -66,5 +66,14 @@ def trace_command(
     """
     from cnntrain.commands.trace import TraceOptions, run_trace
 
-    options = TraceOptions(settings, data_dir, samples, steps, layers, entries, as_json, html)
+    options = TraceOptions(
+        settings=settings,
+        data_dir=data_dir,
+        samples=samples,
+        steps=steps,
+        layers=layers,
+        entries=entries,
+        as_json=as_json,
+        html=html,
+    )
     return int(run_trace(target, options))

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command("watch")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--interval",
@@ -16,7 +16,7 @@ import click
     help="Seconds between two looks.",
 )
 @click.option("--once", is_flag=True, help="Show it once and end, also while it is running.")
-def watch(run: Path, interval_s: float, once: bool) -> int:
+def command(run: Path, interval_s: float, once: bool) -> int:
     """Show the curves of RUN while it is trained in another shell.
 
     RUN is a run folder, or the name of an experiment for its newest run. Ends with the run; Ctrl-C

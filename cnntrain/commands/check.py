@@ -4,7 +4,7 @@ from cnntrain.diagnostics.selftest import self_test
 from cnntrain.environment import program
 from cnntrain.text import counted, size
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.shards import Workers
+from cnntrain.training.workers import Workers
 
 
 def check(experiment: Experiment, threads: int) -> bool:

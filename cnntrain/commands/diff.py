@@ -14,6 +14,7 @@ from cnntrain.config.read import plan_to_tree
 from cnntrain.errors import ExitCode
 from cnntrain.runs.checkpoint import Checkpoint, load
 from cnntrain.runs.logs import read_metrics, recorded_environment, recorded_summary
+from cnntrain.text import json_text, literal
 from cnntrain.training.state import weights_sha256
 
 CLOCKS = ("elapsed_s", "samples_per_s")
@@ -23,7 +24,7 @@ APART = ("weights_sha256",)  # told with the weights
 def run_diff(a: Path, b: Path, as_json: bool) -> ExitCode:
     """Print the differences on stdout; FAILED (1) if weights or metrics differ, as diff(1)."""
     result = compare(a, b)
-    print(json.dumps(result, ensure_ascii=False) if as_json else report(result))
+    print(json_text(result) if as_json else report(result))
     return ExitCode.DONE if result["same"] else ExitCode.FAILED
 
 
@@ -86,7 +87,7 @@ def _results(path: Path) -> dict[str, Any]:
 def _listed(found: Iterable[Difference]) -> list[dict[str, Any]]:
     return [
         {"key": dotted(each.path)}
-        | {side: json.loads(text) for side, text in zip("ab", each[1:], strict=True) if text}
+        | {side: json.loads(text) for side, text in zip("ab", each.values, strict=True) if text}
         for each in found
     ]
 
@@ -119,4 +120,4 @@ def _section(name: str, found: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _side(found: dict[str, Any], side: str) -> str:
-    return json.dumps(found[side], ensure_ascii=False) if side in found else "not there"
+    return literal(found[side]) if side in found else "absent"

@@ -1,7 +1,5 @@
 """``cnntrain eval``: the metrics of a checkpoint on one split."""
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,16 +7,17 @@ from typing import Any
 
 from cnntrain.commands.target import checkpoint_folders, open_checkpoint
 from cnntrain.data.prepare import SplitName
+from cnntrain.environment import available_cores
 from cnntrain.errors import DataError, ExitCode
-from cnntrain.metrics.base import Metric, metric_values
+from cnntrain.metrics import Metric, metric_text, metric_values
 from cnntrain.metrics.sums import Sums, per_class, r_squared
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.runs.console import warn
-from cnntrain.text import metric_text, table
+from cnntrain.text import json_text, table
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.shards import Workers, available_cores
 from cnntrain.training.state import weights_sha256
+from cnntrain.training.workers import Workers
 
 
 def run_eval(
@@ -34,7 +33,7 @@ def run_eval(
         sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
     result = summarize(chosen, sums, found.classes, found.plan.metrics)
     result["weights_sha256"] = weights_sha256(found.state.params)
-    print(json.dumps(finite(result), allow_nan=False) if as_json else report(found, result))
+    print(json_text(result) if as_json else report(found, result))
     return ExitCode.DONE
 
 
@@ -47,21 +46,14 @@ def _chosen_split(experiment: Experiment, split: str | None) -> SplitName:
     return split
 
 
-def finite(value: Any) -> Any:
-    """The same with None for every NaN and infinity, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def summarize(
     split: SplitName,
     sums: Sums,
     classes: tuple[str, ...] | None,
-    scores: tuple[Metric, ...] = (),
+    chosen: tuple[Metric, ...] = (),
 ) -> dict[str, Any]:
     """The JSON document of an evaluation."""
-    result: dict[str, Any] = {"split": split, "n": sums["n"], **metric_values(sums, scores)}
+    result: dict[str, Any] = {"split": split, "n": sums["n"], **metric_values(sums, chosen)}
     if classes is None:
         return {**result, "r2": r_squared(sums)}
     confusion = sums["confusion"]

@@ -11,7 +11,7 @@ from cnntrain.commands.check import check, dry_run
 from cnntrain.commands.resume import continued_run
 from cnntrain.config.read import Config, read_config
 from cnntrain.data.locate import DataFolders
-from cnntrain.environment import program
+from cnntrain.environment import available_cores, program
 from cnntrain.errors import ExitCode
 from cnntrain.network.network import equal_units
 from cnntrain.runs.checkpoint import best_checkpoint, load, weights_for
@@ -24,9 +24,9 @@ from cnntrain.runs.writer import RunFolder
 from cnntrain.training.checks import check_training
 from cnntrain.training.events import Event, Stopped
 from cnntrain.training.experiment import Experiment, open_experiment
-from cnntrain.training.shards import Workers, available_cores
 from cnntrain.training.state import State, initial_optimizer_state, start, weights_sha256
 from cnntrain.training.train import train
+from cnntrain.training.workers import Workers
 
 
 @dataclass(frozen=True)

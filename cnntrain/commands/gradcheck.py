@@ -1,6 +1,5 @@
 """``cnntrain gradcheck``: the verdicts on all layers, or on one network."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,29 +11,29 @@ from cnntrain.commands.target import open_target
 from cnntrain.diagnostics.gradcheck import BATCH, Verdict, check_network, check_registry
 from cnntrain.errors import ExitCode
 from cnntrain.network.objective import Objective, Penalty
-from cnntrain.text import table
+from cnntrain.text import json_text, table
 
 
 def run_gradcheck(
-    target: Path | None, tolerance: float, seed: int, as_json: bool, data_dir: Path | None
+    target: Path | None, tolerance: float, seed: int | None, as_json: bool, data_dir: Path | None
 ) -> ExitCode:
     """Check, print the table or the JSON document, and return 0 or 4."""
     verdicts = list(_verdicts(target, tolerance, seed, data_dir))
     ok = all(verdict.ok for verdict in verdicts)
     if as_json:
-        rows = [{**asdict(v), "error": v.error if np.isfinite(v.error) else None} for v in verdicts]
+        rows = [asdict(verdict) for verdict in verdicts]
         document: dict[str, Any] = {"ok": ok, "tolerance": tolerance, "seed": seed, "arrays": rows}
-        print(json.dumps(document))
+        print(json_text(document))
     else:
         print(report(verdicts, tolerance))
     return ExitCode.DONE if ok else ExitCode.GRADIENT
 
 
 def _verdicts(
-    target: Path | None, tolerance: float, seed: int, data_dir: Path | None
+    target: Path | None, tolerance: float, seed: int | None, data_dir: Path | None
 ) -> Iterable[Verdict]:
     if target is None:
-        return check_registry(seed, tolerance)
+        return check_registry(seed or 0, tolerance)
     opened = open_target(target, (), data_dir)
     plan, network = opened.plan, opened.network()
     if opened.checkpoint is not None:
@@ -44,7 +43,9 @@ def _verdicts(
             params = network.init(plan.seed, np.dtype(np.float64))
     objective = Objective(plan.loss).fitted(np.arange(network.out_shape[0]), network.out_shape[0])
     penalty = Penalty(plan.train.l2 / BATCH, plan.train.l1 / BATCH)
-    return check_network(network, objective, params, penalty, seed, tolerance)
+    return check_network(
+        network, objective, params, penalty, plan.seed if seed is None else seed, tolerance
+    )
 
 
 def _word(verdict: Verdict) -> str:

@@ -1,15 +1,15 @@
-"""``cnntrain report`` and ``cnntrain plot``: runs as a page, and as a picture of their curves."""
+"""``cnntrain report``: one or several runs as a page."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from cnntrain.commands.target import checkpoint_folders, open_checkpoint
+from cnntrain.environment import available_cores
 from cnntrain.errors import CnntrainError, ExitCode
 from cnntrain.files import write_text
 from cnntrain.runs.checkpoint import best_checkpoint, load
 from cnntrain.runs.record import RunRecord, read_runs
-from cnntrain.training.shards import Workers, available_cores
-from cnntrain.views.report.curves import need_matplotlib, save_curves
+from cnntrain.training.workers import Workers
 from cnntrain.views.report.evaluation import look
 from cnntrain.views.report.page import RunPage, report_html
 
@@ -34,11 +34,3 @@ def _page(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPage
     seen = look(experiment, found.state.evaluated(), workers)
     checkpoint = f"{found.path.name}, step {found.state.step:,}"
     return RunPage(record, seen, checkpoint=checkpoint)
-
-
-def run_plot(paths: Sequence[Path], out: Path) -> ExitCode:
-    """Write the picture."""
-    need_matplotlib()
-    save_curves(read_runs(paths), out)
-    print(out)
-    return ExitCode.DONE

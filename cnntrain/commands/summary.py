@@ -1,14 +1,14 @@
 """``cnntrain summary``: the network at a glance."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from cnntrain.commands.target import Target, open_target
+from cnntrain.environment import available_cores
 from cnntrain.errors import DataError, ExitCode
 from cnntrain.runs.console import warn
-from cnntrain.training.shards import available_cores
+from cnntrain.text import json_text
 from cnntrain.views.explain.summary import mermaid, summarize, summary_text
 
 MANY = 1 << 40  # samples, if nobody needs to know how many
@@ -27,7 +27,7 @@ def run_summary(
     network = target.network()
     found = summarize(target.plan, network, _samples(target), threads or available_cores())
     if as_json:
-        print(json.dumps(asdict(found)))
+        print(json_text(asdict(found)))
     else:
         print(mermaid(found) if as_mermaid else summary_text(found))
     return ExitCode.DONE

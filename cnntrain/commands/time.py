@@ -1,6 +1,5 @@
 """``cnntrain time``: where the time of a training step goes."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,11 +7,12 @@ from pathlib import Path
 from cnntrain.config.read import read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.diagnostics.timing import LayerTime, StepTimes, time_step
+from cnntrain.environment import available_cores
 from cnntrain.errors import ExitCode
-from cnntrain.text import table
+from cnntrain.text import json_text, table
 from cnntrain.training.experiment import open_experiment, training_clock
-from cnntrain.training.shards import Workers, available_cores
 from cnntrain.training.state import start
+from cnntrain.training.workers import Workers
 
 
 def run_time(
@@ -31,7 +31,7 @@ def run_time(
     clock = training_clock(config.plan, len(experiment.data.train))
     with Workers(threads or available_cores()) as workers:
         times = time_step(experiment, state, clock, workers, runs)
-    print(json.dumps(asdict(times)) if as_json else report(times))
+    print(json_text(asdict(times)) if as_json else report(times))
     return ExitCode.DONE
 
 

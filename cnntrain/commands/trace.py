@@ -1,6 +1,5 @@
 """``cnntrain trace``: some updates with all their numbers, or how single entries arise."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from cnntrain.commands.target import open_target
 from cnntrain.errors import ConfigError, ExitCode
 from cnntrain.files import write_text
 from cnntrain.registry import did_you_mean
+from cnntrain.text import json_text
 from cnntrain.training.experiment import Experiment, training_clock
-from cnntrain.training.shards import Workers
+from cnntrain.training.workers import Workers
 from cnntrain.views.trace.page import check_page, trace_page
 from cnntrain.views.trace.terms import Explanation, explain_entry
 from cnntrain.views.trace.text import explanation_text, trace_text
@@ -49,7 +49,7 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
     if options.html is not None:
         _write_page(options.html, trace_page(found, options.layers))
     if options.as_json:
-        print(json.dumps(document(found, explained, options.layers), allow_nan=False))
+        print(json_text(document(found, explained, options.layers)))
     elif explained:
         print("\n\n".join(map(explanation_text, explained)))
     elif options.html is None:

@@ -1,37 +1,36 @@
-"""What differs between two trees of settings, by the path of each key."""
+"""What differs between trees of settings, by the path of each key."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cnntrain.config.document import KeyPath
 from cnntrain.config.overrides import dotted
+from cnntrain.text import literal
 
 ABSENT = object()
 
 
 class Difference(NamedTuple):
-    """What stands at one place in either tree, as JSON; None where nothing does."""
+    """The values found at one place, as JSON, one for each tree; None where a tree has nothing."""
 
     path: KeyPath
-    old: str | None
-    new: str | None
+    values: tuple[str | None, ...]
 
     def __str__(self) -> str:
-        return f"{dotted(self.path)}: {self.old or 'not there'} -> {self.new or 'not there'}"
+        return f"{dotted(self.path)}: " + " -> ".join(value or "absent" for value in self.values)
 
 
-def differences(old: Any, new: Any, path: KeyPath = ()) -> Iterator[Difference]:
-    """Every place where two trees differ, as deep as both have it."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in {**old, **new}:
-            yield from differences(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for k, (a, b) in enumerate(zip(old, new, strict=True)):
-            yield from differences(a, b, (*path, k))
-    elif _shown(old) != _shown(new):
-        yield Difference(path, _shown(old), _shown(new))
+def differences(*trees: Any, path: KeyPath = ()) -> Iterator[Difference]:
+    """Every place where the trees differ, as deep as all of them have it."""
+    if all(isinstance(tree, dict) for tree in trees):
+        for key in dict.fromkeys(key for tree in trees for key in tree):
+            yield from differences(*(tree.get(key, ABSENT) for tree in trees), path=(*path, key))
+    elif all(isinstance(tree, list) for tree in trees) and len({len(tree) for tree in trees}) == 1:
+        for k, below in enumerate(zip(*trees, strict=True)):
+            yield from differences(*below, path=(*path, k))
+    elif len({_shown(tree) for tree in trees}) > 1:
+        yield Difference(path, tuple(map(_shown, trees)))
 
 
 def _shown(value: Any) -> str | None:
-    return None if value is ABSENT else json.dumps(value, ensure_ascii=False)
+    return None if value is ABSENT else literal(value)

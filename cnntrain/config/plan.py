@@ -11,7 +11,7 @@ from pydantic import Field
 from cnntrain.data import Source
 from cnntrain.data.augment import Augmentation
 from cnntrain.data.normalize import Normalization
-from cnntrain.metrics.base import Metric
+from cnntrain.metrics import Metric
 from cnntrain.network.graph import Item
 from cnntrain.network.objective import LossTerm
 from cnntrain.optimizers import Optimizer

@@ -16,7 +16,7 @@ from cnntrain.data.augment import Augmentation
 from cnntrain.layers import Layer
 from cnntrain.layers.initializers import Initializer
 from cnntrain.losses import Loss
-from cnntrain.metrics.base import Metric
+from cnntrain.metrics import Metric
 from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.schedules import Schedule
 from cnntrain.registry import Registered, Spec, did_you_mean

@@ -220,7 +220,16 @@ def check_network(
         for node in (network.nodes[-1], *(network.nodes[k] for k in network.heads))
     )
     y = _targets((units, *network.out_shape[1:]), _target_shape(objective, network), rng)
-    yield from check_batch(network, objective, params, penalty, x, y, seed, tolerance)
+    yield from check_batch(
+        network,
+        objective,
+        params,
+        penalty=penalty,
+        x=x,
+        y=y,
+        seed=seed,
+        tolerance=tolerance,
+    )
 
 
 def check_batch(
@@ -250,10 +259,26 @@ def check_batch(
         total, _, _ = objective.forward(z, caches.heads, y)
         return total / x.shape[-1] + penalty.value(network, exact)
 
-    yield check_array("input", x, out.dx, cost, rng, tolerance, entries)
+    yield check_array(
+        "input",
+        x,
+        out.dx,
+        cost=cost,
+        rng=rng,
+        tolerance=tolerance,
+        entries=entries,
+    )
     for name, array in exact.items():
         if name in out.grads:  # running statistics have no gradient
-            yield check_array(name, array, out.grads[name], cost, rng, tolerance, entries)
+            yield check_array(
+                name,
+                array,
+                out.grads[name],
+                cost=cost,
+                rng=rng,
+                tolerance=tolerance,
+                entries=entries,
+            )
 
 
 def _target_shape(objective: Objective, network: Network) -> Shape | None:

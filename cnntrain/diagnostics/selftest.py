@@ -16,9 +16,9 @@ from cnntrain.optimizers.schedules import Constant
 from cnntrain.rng import Purpose, stream
 from cnntrain.training.divergence import Divergence
 from cnntrain.training.experiment import Experiment, training_clock
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.step import gradients, train_step
+from cnntrain.training.workers import Workers
 from cnntrain.types import Array
 
 LARGEST_SPREAD = 10.0  # standard deviation of inputs that networks still take well
@@ -109,10 +109,17 @@ def check_gradients(experiment: Experiment, workers: Workers) -> Finding:
     params = exact.network.init(exact.plan.seed, exact.plan.numpy_dtype)
     verdicts = list(
         check_batch(
-            exact.network, exact.objective, params, exact.penalty, x, y, exact.plan.seed,
-            DEFAULT_TOLERANCE, entries=CHECKED_ENTRIES,
+            exact.network,
+            exact.objective,
+            params,
+            penalty=exact.penalty,
+            x=x,
+            y=y,
+            seed=exact.plan.seed,
+            tolerance=DEFAULT_TOLERANCE,
+            entries=CHECKED_ENTRIES,
         )
-    )  # fmt: skip
+    )
     wrong = [v.name for v in verdicts if not v.ok and v.kinks < v.checked]
     checked = sum(v.checked for v in verdicts)
     found = f"wrong: {', '.join(wrong)}" if wrong else f"{checked:,} derivatives are right"

@@ -12,10 +12,10 @@ from cnntrain.network.objective import forward_backward
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Feed, load_shard, shard_slices
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import State
 from cnntrain.training.step import train_step
 from cnntrain.training.update import update
+from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params, Shape
 
 
@@ -105,7 +105,15 @@ def time_step(
         change.of(update, experiment, state, out.grads, 0.0)
     found = [_layer_time(node, x.shape[-1], experiment) for node in watched]
     shards = len(shard_slices(experiment, len(indices)))
-    return StepTimes(shards, x.shape[-1], found, loss.ms, change.ms, read.ms, step.ms)
+    return StepTimes(
+        shards=shards,
+        samples=x.shape[-1],
+        layers=found,
+        loss_ms=loss.ms,
+        update_ms=change.ms,
+        input_ms=read.ms,
+        step_ms=step.ms,
+    )
 
 
 def _layer_time(node: Node, samples: int, experiment: Experiment) -> LayerTime:
@@ -116,11 +124,11 @@ def _layer_time(node: Node, samples: int, experiment: Experiment) -> LayerTime:
     for size in node.out_shape:
         numbers *= size
     return LayerTime(
-        node.name,
-        watch.layer.kind,
-        node.out_shape,
-        1e3 * forward,
-        1e3 * backward,
-        work / (forward + backward) / 1e9 if forward + backward else 0.0,
-        numbers * experiment.plan.numpy_dtype.itemsize / 1e6,
+        name=node.name,
+        kind=watch.layer.kind,
+        out_shape=node.out_shape,
+        forward_ms=1e3 * forward,
+        backward_ms=1e3 * backward,
+        gflops=work / (forward + backward) / 1e9 if forward + backward else 0.0,
+        megabytes=numbers * experiment.plan.numpy_dtype.itemsize / 1e6,
     )

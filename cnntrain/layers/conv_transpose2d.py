@@ -9,6 +9,7 @@ import numpy as np
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.layers.conv2d import conv2d_da, conv2d_db, conv2d_dW, conv2d_forward
+from cnntrain.ops.shapes import require_image
 from cnntrain.ops.windows import Axis
 from cnntrain.types import Array, Arrays, Count, CountPair, NaturalPair, Params, Shape, as_pair
 
@@ -65,8 +66,7 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
 
     def _axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
         """The windows of the convolution whose gradient this is: they slide over the output."""
-        if len(in_shape) != 3:
-            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        require_image(in_shape)
         options = (self.kernel, self.stride, self.padding, self.output_padding)
         vertical, horizontal = (
             self._axis(*each) for each in zip(in_shape[1:], *map(as_pair, options), strict=True)

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, Fraction, NonNegative, Params, Shape
 
 
@@ -66,8 +66,7 @@ class SpatialDropout(Dropout, kind="spatial_dropout"):
     """
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        if len(in_shape) != 3:
-            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        require_image(in_shape)
         return in_shape
 
     def mask_shape(self, shape: Shape) -> Shape:

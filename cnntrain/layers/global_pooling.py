@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, Params, Shape
 
 
@@ -77,6 +77,5 @@ class GlobalMaxPool2d(Layer, kind="global_max_pool2d"):
 
 
 def _channels(in_shape: Shape) -> Shape:
-    if len(in_shape) != 3:
-        raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+    require_image(in_shape)
     return in_shape[:1]

@@ -10,6 +10,7 @@ import numpy as np
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
 from cnntrain.layers.initializers import Constant, Zeros
+from cnntrain.ops.shapes import require_image
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
 
@@ -190,8 +191,7 @@ class Lrn(Layer, kind="lrn"):
         return side, side
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        if len(in_shape) != 3:
-            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        require_image(in_shape)
         if self.size % 2 == 0:
             raise ShapeError(f"size {self.size} has no middle; make it odd", ("size",))
         return in_shape

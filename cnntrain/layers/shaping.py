@@ -9,6 +9,7 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, Count, Natural, Params, Shape, as_pair
 
 
@@ -90,8 +91,7 @@ class ZeroPad2d(Layer, kind="zero_pad2d"):
         return (vertical, vertical, horizontal, horizontal)
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        if len(in_shape) != 3:
-            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        require_image(in_shape)
         top, bottom, left, right = self._sides()
         return (in_shape[0], top + in_shape[1] + bottom, left + in_shape[2] + right)
 

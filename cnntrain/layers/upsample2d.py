@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, View
+from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, CountPair, Params, Shape, as_pair
 
 
@@ -66,8 +66,7 @@ class Upsample2d(Layer, kind="upsample2d"):
         return vertical, horizontal
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        if len(in_shape) != 3:
-            raise ShapeError(f"needs an image of shape (C, H, W), but the input is {in_shape}")
+        require_image(in_shape)
         vertical, horizontal = as_pair(self.factor)
         return (in_shape[0], vertical * in_shape[1], horizontal * in_shape[2])
 

@@ -12,13 +12,23 @@ from cnntrain.types import Array
 
 
 class Metric(Registered, family="metric"):
-    """A metric of a whole split. ``of_labels``: for classification, else for regression;
-    ``two_classes``: for two classes only."""
+    """A metric of a whole split.
+
+    ``of_labels``: for classification, else for regression; ``two_classes``: for two classes only;
+    ``higher_is_better``: its direction; ``unit``: "%" for a share that is shown in percent.
+    """
 
     arithmetic: ClassVar[tuple[str, ...]] = ("sums", "value")
 
     of_labels: ClassVar[bool] = True
     two_classes: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = ""
+
+    @classmethod
+    def is_called(cls, name: str) -> bool:
+        """Whether a metric of this kind is recorded under ``name``."""
+        return name == cls.kind
 
     @property
     def name(self) -> str:
@@ -26,7 +36,7 @@ class Metric(Registered, family="metric"):
         return self.kind
 
     def sums(self, z: Array, y: Array) -> Sums:
-        """What this score needs of one shard, beyond ``metrics.batch_sums``."""
+        """What this metric needs of one shard, beyond ``metrics.batch_sums``."""
         return {}
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
@@ -34,15 +44,37 @@ class Metric(Registered, family="metric"):
         raise NotImplementedError
 
 
-def metric_values(sums: Mapping[str, Any], scores: tuple[Metric, ...]) -> dict[str, float]:
-    """Loss, accuracy (or MAE and RMSE) and the chosen scores that are defined."""
-    values = {score.name: score.value(sums) for score in scores}
+def metric_values(sums: Mapping[str, Any], chosen: tuple[Metric, ...]) -> dict[str, float]:
+    """Loss, accuracy (or MAE and RMSE) and the chosen metrics that are defined."""
+    values = {metric.name: metric.value(sums) for metric in chosen}
     return means(sums) | {name: value for name, value in values.items() if value is not None}
 
 
+def _kind_of(name: str) -> type[Metric] | None:
+    """The kind behind ``val/top_3_accuracy`` or ``accuracy``; None for losses and penalties."""
+    own_name = name.rpartition("/")[2]
+    return next((kind for kind in Metric.kinds.values() if kind.is_called(own_name)), None)
+
+
 def is_better(name: str, value: float, than: float, equal: bool = False) -> bool:
-    """Whether the metric ``split/name`` improved: most grow, losses and errors shrink."""
+    """Whether the metric ``split/name`` improved, in its own direction; losses shrink."""
     if value == than:
         return equal
-    grows = name.endswith(("accuracy", "f1", "auc", "r2"))
-    return value > than if grows else value < than
+    kind = _kind_of(name)
+    return value > than if kind is not None and kind.higher_is_better else value < than
+
+
+def is_percentage(name: str) -> bool:
+    """Whether the metric ``split/name`` is shown in percent."""
+    kind = _kind_of(name)
+    return kind is not None and kind.unit == "%"
+
+
+def metric_text(name: str, value: float) -> str:
+    """One metric with its name: shares in percent, all else with five digits."""
+    return f"{name} {100 * value:.2f}%" if is_percentage(name) else f"{name} {value:.5g}"
+
+
+def metrics_line(metrics: Mapping[str, float]) -> str:
+    """All metrics in one line."""
+    return "  ".join(metric_text(name, value) for name, value in metrics.items())

@@ -1,5 +1,6 @@
 """Metrics of class labels."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,6 +19,8 @@ BINS = 4096  # of the histogram from which the area under the ROC curve is taken
 class Accuracy(Metric, kind="accuracy"):
     """The share of samples whose largest output is their class."""
 
+    unit: ClassVar[str] = "%"
+
     def value(self, sums: Mapping[str, Any]) -> float | None:
         return means(sums)["accuracy"]
 
@@ -26,7 +29,12 @@ class Accuracy(Metric, kind="accuracy"):
 class TopK(Metric, kind="top_k"):
     """The share of samples whose class is among the ``k`` largest outputs; ties count as misses."""
 
+    unit: ClassVar[str] = "%"
     k: Count = 5
+
+    @classmethod
+    def is_called(cls, name: str) -> bool:
+        return re.fullmatch(r"top_\d+_accuracy", name) is not None
 
     @property
     def name(self) -> str:
@@ -43,7 +51,7 @@ class TopK(Metric, kind="top_k"):
 
 
 class ConfusionMetric(Metric):
-    """Base of scores that follow from the confusion matrix."""
+    """Base of metrics that follow from the confusion matrix."""
 
     def sums(self, z: Array, y: Array) -> Sums:
         return {"confusion": confusion_matrix(z, y)}
@@ -52,6 +60,8 @@ class ConfusionMetric(Metric):
 @dataclass(frozen=True, kw_only=True)
 class BalancedAccuracy(ConfusionMetric, kind="balanced_accuracy"):
     """The mean recall of the classes that have samples."""
+
+    unit: ClassVar[str] = "%"
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
         matrix = np.asarray(sums["confusion"])
@@ -75,6 +85,8 @@ class MacroF1(ConfusionMetric, kind="macro_f1"):
 @dataclass(frozen=True, kw_only=True)
 class LogLoss(Metric, kind="log_loss"):
     """-1/n Σ log p(class), p by softmax of the outputs (or the sigmoid of a single one)."""
+
+    higher_is_better: ClassVar[bool] = False
 
     def sums(self, z: Array, y: Array) -> Sums:
         labels = labels_of(z, y)

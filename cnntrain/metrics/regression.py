@@ -16,6 +16,7 @@ class Mae(Metric, kind="mae"):
     """Mean absolute error, over samples and outputs."""
 
     of_labels: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool] = False
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
         return means(sums)["mae"]
@@ -26,6 +27,7 @@ class Rmse(Metric, kind="rmse"):
     """Root of the mean squared error, over samples and outputs."""
 
     of_labels: ClassVar[bool] = False
+    higher_is_better: ClassVar[bool] = False
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
         return means(sums)["rmse"]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cnntrain.errors import ShapeError
+from cnntrain.errors import NotAnImage, ShapeError
 from cnntrain.layers import Layer, Param
 from cnntrain.registry import Spec, did_you_mean
 from cnntrain.types import Arrays, Params, Shape
@@ -209,5 +209,23 @@ def _place(
         raise ShapeError(problem, ("network", item, "from"))
     own_shape: Any = shapes if layer.joins else shapes[0]
     with at_item(item, f"{name} (after {who})", layer.kind):
-        out_shape = layer.out_shape(own_shape)
-        return Node(name, layer, item, inputs, own_shape, out_shape, layer.params(own_shape))
+        try:
+            out_shape = layer.out_shape(own_shape)
+        except NotAnImage as error:
+            raise NotAnImage(f"{error}; {_image_remedy(nodes)}", error.path) from None
+        return Node(
+            name=name,
+            layer=layer,
+            item=item,
+            inputs=inputs,
+            in_shape=own_shape,
+            out_shape=out_shape,
+            params=layer.params(own_shape),
+        )
+
+
+def _image_remedy(before: Sequence[Node]) -> str:
+    """How a layer that needs an image gets one, after these layers."""
+    if any(node.layer.kind == "flatten" for node in before):
+        return "it must come before 'flatten'"
+    return "put 'reshape: {shape: [C, H, W]}' before it"

@@ -104,7 +104,18 @@ def forward_backward(
 ) -> Outcome:
     """Gradients of 1/m Σ cost over the m samples (x, y)."""
     m = x.shape[-1]
-    return alone(forward_backward_steps(network, objective, params, x, y, run, m, need_dx))
+    return alone(
+        forward_backward_steps(
+            network,
+            objective,
+            params,
+            x=x,
+            y=y,
+            run=run,
+            m=m,
+            need_dx=need_dx,
+        )
+    )
 
 
 def forward_backward_steps(

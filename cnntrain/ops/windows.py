@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from cnntrain.errors import ShapeError
+from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, NaturalPair, Shape, as_pair
 
 Padding = Literal["same", "valid"] | NaturalPair
@@ -78,11 +79,7 @@ def place(
 
     ``same`` pads such that out = ceil(length / stride), the odd element after, as TensorFlow does.
     """
-    if len(in_shape) != 3:
-        raise ShapeError(
-            f"needs an image of shape (C, H, W), but the input is {in_shape}"
-            + ("; it must come before 'flatten' and 'dense'" if len(in_shape) == 1 else "")
-        )
+    require_image(in_shape)
     if isinstance(padding, str):
         pads = [
             _same(*axis) if padding == "same" else (0, 0)

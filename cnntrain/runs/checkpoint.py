@@ -154,12 +154,26 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
     }
     best = Best(**asdict(header.best)) if header.best else None
     state = State(
-        _under("params/", arrays), _under("memory/", arrays), header.step, _unlisted(header.sums),
-        dict(header.figures), best, header.stale_epochs, header.drops,
-        header.largest_change,
-    )  # fmt: skip
+        params=_under("params/", arrays),
+        optimizer_state=_under("memory/", arrays),
+        step=header.step,
+        sums=_unlisted(header.sums),
+        metrics=dict(header.figures),
+        best=best,
+        stale_epochs=header.stale_epochs,
+        drops=header.drops,
+        largest_change=header.largest_change,
+    )
     normalizer = Normalizer(**_under("normalize/", arrays))
-    return Checkpoint(path, plan, network, state, normalizer, header.classes, header.fingerprint)
+    return Checkpoint(
+        path=path,
+        plan=plan,
+        network=network,
+        state=state,
+        normalizer=normalizer,
+        classes=header.classes,
+        fingerprint=header.fingerprint,
+    )
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -270,8 +284,8 @@ def weights_for(found: Checkpoint, experiment: Experiment) -> Params:
     differing = [name for name in {**new, **old} if new.get(name) != old.get(name)]
     if differing:
         lines = (
-            f"\n  {name}: {old.get(name, 'not there')} in the checkpoint, "
-            f"{new.get(name, 'not there')} in the config"
+            f"\n  {name}: {old.get(name, 'absent')} in the checkpoint, "
+            f"{new.get(name, 'absent')} in the config"
             for name in differing
         )
         raise CheckpointError(

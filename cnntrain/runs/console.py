@@ -10,9 +10,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cnntrain.metrics import metric_text
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.runs.messages import epoch_line, stopped_line
-from cnntrain.text import counted, metric_text, table
+from cnntrain.text import counted, table
 from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import Experiment, training_clock
 

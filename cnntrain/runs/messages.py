@@ -1,6 +1,7 @@
 """Events of a training in words: shared by the terminal and the log."""
 
-from cnntrain.text import duration, metrics_line
+from cnntrain.metrics import metrics_line
+from cnntrain.text import duration
 from cnntrain.training.events import EpochEnd, Stopped
 
 REASONS = {

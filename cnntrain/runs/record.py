@@ -7,7 +7,7 @@ from typing import Any
 
 from cnntrain.config.document import parse_value, read_document
 from cnntrain.errors import RunFolderError
-from cnntrain.metrics.base import is_better
+from cnntrain.metrics import is_better
 from cnntrain.runs.logs import read_metrics, read_stats, recorded_environment
 
 
@@ -49,7 +49,7 @@ class RunRecord:
     def monitored(self) -> str | None:
         """The metric that decides which epoch is best; None before there are any."""
         usual = ("val/accuracy", "val/loss", "train/accuracy", "train/loss")
-        given = self.flat_config().get("train.monitor")
+        given = self.config_tree()["train"].get("monitor")
         return next((name for name in (given, *usual) if name in self.metrics), None)
 
     @property
@@ -62,9 +62,12 @@ class RunRecord:
                 best = line
         return best
 
-    def flat_config(self) -> dict[str, Any]:
-        """``{"train.epochs": 3, ...}``, for comparisons."""
-        return flatten(parse_value(self.config, str(self.path / "config.yaml")))
+    def config_tree(self) -> dict[str, Any]:
+        """The config as a tree; its ``train`` section is there even in a foreign folder."""
+        tree = parse_value(self.config, str(self.path / "config.yaml"))
+        tree = tree if isinstance(tree, dict) else {}
+        train = tree.get("train")
+        return {**tree, "train": train if isinstance(train, dict) else {}}
 
 
 def read_run(path: Path, label: str | None = None) -> RunRecord:
@@ -74,13 +77,13 @@ def read_run(path: Path, label: str | None = None) -> RunRecord:
     lines = read_metrics(path)
     ends = [line for line in lines if line.get("event") == "end"]
     return RunRecord(
-        path,
-        label or _labels([path.resolve()])[0],
-        "\n".join(read_document(path / "config.yaml").lines),
-        recorded_environment(path),
-        [line for line in lines if line.get("event") == "epoch"],
-        ends[-1] if ends else None,
-        read_stats(path),
+        path=path,
+        label=label or _labels([path.resolve()])[0],
+        config="\n".join(read_document(path / "config.yaml").lines),
+        env=recorded_environment(path),
+        epochs=[line for line in lines if line.get("event") == "epoch"],
+        end=ends[-1] if ends else None,
+        stats=read_stats(path),
     )
 
 
@@ -100,21 +103,3 @@ def _labels(resolved: Sequence[Path]) -> list[str]:
         if len(set(labels)) == len(labels) and not any(label.isdecimal() for label in labels):
             break
     return labels
-
-
-def flatten(tree: Any, path: str = "") -> dict[str, Any]:
-    """Leaves of nested mappings and lists by their path."""
-    if isinstance(tree, dict) and tree:
-        pairs = ((f"{path}.{key}" if path else str(key), value) for key, value in tree.items())
-    elif isinstance(tree, list) and tree:
-        pairs = ((f"{path}[{k}]", value) for k, value in enumerate(tree))
-    else:
-        return {path: tree}
-    return {leaf: value for key, inner in pairs for leaf, value in flatten(inner, key).items()}
-
-
-def differing(trees: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """{path: the value in each tree}, where they are not all the same."""
-    keys = dict.fromkeys(key for tree in trees for key in tree)
-    rows = {key: [tree.get(key) for tree in trees] for key in keys}
-    return {key: values for key, values in rows.items() if any(v != values[0] for v in values)}

@@ -4,6 +4,8 @@ Written by tensorboardX, an optional extra, which is imported when it is asked f
 """
 
 import importlib.util
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,7 +48,7 @@ class TensorBoard:
         if isinstance(event, EpochEnd):
             metrics = {**event.metrics, "lr": event.lr, "samples_per_s": event.samples_per_s}
         elif isinstance(event, StepEnd) and event.probe is not None:
-            tree = event.probe.as_tree()
+            tree = asdict(event.probe)
             metrics = {
                 f"{metric}/{name}": value
                 for family in ("arrays", "outputs")
@@ -54,5 +56,5 @@ class TensorBoard:
                 for metric, value in values.items()
             }
         for name, value in metrics.items():
-            if value is not None:
+            if value is not None and math.isfinite(value):
                 self._writer.add_scalar(name, value, event.step)

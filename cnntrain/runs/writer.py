@@ -5,7 +5,6 @@ milliseconds): since a resumed run repeats exactly what a lost one did, that los
 """
 
 import copy
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.runs.folder import remove_own_litter
 from cnntrain.runs.logs import read_metrics, read_stats
 from cnntrain.runs.messages import epoch_line, stopped_line
+from cnntrain.text import json_text
 from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import State, weights_sha256
@@ -51,7 +51,7 @@ class RunFolder:
         env = {**environment(), "seed": plan.seed, **about_data, **about}
         with writing(path):
             (path / "checkpoints").mkdir(exist_ok=True)
-        write_text(path / "env.json", json.dumps(env, indent=2) + "\n")
+        write_text(path / "env.json", json_text(env, indent=2) + "\n")
         write_text(path / "config.yaml", dump_plan(experiment.plan))
         write_text(path / "metrics.jsonl", "")
         if all(np.isfinite(W).all() for W in state.params.values()):
@@ -68,10 +68,10 @@ class RunFolder:
             (path / "summary.json").unlink(missing_ok=True)
         write_text(path / "config.yaml", dump_plan(experiment.plan))  # it may be longer now
         lines = [line for line in read_metrics(path) if _is_kept(line, found)]
-        write_text(path / "metrics.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+        write_text(path / "metrics.jsonl", "".join(f"{json_text(line)}\n" for line in lines))
         if (path / "stats.jsonl").is_file():
             kept = [line for line in read_stats(path) if line["step"] <= found.state.step]
-            write_text(path / "stats.jsonl", "".join(f"{json.dumps(line)}\n" for line in kept))
+            write_text(path / "stats.jsonl", "".join(f"{json_text(line)}\n" for line in kept))
         run.log(f"resumed from {found.path.name} at step {found.state.step}")
         return run
 
@@ -79,8 +79,8 @@ class RunFolder:
         """Write what ``event`` leaves behind."""
         if isinstance(event, StepEnd):
             if event.probe is not None:
-                line = {"step": event.step, "epoch": event.epoch, **event.probe.as_tree()}
-                self._append("stats.jsonl", json.dumps(line, allow_nan=False))
+                line = {"step": event.step, "epoch": event.epoch, **asdict(event.probe)}
+                self._append("stats.jsonl", json_text(line))
             every = self.experiment.plan.train.checkpoint_steps
             if every and event.step % every == 0:
                 self._save_last(f"step-{event.step}")
@@ -93,7 +93,7 @@ class RunFolder:
         metrics = {**event.metrics, "lr": event.lr}
         times = {"elapsed_s": event.elapsed_s, "samples_per_s": event.samples_per_s}
         line = {"event": "epoch", "epoch": event.epoch, "step": event.step, **metrics, **times}
-        self._append("metrics.jsonl", json.dumps(line, allow_nan=False))
+        self._append("metrics.jsonl", json_text(line))
         self.log(epoch_line(event, self.experiment.plan.train.epochs))
         if event.is_best:
             self._unsaved_best = copy.deepcopy(self.state)
@@ -105,10 +105,9 @@ class RunFolder:
             self._save_last()
         elif self._unsaved_best:
             self._save("best", self._unsaved_best)
-        metrics = {name: value if _finite(value) else None for name, value in event.metrics.items()}
-        line = {"event": "end", **asdict(event), **metrics}
+        line = {"event": "end", **asdict(event), **event.metrics}
         del line["metrics"], line["samples"]
-        self._append("metrics.jsonl", json.dumps(line, allow_nan=False))
+        self._append("metrics.jsonl", json_text(line))
         self.log(stopped_line(event))
         if event.samples:
             self.log(f"samples of that batch, as the source numbers them: {list(event.samples)}")
@@ -117,7 +116,7 @@ class RunFolder:
         if event.reason != "diverged":
             summary["weights_sha256"] = weights_sha256(self.state.params)
         del summary["event"]
-        write_text(self.path / "summary.json", json.dumps(summary, indent=2) + "\n")
+        write_text(self.path / "summary.json", json_text(summary, indent=2) + "\n")
 
     def save_now(self) -> None:
         """Write a checkpoint because somebody asked for one."""
@@ -145,10 +144,6 @@ class RunFolder:
 
     def _append(self, name: str, line: str) -> None:
         append_line(self.path / name, line)
-
-
-def _finite(value: float) -> bool:
-    return value - value == 0
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:

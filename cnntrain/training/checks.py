@@ -4,8 +4,8 @@ import math
 
 from cnntrain.errors import ConfigError, Problems
 from cnntrain.layers import WholeBatchLayer
-from cnntrain.metrics.base import Metric
-from cnntrain.training.experiment import Experiment, _monitored, training_clock
+from cnntrain.metrics import Metric
+from cnntrain.training.experiment import Experiment, training_clock
 
 
 def check_training(experiment: Experiment, problems: Problems) -> None:
@@ -15,35 +15,35 @@ def check_training(experiment: Experiment, problems: Problems) -> None:
         plan.schedule.check(training_clock(plan, len(data.train)))
     with problems.gathered():
         _check_last_batch(experiment)
-    for k, score in enumerate(plan.metrics):
+    for k, metric in enumerate(plan.metrics):
         with problems.gathered():
-            _check_metric(experiment, score, ("metrics", k))
+            _check_metric(experiment, metric, ("metrics", k))
     labelled = data.classes is not None
     names = ["loss", "accuracy"] if labelled else ["loss", "mae", "rmse"]
-    names += [score.name for score in plan.metrics if score.of_labels == labelled]
+    names += [metric.name for metric in plan.metrics if metric.of_labels == labelled]
     known = [
         f"{split}/{name}"
         for split in ("train", "val")
         if split in data.splits
         for name in dict.fromkeys(names)
     ]
-    wanted: list[tuple[tuple[str, ...], str]] = [(("train", "monitor"), _monitored(experiment))]
-    wanted += [(("train", "stop", "target", metric), metric) for metric in plan.train.stop.target]
-    for place, metric in wanted:
-        if metric not in known:
-            problem = f"this training has no metric {metric!r}; it has {', '.join(known)}"
+    wanted: list[tuple[tuple[str, ...], str]] = [(("train", "monitor"), experiment.monitored)]
+    wanted += [(("train", "stop", "target", name), name) for name in plan.train.stop.target]
+    for place, name in wanted:
+        if name not in known:
+            problem = f"this training has no metric {name!r}; it has {', '.join(known)}"
             problems.found.append(ConfigError(problem, place))
 
 
-def _check_metric(experiment: Experiment, score: Metric, place: tuple[str | int, ...]) -> None:
+def _check_metric(experiment: Experiment, metric: Metric, place: tuple[str | int, ...]) -> None:
     """A metric must be of what is learned, and of as many classes."""
-    if score.of_labels != (experiment.data.classes is not None):
-        kind = "classification" if score.of_labels else "regression"
-        raise ConfigError(f"{score.kind} is a metric of {kind}; remove it", place)
+    if metric.of_labels != (experiment.data.classes is not None):
+        kind = "classification" if metric.of_labels else "regression"
+        raise ConfigError(f"{metric.kind} is a metric of {kind}; remove it", place)
     outputs = experiment.network.out_shape[0]
-    if score.two_classes and outputs > 2:
+    if metric.two_classes and outputs > 2:
         raise ConfigError(
-            f"{score.kind} is a metric of two classes, but the network has {outputs} outputs; "
+            f"{metric.kind} is a metric of two classes, but the network has {outputs} outputs; "
             "remove it",
             place,
         )

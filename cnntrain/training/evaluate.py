@@ -8,7 +8,8 @@ from cnntrain.data.prepare import SplitName
 from cnntrain.metrics.sums import Sums, add_sums, detail_sums
 from cnntrain.network.network import Network, Pass
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.shards import SHARD_ACTIVATIONS, SHARD_SAMPLES, Workers, cut
+from cnntrain.training.shards import SHARD_ACTIVATIONS, SHARD_SAMPLES, cut
+from cnntrain.training.workers import Workers
 from cnntrain.types import Arrays
 
 

@@ -68,14 +68,20 @@ class Experiment:
     def sums(self, loss: float, z: Array, y: Array) -> Sums:
         """The sums of one shard, with those that the chosen metrics need."""
         found = batch_sums(loss, z, y, self.data.classes is not None)
-        for score in self.plan.metrics:
-            found |= score.sums(z, y)
+        for metric in self.plan.metrics:
+            found |= metric.sums(z, y)
         return found
 
     def metrics(self, split: str, sums: Sums) -> dict[str, float]:
         """What the sums of a split mean: ``split/loss``, ``split/accuracy``, ..."""
         found = metric_values(sums, self.plan.metrics)
         return {f"{split}/{name}": value for name, value in found.items()}
+
+    @property
+    def monitored(self) -> str:
+        """The metric that decides which epoch is best."""
+        data = self.data
+        return self.plan.train.monitored("val" in data.splits, data.classes is not None)
 
     def batches(self, split: SplitName) -> Batches:
         """The batches of a split, as the network takes them."""
@@ -207,8 +213,3 @@ def training_clock(plan: Plan, samples: int) -> Clock:
     epochs, max_steps = plan.train.epochs, plan.train.max_steps
     limits = [max_steps or math.inf, epochs * per_epoch if epochs else math.inf]
     return Clock(per_epoch, int(min(limits)))
-
-
-def _monitored(experiment: Experiment) -> str:
-    data = experiment.data
-    return experiment.plan.train.monitored("val" in data.splits, data.classes is not None)

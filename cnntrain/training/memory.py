@@ -14,12 +14,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cnntrain.config.plan import Plan
-from cnntrain.environment import physical_memory
+from cnntrain.environment import available_cores, physical_memory
 from cnntrain.errors import ShapeError
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.reorder import reordered
 from cnntrain.text import gibibytes
-from cnntrain.training.shards import available_cores, shard_count
+from cnntrain.training.shards import shard_count
 from cnntrain.types import Arrays
 
 COPIES = 3  # of all parameters, at the least: weights, gradients, changes

@@ -4,8 +4,7 @@ They are taken beside the training and change none of its bits.
 """
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,11 +42,6 @@ class Probe:
 
     arrays: dict[str, ArrayStats]
     outputs: dict[str, OutputStats]
-
-    def as_tree(self) -> dict[str, Any]:
-        """For JSON: what is not finite becomes null."""
-        tree: dict[str, Any] = _finite(asdict(self))
-        return tree
 
 
 def probe(
@@ -91,9 +85,3 @@ def _dead_share(a: Array) -> float:
 def norm(array: Array) -> float:
     """√Σ W², the Euclidean norm."""
     return math.sqrt(float(np.sum(np.square(array, dtype=np.float64))))
-
-
-def _finite(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _finite(value) for key, value in tree.items()}
-    return tree if tree is None or math.isfinite(tree) else None

@@ -17,9 +17,9 @@ from cnntrain.training.divergence import Divergence, reason_of_loss, source_numb
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Feed, Shard, batch_indices, load_shard, shard_slices
 from cnntrain.training.probe import Probe, probe
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import State
 from cnntrain.training.update import all_finite, update
+from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params
 
 T = TypeVar("T")
@@ -68,7 +68,15 @@ def gradients(
     def shard(k: int) -> Steps[ShardResult]:
         x, y = loaded[k] if loaded is not None else load_shard(experiment, indices, step, k)
         run = Pass(training=True, seed=experiment.plan.seed, step=step, shard=k)
-        steps = forward_backward_steps(network, experiment.objective, params, x, y, run, m)
+        steps = forward_backward_steps(
+            network,
+            experiment.objective,
+            params,
+            x=x,
+            y=y,
+            run=run,
+            m=m,
+        )
         out = yield from steps
         return ShardResult(out.grads, out.buffers, experiment.sums(out.loss, out.z, y))
 

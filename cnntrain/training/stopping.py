@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from cnntrain.config.plan import Plan
-from cnntrain.metrics.base import is_better
+from cnntrain.metrics import is_better
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.events import Reason
 from cnntrain.training.state import State

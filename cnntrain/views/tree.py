@@ -1,6 +1,5 @@
 """Traces and other frozen values as a tree for JSON."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -17,7 +16,7 @@ MOST_VALUES = 10_000  # of one array; larger ones are told by their statistics
 def tree(value: Any) -> Any:
     """Dataclasses as objects, formulas as text and LaTeX, arrays with shape and values.
 
-    What JSON does not have becomes None: NaN and infinities. A layer of the program is left out.
+    A layer of the program is left out.
     """
     if isinstance(value, Formula):
         return {"text": value.text, "latex": value.latex}
@@ -32,4 +31,4 @@ def tree(value: Any) -> Any:
         return {key: tree(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [tree(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return value

@@ -14,9 +14,9 @@ from cnntrain.data.prepare import Prepared
 from cnntrain.network.network import Network
 from cnntrain.training.experiment import Experiment, network_for, training_clock
 from cnntrain.training.feed import Feed, load_shard
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
+from cnntrain.training.workers import Workers
 
 CLASSES = 10
 LEARNING_RATE = 1e-5  # small: random labels must not make the loss overflow in hundreds of steps

@@ -9,7 +9,7 @@ from typing import Any
 from benchmark.nets import CIFAR, CLASSES, MNIST, Net, Ours, conv, dense, pool
 from benchmark.processes import SCRIPTS, run
 from cnntrain.training.evaluate import evaluate
-from cnntrain.training.shards import Workers
+from cnntrain.training.workers import Workers
 
 FACTORS = (1, 2, 4, 8)
 STEPS = 12

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnntrain.commands.eval import finite, run_eval
+from cnntrain.commands.eval import run_eval
 from cnntrain.errors import DataError
 from cnntrain.runs.checkpoint import load
 
@@ -181,8 +181,3 @@ def test_a_damaged_environment_file_does_no_harm(fitted, evaluated, content):
     folder = fitted()
     (folder / "env.json").write_text(content)
     assert evaluated(folder)["n"] == 10
-
-
-def test_json_has_no_bare_infinity():
-    metrics = {"loss": float("inf"), "r2": float("nan"), "n": 3, "deep": {"mae": 1.5}}
-    assert finite(metrics) == {"loss": None, "r2": None, "n": 3, "deep": {"mae": 1.5}}

@@ -90,7 +90,7 @@ def test_other_shapes_are_listed(tmp_path, fit):
         "  dense1.W: (4, 2) in the checkpoint, (5, 2) in the config",
         "  dense1.b: (4, 1) in the checkpoint, (5, 1) in the config",
         "  dense2.W: (2, 4) in the checkpoint, (2, 5) in the config",
-        "  dense2.b: (2, 1) in the checkpoint, not there in the config",
+        "  dense2.b: (2, 1) in the checkpoint, absent in the config",
     ]
     assert not (tmp_path / "new").exists()
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from cnntrain.commands.eval import run_eval
-from cnntrain.commands.report import run_plot, run_report
+from cnntrain.commands.plot import run_plot
+from cnntrain.commands.report import run_report
 from cnntrain.errors import ConfigError, DataError, WriteError
 from cnntrain.views.report.curves import _look
 from cnntrain.views.report.page import svg

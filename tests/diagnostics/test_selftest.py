@@ -9,7 +9,7 @@ from cnntrain.data.dataset import Split
 from cnntrain.diagnostics import selftest
 from cnntrain.diagnostics.selftest import CHECKS, self_test
 from cnntrain.layers import dense
-from cnntrain.training.shards import Workers
+from cnntrain.training.workers import Workers
 
 DIGITS = {"source": "digits", "normalize": "unit", "validation": 0.1}
 CNN = [

@@ -13,9 +13,9 @@ from cnntrain.config.read import plan_from_tree
 from cnntrain.data.locate import DataFolders
 from cnntrain.training import experiment as opening
 from cnntrain.training.experiment import training_clock
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
+from cnntrain.training.workers import Workers
 
 
 def status(key):

@@ -12,8 +12,9 @@ from cnntrain.errors import ConfigError
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.metrics.sums import add_sums
 from cnntrain.network.network import Pass
-from cnntrain.training.shards import Workers, cut
+from cnntrain.training.shards import cut
 from cnntrain.training.state import start
+from cnntrain.training.workers import Workers
 
 IMAGE_NET = [
     {"conv2d": {"filters": 3, "kernel": 3}},

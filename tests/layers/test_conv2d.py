@@ -315,8 +315,7 @@ def test_flops_count_multiplications_and_additions():
         (
             Conv2d(filters=1, kernel=2),
             (10,),
-            "needs an image of shape (C, H, W), but the input is (10,); "
-            "it must come before 'flatten' and 'dense'",
+            "needs an image of shape (C, H, W), but the input is (10,)",
         ),
         (
             Conv2d(filters=1, kernel=2),

@@ -9,7 +9,8 @@ import pytest
 
 from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_layer, example_input, spread
 from cnntrain.layers import Layer, WholeBatchLayer
-from cnntrain.training.shards import Workers, cut
+from cnntrain.training.shards import cut
+from cnntrain.training.workers import Workers
 
 
 def examples_of(layer):

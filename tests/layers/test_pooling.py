@@ -217,8 +217,7 @@ def test_flops_are_those_of_two_passes(kind):
             {"size": 2},
             (84,),
             (),
-            "needs an image of shape (C, H, W), but the input is (84,); "
-            "it must come before 'flatten' and 'dense'",
+            "needs an image of shape (C, H, W), but the input is (84,)",
         ),
     ],
     ids=["too much padding", "too much in one direction", "does not fit", "vector"],

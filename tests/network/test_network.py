@@ -149,7 +149,7 @@ def test_a_network_is_frozen(lenet):
             1,
             "edges",
             "needs an image of shape (C, H, W), but the input is (25,); "
-            "it must come before 'flatten' and 'dense'",
+            "it must come before 'flatten'",
         ),
         (
             [Item(layer=MaxPool2d(size=2)), Item(layer=MaxPool2d(size=3))],

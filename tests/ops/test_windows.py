@@ -94,8 +94,7 @@ def test_place(padding, vertical, horizontal):
     [
         (
             (5,),
-            "needs an image of shape (C, H, W), but the input is (5,); "
-            "it must come before 'flatten' and 'dense'",
+            "needs an image of shape (C, H, W), but the input is (5,)",
         ),
         ((5, 5), "needs an image of shape (C, H, W), but the input is (5, 5)"),
         (

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cnntrain.errors import RunFolderError
-from cnntrain.runs.record import differing, flatten, read_run, read_runs
+from cnntrain.runs.record import read_run, read_runs
 
 RATES = {"lr": 0.1, "elapsed_s": 1.0, "samples_per_s": 10.0}
 
@@ -70,9 +70,3 @@ def test_what_is_no_run_is_refused(tmp_path, folder):
     path = folder()
     with pytest.raises(RunFolderError, match="named twice"):
         read_runs([path, path])
-
-
-def test_flat_trees_and_their_differences():
-    one, other = {"a": {"b": 1, "c": [1, 2]}}, {"a": {"b": 1, "c": [1, 3]}, "d": {}}
-    assert flatten(one) == {"a.b": 1, "a.c[0]": 1, "a.c[1]": 2}
-    assert differing([flatten(one), flatten(other)]) == {"a.c[1]": [2, 3], "d": [None, {}]}

@@ -232,7 +232,7 @@ def test_all_that_differs_is_told_at_once(tmp_path, fit, idx_data):
         "seed", "network", "optimizer.sgd", "optimizer.adam", "data fingerprint", "samples.train",
     ]  # fmt: skip
     assert changes[0] == "  seed: 0 -> 3"
-    assert changes[3].startswith('  optimizer.adam: not there -> {"lr": 0.1')
+    assert changes[3].startswith('  optimizer.adam: absent -> {"lr": 0.1')
     assert changes[-1] == "  samples.train: 10 -> 8"
     assert last == (
         "Use the config and the data it was started with, or start a new run from its weights "

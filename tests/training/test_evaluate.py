@@ -11,8 +11,8 @@ from cnntrain.commands.eval import summarize
 from cnntrain.metrics.sums import means
 from cnntrain.network.network import Pass
 from cnntrain.training.evaluate import evaluate
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
+from cnntrain.training.workers import Workers
 
 CLASSES = {"data": {"source": "synthetic", "problem": "xor", "n": 600, "validation": 0.5}}
 SINE = {

@@ -5,9 +5,9 @@ import pytest
 
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.feed import Feed, is_slow_to_load
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
+from cnntrain.training.workers import Workers
 
 AUGMENTED = {"source": "digits", "augment": ["shift", {"gaussian_noise": {"std": 0.5}}]}
 PLAIN = {"source": "digits"}

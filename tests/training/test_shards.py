@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
+from cnntrain.environment import available_cores
 from cnntrain.layers.activations import Relu
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
 from cnntrain.layers.shaping import Flatten
 from cnntrain.metrics.sums import add_sums
-from cnntrain.training.shards import Workers, available_cores, cut, shard_count
+from cnntrain.training.shards import cut, shard_count
+from cnntrain.training.workers import Workers
 
 THREADS = [1, 2, 3, 4]
 every_thread_count = pytest.mark.parametrize("threads", THREADS)

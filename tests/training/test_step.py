@@ -7,9 +7,9 @@ import cnntrain.training.feed
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.feed import batch_indices
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.step import all_finite, gradients, learning_rate, train_step
+from cnntrain.training.workers import Workers
 
 EXACT = {
     "dtype": "float64",

@@ -12,12 +12,14 @@ import pytest
 from cnntrain.data.dataset import Dataset, Split
 from cnntrain.data.prepare import prepare
 from cnntrain.errors import ConfigError
+from cnntrain.metrics import is_better
 from cnntrain.training.events import EpochEnd, StepEnd
 from cnntrain.training.experiment import Experiment, training_clock
-from cnntrain.training.shards import Workers, shard_count
+from cnntrain.training.shards import shard_count
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
-from cnntrain.training.train import is_better, train
+from cnntrain.training.train import train
+from cnntrain.training.workers import Workers
 
 LINE = {  # y = 2x - 1, learnt by one linear unit
     "dtype": "float64",

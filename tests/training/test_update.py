@@ -11,9 +11,9 @@ from cnntrain.metrics.sums import means
 from cnntrain.network.objective import Penalty
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.events import EpochEnd
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.update import clip_gradients, limit_norms
+from cnntrain.training.workers import Workers
 
 DATA = {
     "source": "inline",

@@ -1,10 +1,9 @@
 """Kinds as text: one in detail, or all in a list."""
 
-import json
 import textwrap
 from collections.abc import Iterator
 
-from cnntrain.text import table
+from cnntrain.text import literal, table
 from cnntrain.views.explain.kinds import REQUIRED, Code, Kind, Option, describe, families
 
 WIDTH = 96
@@ -56,7 +55,7 @@ def _default(option: Option) -> str:
         return option.default
     if option.default in ({}, []):
         return "-"
-    return json.dumps(option.default, ensure_ascii=False)
+    return literal(option.default)
 
 
 def _code(code: Code) -> str:

@@ -43,13 +43,13 @@ def training_rule(
 ) -> Rule:
     """``samples`` m and ``clock`` are None if the data is not there."""
     return Rule(
-        plan.name,
-        (*_losses(network, objective), *_penalties(plan, network, samples)),
-        tuple(_gradient(plan)),
-        tuple(_change(plan)),
-        tuple(_learning_rate(plan, clock)),
-        tuple(_after(plan)),
-        tuple(_exceptions(network)),
+        name=plan.name,
+        objective=(*_losses(network, objective), *_penalties(plan, network, samples)),
+        gradient=tuple(_gradient(plan)),
+        change=tuple(_change(plan)),
+        learning_rate=tuple(_learning_rate(plan, clock)),
+        after=tuple(_after(plan)),
+        exceptions=tuple(_exceptions(network)),
     )
 
 

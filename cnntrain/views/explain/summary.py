@@ -57,18 +57,18 @@ def summarize(plan: Plan, network: Network, samples: int, threads: int) -> Summa
     training = training_bytes(plan, network, samples, threads)
     frozen = (p for p in network.params.values() if not p.trainable and not p.is_buffer)
     return Summary(
-        plan.name,
-        network.in_shape,
-        plan.dtype,
-        batch,
-        layers,
-        network.parameter_count,
-        sum(math.prod(param.shape) for param in frozen),
-        sum(layer.forward_flops for layer in layers),
-        sum(layer.backward_flops for layer in layers),
-        sum(layer.activation_bytes for layer in layers),
-        training,
-        training.total,
+        name=plan.name,
+        in_shape=network.in_shape,
+        dtype=plan.dtype,
+        batch=batch,
+        layers=layers,
+        parameters=network.parameter_count,
+        frozen_parameters=sum(math.prod(param.shape) for param in frozen),
+        forward_flops=sum(layer.forward_flops for layer in layers),
+        backward_flops=sum(layer.backward_flops for layer in layers),
+        activation_bytes=sum(layer.activation_bytes for layer in layers),
+        training=training,
+        peak_bytes=training.total,
     )
 
 
@@ -81,16 +81,16 @@ def _layers(network: Network, bytes_per_number: int) -> Iterator[LayerSummary]:
         need_dx = any(trained[k] for k in node.inputs)
         trained[i] = need_dx or bool(node.params)
         yield LayerSummary(
-            node.name,
-            node.layer.kind,
-            tuple(names[k] for k in node.inputs),
-            node.out_shape,
-            sum(math.prod(p.shape) for p in node.params.values() if not p.is_buffer),
-            node.layer.flops(node.in_shape),
-            node.layer.backward_flops(node.in_shape, need_dx) if trained[i] else 0,
-            math.prod(node.out_shape) * bytes_per_number,
-            fields[i],
-            tuple(_notes(node, i in network.heads, behind.get(node.name))),
+            name=node.name,
+            kind=node.layer.kind,
+            reads=tuple(names[k] for k in node.inputs),
+            out_shape=node.out_shape,
+            parameters=sum(math.prod(p.shape) for p in node.params.values() if not p.is_buffer),
+            forward_flops=node.layer.flops(node.in_shape),
+            backward_flops=node.layer.backward_flops(node.in_shape, need_dx) if trained[i] else 0,
+            activation_bytes=math.prod(node.out_shape) * bytes_per_number,
+            receptive_field=fields[i],
+            notes=tuple(_notes(node, i in network.heads, behind.get(node.name))),
         )
 
 

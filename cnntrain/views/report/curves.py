@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.files import atomic_write
+from cnntrain.metrics import is_percentage
 from cnntrain.runs.record import RunRecord
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _draw(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
             epochs, values = run.series(f"{split}/{name}" if split else name)
             if not epochs:
                 continue
-            values = [100 * value for value in values] if name.endswith("accuracy") else values
+            values = [100 * value for value in values] if is_percentage(name) else values
             look: Any = _look(k) if len(runs) > 1 or not split else {"color": _colour(split)}
             if len(epochs) < 3:
                 look["marker"] = look.get("marker") or "o"
@@ -160,7 +161,7 @@ def _mark_best(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
         best, decided = run.best, run.monitored
         if best is None or decided is None or decided.partition("/")[2] != name:
             continue
-        value = best[decided] * (100 if name.endswith("accuracy") else 1)
+        value = best[decided] * (100 if is_percentage(name) else 1)
         split = decided.partition("/")[0]
         colour = _look(k)["color"] if len(runs) > 1 else _colour(split)
         label = f"best: {value:.4g} (epoch {best['epoch']})" if len(runs) == 1 else None

@@ -17,7 +17,7 @@ from cnntrain.network.network import Pass
 from cnntrain.ops.stable import sigmoid, softmax
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.shards import Workers
+from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays
 
 WRONG_SHOWN = 24
@@ -73,9 +73,16 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
     names = (*classes, *(f"output {k}" for k in range(len(classes), len(confusion))))
     wrong, wrong_as = _mistakes(experiment, name, z, labels, names)
     return Evaluation(
-        name, len(splits[name]), metrics, names, confusion, per_class(confusion, names),
-        wrong, wrong_as, **shown,
-    )  # fmt: skip
+        split=name,
+        samples=len(splits[name]),
+        metrics=metrics,
+        labels=names,
+        confusion=confusion,
+        classes=per_class(confusion, names),
+        wrong=wrong,
+        wrong_as=wrong_as,
+        **shown,
+    )
 
 
 def _outputs(experiment: Experiment, params: Arrays, name: SplitName) -> tuple[Array, Array]:

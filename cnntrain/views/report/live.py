@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnntrain.errors import DataError
+from cnntrain.metrics import is_percentage, metric_text
 from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord
-from cnntrain.text import duration, metric_text, table
+from cnntrain.text import duration, table
 from cnntrain.views.report.curves import is_wide
 
 CHART_ROWS = 13
@@ -29,7 +30,7 @@ def live_text(run: RunRecord, width: int, colours: bool, curves: bool) -> str:
 
 def status(run: RunRecord) -> str:
     """``digits/1: epoch 7 of 20, step 287  train/loss ...``."""
-    last, total = run.epochs[-1], run.flat_config().get("train.epochs")
+    last, total = run.epochs[-1], run.config_tree()["train"].get("epochs")
     of = f" of {total}" if total else ""
     known = {name: last[name] for name in run.metrics if last.get(name) is not None}
     metrics = "  ".join(metric_text(name, value) for name, value in known.items())
@@ -73,7 +74,7 @@ def _chart(run: RunRecord, name: str, width: int, colours: bool) -> str:
     for split, (word, marker, colour) in SPLITS.items():
         epochs, values = run.series(f"{split}/{name}")
         if epochs:
-            percent = [100 * value for value in values] if name.endswith("accuracy") else values
+            percent = [100 * value for value in values] if is_percentage(name) else values
             look = {"color": colour} if colours else {}
             plotext.plot(epochs, percent, label=word, marker=marker, **look)
             shown += percent
@@ -83,7 +84,7 @@ def _chart(run: RunRecord, name: str, width: int, colours: bool) -> str:
         plotext.yscale("log")
     first, last = run.epochs[0]["epoch"], run.epochs[-1]["epoch"]
     plotext.xticks(range(first, last + 1, max(1, -(-(last - first) // TICKS))))
-    what = f"{name} (%)" if name.endswith("accuracy") else name
+    what = f"{name} (%)" if is_percentage(name) else name
     plotext.title(f"{what} by epoch")
     drawn: str = plotext.build()
     return drawn.rstrip() if colours else plotext.uncolorize(drawn).rstrip()

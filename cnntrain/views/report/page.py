@@ -5,17 +5,20 @@ One self-contained HTML file, made with Jinja2 (an optional extra).
 
 import base64
 import io
-import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from cnntrain.config.differences import differences
+from cnntrain.config.document import KeyPath
+from cnntrain.config.overrides import dotted
 from cnntrain.errors import DataError
+from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS
-from cnntrain.runs.record import RunRecord, differing, flatten
-from cnntrain.text import duration, metric_text
+from cnntrain.runs.record import RunRecord
+from cnntrain.text import duration
 from cnntrain.views.report.curves import STYLE, learning_curves, need_matplotlib, quiet_about_glyphs
 from cnntrain.views.report.evaluation import Evaluation, Mistake
 from cnntrain.views.report.pictures import (
@@ -85,8 +88,8 @@ def report_html(pages: Sequence[RunPage]) -> str:
         results=result_rows(pages),
         curves=curves_of(records),
         pages=[with_pictures(page) for page in pages],
-        config_differences=cells(differing([record.flat_config() for record in records])),
-        environment_differences=cells(differing([environment_of(record) for record in records])),
+        config_differences=cells([record.config_tree() for record in records]),
+        environment_differences=cells([environment_of(record) for record in records]),
         labels=[record.label for record in records],
         environments=[environment_of(record) for record in records],
     )
@@ -185,15 +188,23 @@ def _told(mistake: Mistake) -> str:
 
 
 def environment_of(record: RunRecord) -> dict[str, Any]:
-    """The lines of env.json that matter to whoever repeats the run."""
-    return flatten({key: record.env[key] for key in ENVIRONMENT if key in record.env})
+    """The lines of env.json that matter to whoever repeats the run, nested ones by their path."""
+    return dict(_leaves({key: record.env[key] for key in ENVIRONMENT if key in record.env}))
 
 
-def cells(rows: dict[str, list[Any]]) -> dict[str, list[str]]:
-    """Values as JSON, which is how YAML would write them."""
+def _leaves(tree: dict[str, Any], path: KeyPath = ()) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*path, key))
+        else:
+            yield dotted((*path, key)), value
+
+
+def cells(trees: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """What differs: a row for each key, a column for each run."""
     return {
-        key: ["–" if value is None else json.dumps(value, ensure_ascii=False) for value in values]
-        for key, values in rows.items()
+        dotted(found.path): [value or "–" for value in found.values]
+        for found in differences(*trees)
     }
 
 

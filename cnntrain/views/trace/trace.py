@@ -206,20 +206,20 @@ def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array
     after = mean_cost(experiment.network, objective, state.params, x, y, run)
     state.params |= out.buffers
     return StepTrace(
-        state.step,
-        lr,
-        Quantity(INPUT, "x", x),
-        x if out.dx is None else out.dx,
-        tuple(_layer(network.nodes, node) for node in network.nodes),
-        tuple(_losses(network, objective, y)),
-        (penalty.value(network, before), penalty.value(network, state.params)),
-        penalty.l2,
-        penalty.l1,
-        {name: param.decay_mult for name, param in network.params.items()},
-        tuple(map(Formula, plan.optimizer.rule())),
-        tuple(_updates(network, before, grads, state.params)),
-        out.loss / x.shape[-1] + penalty.value(network, before),
-        after + penalty.value(network, state.params),
+        step=state.step,
+        lr=lr,
+        input=Quantity(INPUT, "x", x),
+        input_delta=x if out.dx is None else out.dx,
+        layers=tuple(_layer(network.nodes, node) for node in network.nodes),
+        losses=tuple(_losses(network, objective, y)),
+        penalty=(penalty.value(network, before), penalty.value(network, state.params)),
+        l2=penalty.l2,
+        l1=penalty.l1,
+        decay_mult={name: param.decay_mult for name, param in network.params.items()},
+        rule=tuple(map(Formula, plan.optimizer.rule())),
+        updates=tuple(_updates(network, before, grads, state.params)),
+        cost_before=out.loss / x.shape[-1] + penalty.value(network, before),
+        cost_after=after + penalty.value(network, state.params),
     )
 
 
@@ -268,19 +268,19 @@ def _layer(nodes: Sequence[Node], node: Node) -> LayerTrace:
         for letter, grad in watched.grads.items()
     ]
     return LayerTrace(
-        node.name,
-        layer.kind,
-        tuple(_name(nodes, k) for k in node.inputs),
-        node.in_shape,
-        node.out_shape,
-        Formula(layer.formula),
-        tuple(replace(quantity, letter=layer.reads) for quantity in reads),
-        tuple(Quantity(f"{node.name}.{k}", k, a) for k, a in watched.params_used.items()),
-        Quantity(f"{node.name}.{layer.gives}", layer.gives, watched.y),
-        watched.delta,
-        tuple(to_inputs),
-        tuple(to_params),
-        watched,
+        name=node.name,
+        kind=layer.kind,
+        inputs=tuple(_name(nodes, k) for k in node.inputs),
+        in_shape=node.in_shape,
+        out_shape=node.out_shape,
+        formula=Formula(layer.formula),
+        reads=tuple(replace(quantity, letter=layer.reads) for quantity in reads),
+        params=tuple(Quantity(f"{node.name}.{k}", k, a) for k, a in watched.params_used.items()),
+        gives=Quantity(f"{node.name}.{layer.gives}", layer.gives, watched.y),
+        delta=watched.delta,
+        to_inputs=tuple(to_inputs),
+        to_params=tuple(to_params),
+        watched=watched,
     )
 
 
@@ -294,15 +294,15 @@ def _losses(network: Network, objective: Objective, y: Array) -> Iterator[LossTr
         cost, delta = term.loss.forward(output.array, y)
         m = output.array.shape[-1]
         yield LossTrace(
-            term.loss.kind,
-            node.name,
-            term.weight,
-            Formula(term.loss.equation()),
-            Formula(term.loss.delta_formula),
-            output,
-            y,
-            cost / m,
-            delta * (term.weight / m),
+            kind=term.loss.kind,
+            layer=node.name,
+            weight=term.weight,
+            formula=Formula(term.loss.equation()),
+            delta_formula=Formula(term.loss.delta_formula),
+            output=output,
+            targets=y,
+            cost=cost / m,
+            delta=delta * (term.weight / m),
         )
 
 

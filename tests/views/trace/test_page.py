@@ -13,8 +13,8 @@ from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.optimizers import Optimizer
 from cnntrain.training.experiment import training_clock
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
+from cnntrain.training.workers import Workers
 from cnntrain.views.trace import page, page_data
 from cnntrain.views.trace.page import mathml, trace_page
 from cnntrain.views.trace.trace import trace

@@ -275,8 +275,8 @@ def test_hostile_names_are_text(visit, tmp_path, experiment_of):
     from dataclasses import replace
 
     from cnntrain.training.experiment import training_clock
-    from cnntrain.training.shards import Workers
     from cnntrain.training.state import start
+    from cnntrain.training.workers import Workers
     from cnntrain.views.trace.page import trace_page
     from cnntrain.views.trace.trace import trace
 

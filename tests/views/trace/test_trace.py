@@ -7,9 +7,9 @@ import pytest
 
 from cnntrain.errors import Diverged
 from cnntrain.training.experiment import training_clock
-from cnntrain.training.shards import Workers
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
+from cnntrain.training.workers import Workers
 from cnntrain.views.trace.text import trace_text
 from cnntrain.views.trace.trace import default_samples, trace
 

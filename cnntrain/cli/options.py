@@ -1,0 +1,29 @@
+"""Options that several commands share, each declared once."""
+
+from pathlib import Path
+
+import click
+
+settings_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the config, e.g. --set train.epochs=3. May be repeated.",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Folder of the data files. [default: $CNNTRAIN_DATA, the config's folder, this folder]",
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads to use; the result does not depend on it. [default: all cores]",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Seed of all random draws. [default: the config's, else 0]",
+)

@@ -1,0 +1,16 @@
+"""``cnntrain plot``: the learning curves of runs as a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnntrain.errors import ExitCode
+from cnntrain.runs.record import read_runs
+from cnntrain.views.report.curves import need_matplotlib, save_curves
+
+
+def run_plot(paths: Sequence[Path], out: Path) -> ExitCode:
+    """Write the picture."""
+    need_matplotlib()
+    save_curves(read_runs(paths), out)
+    print(out)
+    return ExitCode.DONE

@@ -1,0 +1,25 @@
+"""The C library's memory, kept from one step to the next."""
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
+KEPT_BYTES = 1 << 30
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for the next step, where it lets itself be told so.
+
+    Every step allocates the same arrays again. If glibc gives their memory back to the system in
+    between, each step pays for thousands of page faults: 7.5 ms in place of 3.3 for LeNet-5 with
+    64 samples, in one process and not in the next. Other C libraries are left as they are.
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+        mallopt(parameter, KEPT_BYTES)
+    mallopt(M_ARENA_MAX, 1)

@@ -1,0 +1,21 @@
+"""Sums over shards in one fixed order, whoever works them out."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def pairwise_sum(parts: Iterable[T], add: Callable[[T, T], T]) -> T:
+    """((0+1)+(2+3))+...: one order of additions for any number of parts."""
+    partial: list[tuple[int, T]] = []  # (level, sum), levels falling
+    for part in parts:
+        level = 0
+        while partial and partial[-1][0] == level:
+            part = add(partial.pop()[1], part)
+            level += 1
+        partial.append((level, part))
+    total = partial.pop()[1]
+    while partial:
+        total = add(partial.pop()[1], total)
+    return total

@@ -1,0 +1,119 @@
+"""Threads that run shards, while BLAS is held to one thread.
+
+A BLAS product differs in its last bits from one number of threads to another, so it gets one; the
+shards are summed pairwise in a fixed tree. So any number of threads gives the same bits.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cnntrain.layers import BatchSums
+from cnntrain.training.allocation import keep_freed_memory
+from cnntrain.training.tree_sum import pairwise_sum
+
+T = TypeVar("T")
+
+
+class Workers:
+    """Threads that run shards; a context manager that also holds BLAS to one thread."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._limits: threadpool_limits | None = None
+
+    def __enter__(self) -> Self:
+        keep_freed_memory()
+        self._limits = threadpool_limits(limits=1, user_api="blas")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+        if self._limits is not None:
+            self._limits.restore_original_limits()
+
+    def tree_sum(self, work: Callable[[int], T], shards: int, add: Callable[[T, T], T]) -> T:
+        """``work(0) + work(1) + ...``, pairwise: ((0+1)+(2+3))+... for any number of threads.
+
+        At most ``threads`` results and one partial sum per level of the tree are held at a time.
+        """
+        return pairwise_sum(self._results(work, shards), add)
+
+    def together(
+        self,
+        shards: Sequence[Generator[BatchSums, BatchSums, T]],
+        add: Callable[[BatchSums, BatchSums], BatchSums],
+    ) -> list[T]:
+        """Run all shards side by side; where they yield sums, each receives the total of all.
+
+        All of them yield equally often: they run the same network.
+        """
+        workers = min(self.threads, len(shards))
+        rounds = _Rounds(shards, workers, add)
+        others = [self._pool.submit(rounds.run, w) for w in range(1, workers)] if self._pool else []
+        with suppress(BrokenBarrierError):  # another worker has failed: its error comes below
+            rounds.run(0)
+        for other in others:
+            with suppress(BrokenBarrierError):
+                other.result()
+        return [value for _, value in rounds.parts]
+
+    def _results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
+        if self._pool is None or shards == 1:
+            yield from map(work, range(shards))
+            return
+        for start in range(0, shards, self.threads):
+            yield from self._pool.map(work, range(start, min(start + self.threads, shards)))
+
+
+class _Rounds(Generic[T]):
+    """Shards that go from sum to sum side by side; every worker keeps to its own shards.
+
+    The last worker to arrive adds up, and all go on at once: a batch normalization meets three
+    times, so handing single shards to a pool in every round would cost more than it gains.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[Generator[BatchSums, BatchSums, T]],
+        workers: int,
+        add: Callable[[BatchSums, BatchSums], BatchSums],
+    ) -> None:
+        self.parts: list[tuple[bool, Any]] = [(False, None)] * len(shards)
+        self._shards, self._workers, self._add = shards, workers, add
+        self._total: BatchSums | None = None
+        self._meeting = Barrier(workers, self._sum_up)
+
+    def run(self, worker: int) -> None:
+        """The work of one worker, from the first round to the last."""
+        try:
+            while not all(done for done, _ in self.parts):
+                for k in range(worker, len(self._shards), self._workers):
+                    self.parts[k] = _advance(self._shards[k], self._total)
+                self._meeting.wait()
+        except BaseException:
+            self._meeting.abort()  # nobody waits for this worker any more
+            raise
+
+    def _sum_up(self) -> None:
+        if any(done for done, _ in self.parts):
+            return
+        with np.errstate(all="ignore"):  # what overflows is found later, with its place
+            self._total = pairwise_sum((sums for _, sums in self.parts), self._add)
+
+
+def _advance(
+    shard: Generator[BatchSums, BatchSums, T], total: BatchSums | None
+) -> tuple[bool, Any]:
+    """Run one shard to its next sum, (False, sums), or to its end, (True, result)."""
+    try:
+        return False, shard.send(total)  # type: ignore[arg-type]  # None starts a generator
+    except StopIteration as stop:
+        return True, stop.value
