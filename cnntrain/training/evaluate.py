@@ -1,6 +1,7 @@
 """Metrics of a whole split."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,13 +11,23 @@ from cnntrain.network.network import Network, Pass
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.shards import SHARD_ACTIVATIONS, SHARD_SAMPLES, cut
 from cnntrain.training.workers import Workers
-from cnntrain.types import Arrays
+from cnntrain.types import Array, Arrays
+
+See = Callable[[slice, Array, Array], None]
 
 
 def evaluate(
-    experiment: Experiment, params: Arrays, split: SplitName, workers: Workers, detail: bool = False
+    experiment: Experiment,
+    params: Arrays,
+    split: SplitName,
+    workers: Workers,
+    detail: bool = False,
+    see: See | None = None,
 ) -> Sums:
-    """The sums of a whole split; ``detail`` adds a confusion matrix or the targets' moments."""
+    """The sums of a whole split; ``detail`` adds a confusion matrix or the targets' moments.
+
+    ``see`` is shown the outputs and targets of every part, in any order and from any thread.
+    """
     batches, network = experiment.batches(split), experiment.fast_network
     samples = len(batches.split)
     slices = cut(samples, math.ceil(samples / _samples_at_a_time(network)))
@@ -26,6 +37,8 @@ def evaluate(
             x, y = batches.take(np.arange(samples)[slices[k]])
             z, caches = network.forward(params, x, Pass())
             total, _, _ = experiment.objective.forward(z, caches.heads, y)
+            if see is not None:
+                see(slices[k], z, y)
             return experiment.sums(total, z, y) | (detail_sums(z, y) if detail else {})
 
     return workers.tree_sum(part, len(slices), add_sums)

@@ -12,7 +12,7 @@ from cnntrain.layers.activations import Activation
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
 from cnntrain.metrics.base import metric_values
-from cnntrain.metrics.sums import ClassFigures, confusion_matrix, labels_of, per_class, predicted
+from cnntrain.metrics.sums import ClassFigures, labels_of, per_class, predicted
 from cnntrain.network.network import Pass
 from cnntrain.ops.stable import sigmoid, softmax
 from cnntrain.training.evaluate import evaluate
@@ -22,7 +22,6 @@ from cnntrain.types import Array, Arrays
 
 WRONG_SHOWN = 24
 MAPS_SHOWN = 3  # layers
-AT_A_TIME = 256
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,13 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
     """Run the network over its test split, or the validation or training split."""
     splits = experiment.data.splits
     name: SplitName = next(n for n in ("test", "val", "train") if n in splits)
-    sums = evaluate(experiment, params, name, workers)
+    outputs: dict[int, tuple[Array, Array]] = {}  # by the first sample of each part
+
+    def keep(part: slice, z: Array, y: Array) -> None:
+        if experiment.data.classes is not None:
+            outputs[part.start] = z, labels_of(z, y)
+
+    sums = evaluate(experiment, params, name, workers, detail=True, see=keep)
     metrics = metric_values(sums, experiment.plan.metrics)
     filters_of, filters = _filters(experiment, params)
     shown: dict[str, Any] = {
@@ -67,9 +72,9 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
     }
     if experiment.data.classes is None:
         return Evaluation(name, len(splits[name]), metrics, **shown)
-    z, labels = _outputs(experiment, params, name)
-    classes = experiment.data.classes
-    confusion = confusion_matrix(z, labels)
+    zs, labels_of_parts = zip(*(outputs[start] for start in sorted(outputs)), strict=True)
+    z, labels = np.concatenate(zs, axis=-1), np.concatenate(labels_of_parts)
+    classes, confusion = experiment.data.classes, sums["confusion"]
     names = (*classes, *(f"output {k}" for k in range(len(classes), len(confusion))))
     wrong, wrong_as = _mistakes(experiment, name, z, labels, names)
     return Evaluation(
@@ -83,20 +88,6 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
         wrong_as=wrong_as,
         **shown,
     )
-
-
-def _outputs(experiment: Experiment, params: Arrays, name: SplitName) -> tuple[Array, Array]:
-    """(z, class numbers) of a whole split."""
-    batches, network = experiment.batches(name), experiment.fast_network
-    everything = np.arange(len(batches.split))
-    found = []
-    with np.errstate(all="ignore"):
-        for start in range(0, len(everything), AT_A_TIME):
-            x, y = batches.take(everything[start : start + AT_A_TIME])
-            z, _ = network.forward(params, x, Pass())
-            found.append((z, labels_of(z, y)))
-    zs, labels = zip(*found, strict=True)
-    return np.concatenate(zs, axis=-1), np.concatenate(labels)
 
 
 def certainty(z: Array) -> Array:
