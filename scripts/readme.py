@@ -1,9 +1,9 @@
-"""Fill the outputs of commands into README.md, or check that they are up to date.
+"""Fill the outputs of commands into the documents, or check that they are up to date.
 
     python scripts/readme.py            # run every command and write its output
     python scripts/readme.py --check    # exit code 1 and the difference if one has changed
 
-A block in the README is a comment that names the command, and the code block under it:
+A block in a document is a comment that names the command, and the code block under it:
 
     <!-- output of: cnntrain explain dense -->
 
@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+DOCUMENTS = [ROOT / folder / "README.md" for folder in ("", "configs", "scripts", "tests")]
 BLOCK = re.compile(
     r"(?P<head><!-- output of: (?P<command>[^\n]+?)"
     r"(?: \(lines (?P<first>\d+)-(?P<last>\d+)\))? -->\n"
@@ -67,15 +67,19 @@ def filled(text: str) -> str:
 
 
 def main() -> int:
-    """0 if the README is up to date, or has been brought up to date."""
-    old = README.read_text(encoding="utf-8")
-    new = filled(old)
-    if "--check" not in sys.argv[1:]:
-        README.write_text(new, encoding="utf-8")
-        return 0
-    difference = difflib.unified_diff(old.splitlines(), new.splitlines(), "README.md", "now")
-    print("\n".join(difference), end="")
-    return int(old != new)
+    """0 if the documents are up to date, or have been brought up to date."""
+    outdated = 0
+    for path in DOCUMENTS:
+        old = path.read_text(encoding="utf-8")
+        new = filled(old)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(new, encoding="utf-8")
+            continue
+        name = str(path.relative_to(ROOT))
+        difference = difflib.unified_diff(old.splitlines(), new.splitlines(), name, "now")
+        print("\n".join(difference), end="")
+        outdated += old != new
+    return int(outdated > 0)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,26 @@
-"""The outputs in the README are what the commands print."""
+"""The documents say what the commands print, and their examples work."""
 
 import importlib.util
+import json
+import re
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).parents[2] / "scripts" / "readme.py"
 SPEC = importlib.util.spec_from_file_location("readme", SCRIPT)
 readme = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(readme)
-TEXT = readme.README.read_text(encoding="utf-8")
+README = readme.DOCUMENTS[0].read_text(encoding="utf-8")
+TEXT = "".join(path.read_text(encoding="utf-8") for path in readme.DOCUMENTS)
 
 
-def test_every_output_in_the_readme_is_up_to_date():
+def test_every_output_in_the_documents_is_up_to_date():
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, check=False
     )
@@ -35,3 +41,48 @@ def test_blocks_are_filled_with_what_is_printed():
 def test_only_our_own_commands_run(tmp_path):
     with pytest.raises(ValueError, match="only commands of cnntrain"):
         readme.output_of("rm -r x", tmp_path)
+
+
+def test_the_readme_can_be_read_at_one_sitting():
+    assert len(README.encode()) < 10_000
+
+
+def test_every_link_leads_somewhere():
+    for path in readme.DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path}: {target}"
+
+
+def test_the_readme_names_every_command():
+    from cnntrain.cli import main
+
+    table = README.partition("| command |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)[ `]", table)) >= main.commands.keys()
+
+
+def test_the_extensions_shown_are_found_and_right(tmp_path):
+    """Each is one new file in a copy of the package; nothing else is touched."""
+    shutil.copytree(ROOT / "cnntrain", tmp_path / "cnntrain")
+    examples = re.findall(r"```python\n# (cnntrain/\S+)\n(.*?)```", README, re.DOTALL)
+    assert len(examples) == 3
+    for file, code in examples:
+        (tmp_path / file).write_text(code, encoding="utf-8")
+    (tmp_path / "ring.yaml").write_text(RING)
+    run = partial(subprocess.run, cwd=tmp_path, capture_output=True, text=True, check=True)
+    cnntrain = [sys.executable, "-m", "cnntrain"]
+    checked = json.loads(run([*cnntrain, "gradcheck", "--json"]).stdout)
+    names = {array["name"] for array in checked["arrays"]}
+    assert checked["ok"]
+    assert {"shrink.x", "log_cosh.z", "log_cosh.z (labels)"} <= names
+    assert run([*cnntrain, "explain", "ring"]).stdout.startswith("data source ring\n")
+    run([*cnntrain, "fit", "ring.yaml", "--out", "run", "--quiet"])
+    assert (tmp_path / "run" / "summary.json").is_file()
+
+
+RING = """
+data: {source: ring, n: 200, validation: 0.2}
+network: [{dense: {units: 8}}, {shrink: {by: 0.1}}, {dense: {units: 2}}]
+loss: log_cosh
+optimizer: adam
+train: {epochs: 2}
+"""
