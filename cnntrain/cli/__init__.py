@@ -42,7 +42,7 @@ for found in pkgutil.iter_modules(__path__):
 
 
 def run() -> None:
-    """Run the command line; whatever goes wrong ends in one message and a documented exit code."""
+    """Run the command line; every failure ends in one message and a documented exit code."""
     for stream in (sys.stdout, sys.stderr):  # a terminal without Unicode shows escapes
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -75,6 +75,6 @@ def _os_message(error: OSError) -> str:
 
 
 def _close_stdout() -> ExitCode:
-    """The reader of our output has gone (``| head -1``): nothing more to say, nothing lost."""
+    """Handle a reader that has gone (``| head -1``): there is nothing more to do."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return ExitCode.FAILED

@@ -13,16 +13,16 @@ from cnntrain.cli.options import data_dir_option, settings_option
     "--preview",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
-    help="Write a picture of training samples and what augmentation makes of them (extra 'plot').",
+    help="Write a picture of training samples and their augmented versions (extra 'plot').",
 )
 @settings_option
 @data_dir_option
 def command(
     config: Path, preview: Path | None, settings: tuple[str, ...], data_dir: Path | None
 ) -> int:
-    """Show what CONFIG will feed to its network.
+    """Show what CONFIG feeds to its network.
 
-    Without --preview: shapes, ranges, samples per class and split, whether a sample stands in two
+    Without --preview: shapes, ranges, samples per class and split, whether a sample is in two
     splits, and the fingerprint of the data.
 
     \b

@@ -16,9 +16,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 def command(run_a: Path, run_b: Path, as_json: bool) -> int:
     """Compare two run folders.
 
-    Shows what differs in config, environment and results, whether the last weights are the same
-    bits, and the first epoch and step at which the recorded metrics part. Ends with exit code 0 if
-    weights and metrics are the same (times do not count), 1 if they differ.
+    Shows what differs in config, environment and results, whether the last weights are identical,
+    and the first epoch and step at which the recorded metrics differ. Exit code 0 if weights and
+    metrics are the same (times do not count), 1 if they differ.
 
     \b
     Examples:

@@ -26,9 +26,9 @@ def command(
 ) -> int:
     """Evaluate a trained network.
 
-    CHECKPOINT is a .npz file, or a run folder, which stands for its best checkpoint. Shows loss,
+    CHECKPOINT is a .npz file, or a run folder, which means its best checkpoint. Shows loss,
     accuracy, precision and recall per class and the confusion matrix; for regression MAE, RMSE and
-    R². The checkpoint carries its config, so nothing else is needed but the data.
+    R². The checkpoint contains its config, so only the data is needed besides.
 
     \b
     Examples:

@@ -20,7 +20,7 @@ def command(
     SUBJECT is a kind (a layer, loss, optimizer, schedule, initializer, augmentation, metric or data
     source): its formulas, options with types and defaults, source, and file and line of its code.
     Or it is a config, checkpoint or run folder: the exact function that is minimized and the update
-    rule, with its numbers. Without SUBJECT: all kinds.
+    rule, with numbers. Without SUBJECT: all kinds.
 
     \b
     Examples:

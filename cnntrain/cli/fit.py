@@ -26,17 +26,17 @@ from cnntrain.cli.options import data_dir_option, seed_option, settings_option, 
 @click.option(
     "--fold",
     metavar="I/K",
-    help="Hold out the I-th of K parts of the training data: cross-validation.",
+    help="Hold out part I of K of the training data: cross-validation.",
 )
 @click.option(
     "--check",
     is_flag=True,
-    help="Before training, test data, start, gradients, and that two batches can be learned.",
+    help="Before training, test data, initial loss and gradients, and try to learn two batches.",
 )
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Stop before training: shapes and data fit (and with --check, the self-test passes).",
+    help="Stop before training, after checking shapes and data (and, with --check, the self-test).",
 )
 @click.option(
     "--print-config",
@@ -66,8 +66,8 @@ def command(
     """Train the network that CONFIG describes.
 
     Writes config, environment, metrics, log and checkpoints into a run folder. Ctrl-C finishes the
-    running step and writes a checkpoint; --resume continues from there with the same final weights,
-    bit for bit, as if nothing had happened.
+    running step and writes a checkpoint; --resume continues from there, and ends with the same
+    weights, bit for bit, as an uninterrupted run.
 
     \b
     Examples:

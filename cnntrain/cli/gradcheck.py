@@ -24,8 +24,8 @@ def command(
 ) -> int:
     """Prove gradients by central differences.
 
-    Without TARGET: every layer and loss, on small cases of its own. With a config, a checkpoint or
-    a run folder: that whole network on a random batch, every parameter array and the input; all
+    Without TARGET: every layer and loss, on small built-in cases. With a config, a checkpoint or a
+    run folder: the whole network on a random batch, every parameter array and the input; all
     entries of small arrays, sampled entries and random directions of large ones. Exit code 4 if a
     gradient is wrong.
 

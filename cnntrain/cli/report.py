@@ -18,12 +18,12 @@ from cnntrain.cli.options import data_dir_option
 )
 @data_dir_option
 def command(runs: tuple[Path, ...], out: Path, data_dir: Path | None) -> int:
-    """Write a page about one run, or about several side by side.
+    """Write a page about one run, or several runs side by side.
 
     Results and stop reason, learning curves, confusion matrix, metrics per class, the most
     confident mistakes, filters and feature maps, weights and gradients over time (with log.stats),
-    the config and what differs, the environment, the command to run it again. One file that needs
-    no network. Needs the extra: pip install "cnntrain[report]".
+    the config and what differs, the environment, the command to run it again. A single file that
+    needs no network. Needs the extra: pip install "cnntrain[report]".
 
     \b
     Examples:

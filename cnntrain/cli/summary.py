@@ -24,8 +24,8 @@ def command(
 ) -> int:
     """Show the layers of TARGET, their shapes, work and memory.
 
-    TARGET is a config, a checkpoint or a run folder. Also the peak memory of a training step. No
-    data is read if the config has 'input', or is in a checkpoint.
+    TARGET is a config, a checkpoint or a run folder. Also shows the peak memory of a training step.
+    No data is read if the config has 'input', or for a checkpoint.
 
     \b
     Examples:

@@ -13,7 +13,11 @@ from cnntrain.cli.options import data_dir_option, json_option, settings_option, 
 @data_dir_option
 @threads_option
 @click.option(
-    "--runs", type=click.IntRange(min=1), default=20, show_default=True, help="Steps to time."
+    "--runs",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Number of steps to time.",
 )
 @json_option
 def command(
@@ -26,8 +30,8 @@ def command(
 ) -> int:
     """Time training steps of CONFIG, layer by layer.
 
-    Forward and backward milliseconds, on one thread, one layer after the other; each figure is the
-    least of all runs.
+    Forward and backward milliseconds on one thread, layer after layer; each number is the minimum
+    of all runs.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""``cnntrain trace``: an update done in the open."""
+"""``cnntrain trace``: an update with all its numbers."""
 
 from pathlib import Path
 
@@ -15,10 +15,14 @@ from cnntrain.cli.options import data_dir_option, json_option, settings_option
     type=click.IntRange(min=0),
     multiple=True,
     metavar="I",
-    help="Training sample, from 0. May be repeated. [default: all of up to 4, else sample 0]",
+    help="Training sample, from 0. May be repeated. [default: all if there are up to 4, else 0]",
 )
 @click.option(
-    "--steps", type=click.IntRange(min=1), default=1, show_default=True, help="Updates, in a row."
+    "--steps",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of consecutive updates.",
 )
 @click.option(
     "--layer", "layers", multiple=True, metavar="NAME", help="Show this layer. May be repeated."
@@ -38,7 +42,7 @@ from cnntrain.cli.options import data_dir_option, json_option, settings_option
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write a page to step through, in place of the text (extra 'report').",
+    help="Write a page to step through instead of text (extra 'report').",
 )
 def command(
     target: Path,
@@ -51,7 +55,7 @@ def command(
     as_json: bool,
     html: Path | None,
 ) -> int:
-    """Do one update of TARGET in the open, with all its numbers.
+    """Show one update of TARGET with all its numbers.
 
     TARGET is a config (its first update), a checkpoint or a run folder (the update that would
     follow). Forward through the layers, the loss and its δ, backward with ∂C/∂W and ∂C/∂b, the

@@ -13,14 +13,14 @@ import click
     type=click.FloatRange(min=0.1),
     default=1.0,
     show_default=True,
-    help="Seconds between two looks.",
+    help="Refresh interval in seconds.",
 )
-@click.option("--once", is_flag=True, help="Show it once and end, also while it is running.")
+@click.option("--once", is_flag=True, help="Show the current state once and exit.")
 def command(run: Path, interval_s: float, once: bool) -> int:
     """Show the curves of RUN while it is trained in another shell.
 
     RUN is a run folder, or the name of an experiment for its newest run. Ends with the run; Ctrl-C
-    leaves before, and does not touch it. Needs the extra: pip install "cnntrain[watch]".
+    ends it earlier and leaves the run alone. Needs the extra: pip install "cnntrain[watch]".
 
     \b
     Examples:

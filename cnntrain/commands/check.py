@@ -1,4 +1,4 @@
-"""``cnntrain fit --check`` and ``--dry-run``: what can be known before training."""
+"""``cnntrain fit --check`` and ``--dry-run``: checks before training."""
 
 from cnntrain.diagnostics.selftest import self_test
 from cnntrain.environment import program
@@ -8,7 +8,7 @@ from cnntrain.training.workers import Workers
 
 
 def check(experiment: Experiment, threads: int) -> bool:
-    """Print every verdict of the self-test as it comes; whether all are good."""
+    """Print each result of the self-test as it comes; returns whether all are good."""
     bad = 0
     with Workers(threads) as workers:
         for finding in self_test(experiment, workers):
@@ -22,7 +22,7 @@ def check(experiment: Experiment, threads: int) -> bool:
 
 
 def dry_run(experiment: Experiment, config_path: str) -> None:
-    """Print what would be trained: shapes fit, data is there, nothing is written."""
+    """Print what would be trained; nothing is written."""
     plan, network, data = experiment.plan, experiment.network, experiment.data
     splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
     memory = size(experiment.training_bytes.total)

@@ -1,4 +1,4 @@
-"""``cnntrain data``: what the network will be fed, in words or as a picture."""
+"""``cnntrain data``: what the network will be fed, as text or as a picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def run_data(
         print(report(experiment.data))
     else:
         save_preview(experiment, preview)
-        print(f"{preview}: {PREVIEW_SAMPLES} training samples, as they are and augmented")
+        print(f"{preview}: {PREVIEW_SAMPLES} training samples, original and augmented")
     return ExitCode.DONE
 
 
@@ -64,15 +64,15 @@ def _counts(data: Prepared, classes: Sequence[str]) -> str:
 
 def _overlap_lines(data: Prepared) -> str:
     lines = [
-        f"Warning: {count} samples of {b} stand in {a} too"
+        f"Warning: {count} samples of {b} are also in {a}"
         for (a, b), count in overlaps(data.splits).items()
         if count
     ]
-    return "\n".join(lines) or "no sample stands in two splits"
+    return "\n".join(lines) or "no sample appears in more than one split"
 
 
 def save_preview(experiment: Experiment, path: Path) -> None:
-    """Training images in the first row, and what augmentation makes of them below."""
+    """Training images in the first row, augmented versions below."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -80,7 +80,7 @@ def save_preview(experiment: Experiment, path: Path) -> None:
             "the picture needs matplotlib; install it with: pip install 'cnntrain[plot]'"
         ) from None
     if len(experiment.data.sample_shape) != 3:
-        raise DataError(f"samples {experiment.data.sample_shape} are no images to show")
+        raise DataError(f"samples {experiment.data.sample_shape} are not images")
     indices = np.linspace(0, len(experiment.data.train) - 1, PREVIEW_SAMPLES).astype(int)
     rows = [_images(experiment, indices, draw) for draw in range(PREVIEW_DRAWS)]
     figure = Figure(figsize=(1.1 * PREVIEW_SAMPLES, 1.2 * PREVIEW_DRAWS), layout="constrained")
@@ -105,7 +105,7 @@ def save_preview(experiment: Experiment, path: Path) -> None:
 
 
 def _images(experiment: Experiment, indices: Array, draw: int) -> Array:
-    """(C, H, W, N) in the units of the source: as they are for draw 0, else augmented."""
+    """(C, H, W, N) in the units of the source: the originals for draw 0, else augmented."""
     batches, seed = experiment.batches("train"), experiment.plan.seed
     x, y = np.moveaxis(batches.split.gather(indices), 0, -1), batches.split.y[indices]
     x = x.astype(np.float32)

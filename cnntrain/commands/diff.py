@@ -1,4 +1,4 @@
-"""``cnntrain diff``: how two runs differ, and where their ways part."""
+"""``cnntrain diff``: how two runs differ, and where they diverge."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ from cnntrain.text import json_text, literal
 from cnntrain.training.state import weights_sha256
 
 CLOCKS = ("elapsed_s", "samples_per_s")
-APART = ("weights_sha256",)  # told with the weights
+APART = ("weights_sha256",)  # reported with the weights
 
 
 def run_diff(a: Path, b: Path, as_json: bool) -> ExitCode:
@@ -46,7 +46,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
 
 
 def _weights(a: Checkpoint, b: Checkpoint) -> dict[str, Any]:
-    """Whether all arrays are the same bits, and how far those apart that are not."""
+    """Whether all arrays are identical, and how far apart those are that are not."""
     digests = [weights_sha256(found.state.params) for found in (a, b)]
     apart: dict[str, float | None] = {}
     for name in {**a.state.params, **b.state.params}:
@@ -62,9 +62,9 @@ def _weights(a: Checkpoint, b: Checkpoint) -> dict[str, Any]:
 def first_parting(
     a: Sequence[dict[str, Any]], b: Sequence[dict[str, Any]]
 ) -> dict[str, Any] | None:
-    """The first line of two metric streams whose figures differ, with those; clocks do not count.
+    """The first line at which two metric streams differ, with the differences; times do not count.
 
-    A stream that ends earlier parts there.
+    A stream that ends earlier differs there.
     """
     ended: dict[str, Any] = {}
     for old, new in itertools.zip_longest(a, b, fillvalue=ended):
@@ -93,21 +93,23 @@ def _listed(found: Iterable[Difference]) -> list[dict[str, Any]]:
 
 
 def report(result: dict[str, Any]) -> str:
-    """The same for a person."""
+    """The result as text."""
     lines = [f"a: {result['a']}", f"b: {result['b']}"]
     for section in ("config", "environment", "results"):
         lines += _section(section, result[section])
     weights, parting = result["weights"], result["metrics"]["part_at"]
     if weights["same"]:
-        lines.append(f"weights: the same bits (SHA-256 {weights['a'][:12]})")
+        lines.append(f"weights: identical (SHA-256 {weights['a'][:12]})")
     else:
         lines.append(f"weights: differ (SHA-256 {weights['a'][:12]}, {weights['b'][:12]})")
     for name, size in weights["largest_differences"].items():
-        lines.append(f"  {name}: " + ("another shape" if size is None else f"by up to {size:.3g}"))
+        lines.append(
+            f"  {name}: " + ("different shape" if size is None else f"by up to {size:.3g}")
+        )
     if parting is None:
         lines.append("metrics: the same")
     else:
-        where = f"metrics: part at epoch {parting['epoch']} (step {parting['step']})"
+        where = f"metrics: differ from epoch {parting['epoch']} (step {parting['step']})"
         lines += _section(where, parting["figures"])
     return "\n".join(lines)
 

@@ -27,7 +27,7 @@ def run_eval(
     found = load(best_checkpoint(path))
     experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
     if found.fingerprint != experiment.data.fingerprint:
-        warn("Warning: the data is not the data that this network was trained on")
+        warn("Warning: this data differs from the data that the network was trained on")
     chosen = _chosen_split(experiment, split)
     with Workers(threads or available_cores()) as workers:
         sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
@@ -66,7 +66,7 @@ def summarize(
 
 
 def report(found: Checkpoint, result: dict[str, Any]) -> str:
-    """The same for a person."""
+    """The result as text."""
     apart = ("split", "n", "r2", "per_class", "confusion", "weights_sha256")
     metrics = [metric_text(name, value) for name, value in result.items() if name not in apart]
     if result.get("r2") is not None:

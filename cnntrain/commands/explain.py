@@ -40,7 +40,7 @@ def run_explain(
 
 
 def _is_config(subject: str) -> bool:
-    """A kind stands above a file or folder that has its name."""
+    """A kind takes precedence over a file or folder of the same name."""
     known = any(subject in base.kinds for base in families().values())
     return not known and (Path(subject).suffix in SUFFIXES or Path(subject).exists())
 
@@ -51,7 +51,7 @@ def _rule(path: Path, settings: Sequence[str], data_dir: Path | None) -> Rule:
     try:
         experiment, _ = target.experiment()
     except DataError as error:
-        warn(f"Warning: without the data, numbers that follow from it are left out: {error}")
+        warn(f"Warning: numbers that depend on the data are left out: {error}")
         return training_rule(plan, network, Objective(plan.loss), None, None)
     m = len(experiment.data.train)
     return training_rule(plan, network, experiment.objective, m, training_clock(plan, m))

@@ -48,7 +48,7 @@ class FitOptions:
 
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     """Train; the exit code says how it ended."""
-    with save_requests() as save_wanted:  # also while the data is read: it asks for no end
+    with save_requests() as save_wanted:  # also while data is read: it does not ask for an end
         config = read_config(config_path, options.settings, options.seed)
         folders = DataFolders.of(options.data_dir, config_path.parent)
         experiment, fresh = _opened(config, folders)
@@ -87,7 +87,7 @@ def _follow(
     request: StopRequest,
     save_wanted: Callable[[], bool],
 ) -> Stopped:
-    """Record and show all events until training ends, or somebody asks for its end."""
+    """Record and show all events until training ends, or a signal asks for its end."""
     for event in events:
         run.record(event)
         console.show(event)
@@ -110,7 +110,7 @@ def _follow(
 def _stale(lock: RunLock) -> list[str]:
     if lock.stale is None:
         return []
-    return [f"{lock.path} was left by {lock.stale}, which is gone; taking the run over"]
+    return [f"{lock.path} was left by {lock.stale}, which no longer runs; taking over the run"]
 
 
 def _tensorboard(run: RunFolder) -> AbstractContextManager[TensorBoard | None]:
@@ -128,7 +128,7 @@ def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
 
 
 def _initialized(fresh: State, experiment: Experiment, path: Path) -> dict[str, Any]:
-    """Give a new run the weights of a checkpoint; returns what ``env.json`` says about it."""
+    """Give a new run the weights of a checkpoint; returns the entry of ``env.json`` about it."""
     found = load(best_checkpoint(path))
     weights = weights_for(found, experiment)
     fresh.params, fresh.optimizer_state = (
@@ -142,20 +142,20 @@ def _initialized(fresh: State, experiment: Experiment, path: Path) -> dict[str, 
 def _run_folder(
     path: Path, experiment: Experiment, fresh: State, options: FitOptions, about: dict[str, Any]
 ) -> tuple[RunFolder, float]:
-    """(the run folder, seconds trained before): new, or continued from its newest checkpoint."""
+    """(the run folder, seconds already trained): new, or continued from its newest checkpoint."""
     if options.resume:
         remove_own_litter(path)
         if not has_no_checkpoint_yet(path):
             return continued_run(path, experiment)
-        warn(f"Warning: {path}: no checkpoint was written yet; starting from the beginning")
+        warn(f"Warning: {path}: it has no checkpoint yet; starting from the beginning")
     empty_folder(path, overwrite=options.overwrite or options.resume)
     return RunFolder.create(path, experiment, fresh, about), 0.0
 
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
     return [
-        f"all units of {name} start equal, and so do the weights that read them: each gets the "
-        "same gradient, so they stay equal for ever; use a random 'init'"
+        f"all units of {name} start equal, and so do the weights that read them: they get the "
+        "same gradient and never become different; use a random 'init'"
         for name in equal_units(experiment.network, fresh.params)
     ]
 
@@ -195,7 +195,7 @@ def _farewell(
 
 
 def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> str:
-    """What continues this run: the same command, with the run's folder and --resume."""
+    """The command that continues this run: the same one, with its folder and --resume."""
     words = ["fit", str(config_path), "--out", str(run.path), "--resume"]
     for setting in options.settings:
         words += ["--set", setting]

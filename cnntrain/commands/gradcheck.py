@@ -1,4 +1,4 @@
-"""``cnntrain gradcheck``: the verdicts on all layers, or on one network."""
+"""``cnntrain gradcheck``: the gradients of all layers, or of one network."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -55,7 +55,7 @@ def _word(verdict: Verdict) -> str:
 
 
 def report(verdicts: list[Verdict], tolerance: float) -> str:
-    """One row per array, and one line for all."""
+    """One row per array, and a line about all of them."""
     rows = [
         [
             verdict.name,

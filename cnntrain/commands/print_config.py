@@ -22,7 +22,7 @@ def run_print_config(
 
 
 def commented(config: Config, folders: DataFolders) -> str:
-    """The resolved config: ``default`` behind what the file leaves open, shapes behind layers."""
+    """The resolved config: ``default`` after what the file leaves open, shapes after layers."""
     text = dump_plan(config.plan)
     document = parse_document(text, "config")
     comments: dict[int, str] = {}
@@ -40,7 +40,7 @@ def commented(config: Config, folders: DataFolders) -> str:
 
 
 def _says(tree: Any, path: KeyPath) -> bool:
-    """Whether the user's file has something at ``path``; short forms count."""
+    """Whether the user's file has an entry at ``path``; short forms count."""
     for key in path:
         inside = range(len(tree)) if isinstance(tree, list) else tree
         if not isinstance(tree, dict | list) or key not in inside:
@@ -56,7 +56,7 @@ def _has_parts(tree: Any, path: KeyPath) -> bool:
 
 
 def _shapes(config: Config, folders: DataFolders) -> dict[int, str]:
-    """A comment for every item of the network; none if the sample shape is not to be known."""
+    """A comment for every item of the network; none if the sample shape is not known."""
     try:
         network = build_network(config.plan, folders.find)
     except CnntrainError:

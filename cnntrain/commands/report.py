@@ -25,7 +25,7 @@ def run_report(paths: Sequence[Path], out: Path, data_dir: Path | None) -> ExitC
 
 
 def _page(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPage:
-    """With what its best network does, where checkpoint and data are there to see it."""
+    """With the evaluation of its best network, where checkpoint and data are available."""
     try:
         found = load(best_checkpoint(record.path))
         experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))

@@ -1,4 +1,4 @@
-"""Continuing a run exactly where it stopped, or saying why that cannot be."""
+"""Continuing a run exactly where it stopped, or saying why that is impossible."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from cnntrain.training.experiment import Experiment
 
 
 def continued_run(path: Path, experiment: Experiment) -> tuple[RunFolder, float]:
-    """(the run in its folder, seconds trained before), from its newest readable checkpoint."""
+    """(the run in its folder, seconds already trained), from its newest readable checkpoint."""
     found, skipped = newest_checkpoint(path)
     for message in skipped:
         warn(f"Warning: {message}")
@@ -28,22 +28,23 @@ def continued_run(path: Path, experiment: Experiment) -> tuple[RunFolder, float]
 
 
 def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
-    """A resumed run must be the run that was stopped: same plan, same data."""
+    """A resumed run must have the plan and the data of the stopped one."""
     old, new = (_comparable(plan) for plan in (found.plan, experiment.plan))
     changes = [str(change) for change in differences(old, new)]
     if found.fingerprint != experiment.data.fingerprint:
         changes += _data_changes(recorded_environment(path), found, experiment)
     if changes:
         raise RunFolderError(
-            f"{path}: this is not the run as it was started, so it cannot be resumed exactly:"
+            f"{path}: config or data have changed since this run was started, so it cannot be "
+            "resumed exactly:"
             + "".join(f"\n  {change}" for change in changes)
-            + f"\nUse the config and the data it was started with, or start a new run from its "
-            f"weights with --init-from {path}"
+            + f"\nUse the original config and data, or start a new run from its weights with "
+            f"--init-from {path}"
         )
 
 
 def _data_changes(env: dict[str, Any], found: Checkpoint, experiment: Experiment) -> list[str]:
-    """The data's fingerprint, and its numbers of samples if they differ."""
+    """The data's fingerprint, and the numbers of samples that differ."""
     data = experiment.data
     samples = {name: len(split) for name, split in data.splits.items()}
     counts = [f"samples.{d}" for d in differences(env.get("samples", samples), samples)]
@@ -51,7 +52,7 @@ def _data_changes(env: dict[str, Any], found: Checkpoint, experiment: Experiment
 
 
 def _comparable(plan: Plan) -> dict[str, Any]:
-    """What must not change: all but the stopping rules, unless the schedule looks at the end."""
+    """What must not change: all but the stopping rules, unless the schedule depends on the end."""
     tree = plan_to_tree(plan)
     free = {"checkpoint_steps"} | (set() if plan.schedule.sees_end else {"epochs", "max_steps"})
     kept = {key: value for key, value in tree["train"].items() if key not in free}
@@ -61,9 +62,9 @@ def _comparable(plan: Plan) -> dict[str, Any]:
 
 
 def _machine_changes(path: Path) -> list[str]:
-    """Warnings of what may change the last bits of a run that is resumed."""
+    """Warnings of what may change the last bits of a resumed run."""
     old, new = ({k: env.get(k) for k in ("numpy", "blas", "cpu")} for env in
                 (recorded_environment(path), environment()))  # fmt: skip
     changes = [str(change) for change in differences(old, new)] if any(old.values()) else []
-    end = "the last bits may differ from those of a run that was never stopped"
+    end = "the last bits may differ from those of an uninterrupted run"
     return [f"{change}; {end}" for change in changes]

@@ -11,7 +11,7 @@ from cnntrain.runs.console import warn
 from cnntrain.text import json_text
 from cnntrain.views.explain.summary import mermaid, summarize, summary_text
 
-MANY = 1 << 40  # samples, if nobody needs to know how many
+MANY = 1 << 40  # samples, where their number does not matter
 
 
 def run_summary(
@@ -34,11 +34,11 @@ def run_summary(
 
 
 def _samples(target: Target) -> int:
-    """Training samples: only if a batch is all of them, their number matters."""
+    """The number of training samples matters only if a batch is all of them."""
     if target.plan.train.mode != "batch":
         return MANY
     try:
         return len(target.experiment()[0].data.train)
     except DataError as error:
-        warn(f"Warning: a batch is all samples, but {error}; the memory is shown for one sample")
+        warn(f"Warning: a batch is all samples, but {error}; memory is shown for one sample")
         return 1

@@ -1,4 +1,4 @@
-"""What a command looks at: a config, a checkpoint, or a run folder (its best checkpoint)."""
+"""What a command works on: a config, a checkpoint, or a run folder (its best checkpoint)."""
 
 import contextlib
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Target:
     checkpoint: Checkpoint | None = None
 
     def places(self) -> contextlib.AbstractContextManager[None]:
-        """Give errors of the config their line and column."""
+        """Add line and column to errors of the config."""
         return self.config.places() if self.config else contextlib.nullcontext()
 
     def network(self) -> Network:
@@ -38,7 +38,7 @@ class Target:
             return build_network(self.plan, self.folders.find)
 
     def experiment(self) -> tuple[Experiment, State]:
-        """(network and data, the state: new, or as the checkpoint has it)."""
+        """(network and data, the state: new, or that of the checkpoint)."""
         if self.checkpoint is not None:
             return open_checkpoint(self.checkpoint, self.folders), self.checkpoint.state
         with self.places():
@@ -50,7 +50,9 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
     """Read a config, or the (best) checkpoint that ``path`` names."""
     if path.is_dir() or path.suffix == ".npz":
         if settings:
-            raise ConfigError("--set changes a config, but a checkpoint carries its own; leave it")
+            raise ConfigError(
+                "--set changes a config, but a checkpoint contains its own; remove --set"
+            )
         found = load(best_checkpoint(path))
         return Target(found.plan, checkpoint_folders(found, data_dir), checkpoint=found)
     if not path.suffix and not path.exists():
@@ -60,7 +62,7 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
 
 
 def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
-    """The experiment of a checkpoint, with the normalization that it carries."""
+    """The experiment of a checkpoint, with the normalization stored in it."""
     try:
         return open_experiment(found.plan, folders.find, found.normalizer)
     except ConfigError as error:
@@ -68,12 +70,12 @@ def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
 
 
 def checkpoint_folders(found: Checkpoint, data_dir: Path | None) -> DataFolders:
-    """Where to look for its data: where it is said, or where its run found it."""
+    """Where to look for its data: in ``data_dir``, or where its run found it."""
     return DataFolders.of(data_dir, *recorded_folders(found.path), found.path.parent)
 
 
 def recorded_folders(checkpoint: Path) -> list[Path]:
-    """Where the run of this checkpoint found its data, if it lies in its run folder."""
+    """Where the run of this checkpoint found its data, if the checkpoint is in a run folder."""
     folders = recorded_environment(checkpoint.parent.parent).get("data_folders")
     return [Path(folder) for folder in folders] if _are_texts(folders) else []
 

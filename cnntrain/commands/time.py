@@ -36,7 +36,7 @@ def run_time(
 
 
 def report(times: StepTimes) -> str:
-    """One row per layer, then all that is around them."""
+    """One row per layer, then the rest of a step."""
     in_layers = sum(layer.forward_ms + layer.backward_ms for layer in times.layers)
     whole = in_layers + times.loss_ms + times.update_ms
     head = ["layer", "output", "forward ms", "backward ms", "share", "GFLOP/s", "output MB"]

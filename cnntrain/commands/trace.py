@@ -1,4 +1,4 @@
-"""``cnntrain trace``: some updates with all their numbers, or how single entries arise."""
+"""``cnntrain trace``: updates with all their numbers, or the sums behind single entries."""
 
 import sys
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class TraceOptions:
 
 
 def run_trace(path: Path, options: TraceOptions) -> ExitCode:
-    """Trace and print; with ``entries`` only these, of the last step; with ``html`` a page."""
+    """Trace and print; with ``entries`` only those, of the last step; with ``html`` make a page."""
     if options.html is not None:
         check_page()
     target = open_target(path, options.settings, options.data_dir)
@@ -66,7 +66,9 @@ def _check(experiment: Experiment, options: TraceOptions) -> None:
     known = [node.name for node in experiment.network.nodes]
     for name in options.layers:
         if name not in known:
-            raise ConfigError(f"--layer {name}: no layer has that name{did_you_mean(name, known)}")
+            raise ConfigError(
+                f"--layer {name}: there is no layer of that name{did_you_mean(name, known)}"
+            )
     n = len(experiment.data.train)
     for sample in options.samples:
         if sample >= n:
@@ -76,7 +78,7 @@ def _check(experiment: Experiment, options: TraceOptions) -> None:
 def document(
     found: Trace, explained: Sequence[Explanation], layers: Sequence[str]
 ) -> dict[str, Any]:
-    """The JSON document: the trace, of the chosen layers, and the explained entries."""
+    """The JSON document: the trace of the chosen layers, and the explained entries."""
     whole: dict[str, Any] = tree(found)
     for step in whole["steps"]:
         if layers:

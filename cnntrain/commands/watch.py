@@ -1,4 +1,4 @@
-"""``cnntrain watch``: the curves of a run while it is trained elsewhere."""
+"""``cnntrain watch``: the curves of a run while another process trains it."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ CLEAR = "\x1b[H\x1b[2J"  # cursor to the top left, screen empty
 
 
 def run_watch(path: Path, interval_s: float, once: bool) -> ExitCode:
-    """Show the run until it ends; once if stdout is no terminal."""
+    """Show the run until it ends; once if stdout is not a terminal."""
     folder = path if path.is_dir() or path.exists() else newest_run(str(path))
     live = not once and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     colours = live and "NO_COLOR" not in os.environ

@@ -1,10 +1,10 @@
-"""Training state <-> one ``.npz`` file, written whole or not at all, read with suspicion.
+"""Training state <-> one ``.npz`` file, written completely or not at all, and checked when read.
 
 The file is a zip archive of uncompressed ``.npy`` members: ``header`` (JSON text as bytes),
-``params/<name>``, ``memory/<slot>:<name>``, ``normalize/shift`` and ``normalize/scale``. It holds
-no clock and no machine, so equal states give equal bytes. It never names a class, module or path:
-everything follows from the config in the header, and every member is checked against the shape
-that the config implies before it is read.
+``params/<name>``, ``memory/<slot>:<name>``, ``normalize/shift`` and ``normalize/scale``. It
+contains no time and no machine, so equal states give equal bytes. It never names a class, module
+or path: everything follows from the config in the header, and every member is checked against the
+shape that the config implies before it is read.
 """
 
 import io
@@ -55,7 +55,7 @@ class BestHeader(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Header(Spec):
-    """Everything in a checkpoint that is no array."""
+    """Everything in a checkpoint that is not an array."""
 
     format: int
     version: str
@@ -86,7 +86,7 @@ class Checkpoint:
 
 
 def save(path: Path, experiment: Experiment, state: State) -> None:
-    """Write a checkpoint; after a crash at any moment ``path`` is old or new, and complete."""
+    """Write a checkpoint; after a crash at any moment ``path`` is the old or new one, complete."""
     arrays = {
         HEADER: np.frombuffer(_header(experiment, state).encode(), np.uint8),
         **{f"params/{name}": array for name, array in state.params.items()},
@@ -124,7 +124,7 @@ def _header(experiment: Experiment, state: State) -> str:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint; ``CheckpointError`` if anything in it is not exactly as it must be."""
+    """Read a checkpoint; raises ``CheckpointError`` if anything in it is not as expected."""
     if not path.exists():
         raise CheckpointError(f"{path}: no such checkpoint")
     if not path.is_file():
@@ -177,14 +177,14 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The archive's members by name, none compressed, encrypted or twice."""
+    """The archive's members by name; none may be compressed, encrypted or duplicated."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         plain = info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
         if name in members or not plain or info.flag_bits & 1 or name == info.filename:
             raise CheckpointError(
-                f"{path}: member {info.filename!r} is none that cnntrain writes; "
+                f"{path}: member {info.filename!r} was not written by cnntrain; "
                 "use a checkpoint made by cnntrain"
             )
         members[name] = info
@@ -195,7 +195,7 @@ def _read_header(
     path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
 ) -> Header:
     if HEADER not in members or members[HEADER].file_size > HEADER_LIMIT:
-        raise CheckpointError(f"{path}: a .npz file, but no checkpoint of cnntrain")
+        raise CheckpointError(f"{path}: a .npz file, but not a checkpoint of cnntrain")
     content = _plain_array(archive.read(members[HEADER]))
     tree = json.loads(content.astype(np.uint8).tobytes())
     version = tree.get("format") if isinstance(tree, dict) else None
@@ -245,17 +245,17 @@ def _compare_names(path: Path, found: Iterable[str], expected: Iterable[str]) ->
 def _read_array(
     path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: Shape, dtype: np.dtype[Any]
 ) -> Array:
-    """The array of a member, after its size and header were found right."""
+    """The array of a member, after its size and header have been checked."""
     size = int(np.prod(shape)) * dtype.itemsize
     if not size <= info.file_size <= size + 4096:
-        raise CheckpointError(f"{path}: {info.filename} has not the size of an array {shape}")
+        raise CheckpointError(f"{path}: {info.filename} does not have the size of an array {shape}")
     array = _plain_array(archive.read(info))
     if array.shape != shape or array.dtype != dtype:
         raise CheckpointError(
             f"{path}: {info.filename} is {array.dtype} {array.shape}, not {dtype} {shape}"
         )
     if not np.isfinite(array).all():
-        raise CheckpointError(f"{path}: {info.filename} holds a NaN or an infinity")
+        raise CheckpointError(f"{path}: {info.filename} contains a NaN or an infinity")
     return np.ascontiguousarray(array)
 
 
@@ -263,8 +263,8 @@ def _plain_array(content: bytes) -> Array:
     """The array of a .npy file; never an object array, whose reading could run code."""
     try:
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except ValueError:  # NumPy's own words recommend to allow pickles
-        raise ValueError("a member that is no plain array") from None
+    except ValueError:  # NumPy's own message recommends allowing pickles
+        raise ValueError("a member that is not a plain array") from None
 
 
 def _under(prefix: str, arrays: Params) -> Params:
@@ -272,7 +272,7 @@ def _under(prefix: str, arrays: Params) -> Params:
 
 
 def _unlisted(sums: Mapping[str, Any]) -> dict[str, Any]:
-    """Sums as they were: lists are arrays again."""
+    """Sums as they were: lists become arrays again."""
     return {n: np.array(value) if isinstance(value, list) else value for n, value in sums.items()}
 
 
@@ -289,7 +289,7 @@ def weights_for(found: Checkpoint, experiment: Experiment) -> Params:
             for name in differing
         )
         raise CheckpointError(
-            f"{found.path}: its network is not that of the config:{''.join(lines)}"
+            f"{found.path}: its network differs from the config's:{''.join(lines)}"
         )
     return {name: weights[name].astype(experiment.plan.numpy_dtype) for name in new}
 
@@ -302,4 +302,4 @@ def best_checkpoint(path: Path) -> Path:
         for folder in (path / "checkpoints", path):
             if (folder / name).is_file():
                 return folder / name
-    raise CheckpointError(f"{path}: this folder holds no checkpoint (checkpoints/best.npz)")
+    raise CheckpointError(f"{path}: this folder contains no checkpoint (checkpoints/best.npz)")

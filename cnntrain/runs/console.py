@@ -1,6 +1,6 @@
-"""Events -> what a person sees: a progress bar on a terminal, one line per epoch elsewhere.
+"""Events -> terminal: a progress bar where there is one, otherwise one line per epoch.
 
-Everything goes to stderr, so that stdout stays free for results.
+Everything goes to stderr; stdout is kept for results.
 """
 
 import sys
@@ -18,12 +18,12 @@ from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import Experiment, training_clock
 
 SMOOTHING = 0.95  # of the loss on the bar: each batch counts 5 %
-ALL_SHOWN_EPOCHS = 100  # each of the first epochs gets its line; later ones,
-SECONDS_BETWEEN_LINES = 2.0  # if they are short, only now and then (log.txt has them all)
+ALL_SHOWN_EPOCHS = 100  # each of the first epochs gets a line; later ones,
+SECONDS_BETWEEN_LINES = 2.0  # if they are short, only some of them (log.txt has them all)
 
 
 class Console:
-    """Shows the events of one run; ``quiet`` shows nothing but warnings."""
+    """Shows the events of one run; with ``quiet``, only warnings."""
 
     def __init__(self, experiment: Experiment, quiet: bool = False) -> None:
         self.experiment, self.quiet = experiment, quiet
@@ -36,7 +36,7 @@ class Console:
         self._last_line_s = -SECONDS_BETWEEN_LINES
 
     def welcome(self, folder: Path, step: int) -> None:
-        """What is about to be trained, on what, and where it is written."""
+        """Say what is about to be trained, on which data, and where it is written."""
         plan, network, data = self.experiment.plan, self.experiment.network, self.experiment.data
         splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         verb = f"resuming at step {step}" if step else "training"
@@ -62,7 +62,7 @@ class Console:
             self._show_stop(event)
 
     def say(self, line: str) -> None:
-        """One line on stderr, unless quiet."""
+        """Print a line on stderr, unless quiet."""
         if not self.quiet:
             warn(line)
 
@@ -113,7 +113,7 @@ class Console:
 
 
 def result_table(metrics: Mapping[str, float]) -> str:
-    """``train/loss`` ... as a table: one row per split, one column per figure."""
+    """``train/loss`` ... as a table: one row per split, one column per metric."""
     splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
     names = list(dict.fromkeys(name.partition("/")[2] for name in metrics))
     rows: list[Sequence[str]] = [["split", *names]]
@@ -128,7 +128,7 @@ def _cell(name: str, value: float | None) -> str:
 
 
 def warn(line: str) -> None:
-    """One line on stderr; a closed or broken stderr is not worth stopping a training for."""
+    """Print a line on stderr; a closed or broken stderr does not stop a training."""
     try:
         print(line, file=sys.stderr, flush=True)
     except (OSError, ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""The folders of runs: where a new one is made, and what lies in one that is there."""
+"""Run folders: where a new one is created, and what an existing one contains."""
 
 import itertools
 import shutil
@@ -22,7 +22,7 @@ OWN_FILES = (
 
 
 def run_path(name: str, out: Path | None, resume: bool) -> Path:
-    """The folder of a run, made if it is a new one: ``out``, or a number under ``runs/<name>``."""
+    """The folder of a run, created if it is new: ``out``, or a number under ``runs/<name>``."""
     if resume:
         path = out or newest_run(name)
         if not path.is_dir():
@@ -62,7 +62,7 @@ def _next_number(parent: Path) -> Path:
 
 
 def empty_folder(path: Path, overwrite: bool) -> None:
-    """Make sure that the folder holds no run: it is empty, or its run may be replaced."""
+    """Make sure that the folder contains no run: it is empty, or its run may be replaced."""
     remove_own_litter(path)
     if _entries(path) and not overwrite:
         raise RunFolderError(
@@ -93,9 +93,9 @@ def _remove_run(folder: Path) -> None:
 
 
 def has_no_checkpoint_yet(path: Path) -> bool:
-    """Whether a run died in this folder before its first checkpoint: it can begin again.
+    """Whether a run died in this folder before its first checkpoint, so that it can start over.
 
-    A run that began with weights from elsewhere cannot; nor is a foreign folder one of ours.
+    A run that started from other weights cannot, and a foreign folder is not a run.
     """
     written = (path / "checkpoints").glob("*.npz")
     return (

@@ -1,7 +1,7 @@
-"""One writer: a run folder belongs to the process that holds the lock on its file ``lock``.
+"""One writer: a run folder belongs to the process that has locked its file ``lock``.
 
-The system frees the lock when its holder dies, however that happens. What a dead holder leaves is
-the file with its name, from which the next one tells that the run was not ended properly.
+The system releases the lock when its holder dies, for whatever reason. A dead holder leaves the
+file with its name, from which the next process knows that the run did not end properly.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ class Busy(Exception):
 
 
 class RunLock:
-    """Held while the context is open. ``stale`` tells who left the lock behind, if anybody did."""
+    """Held while the context is open. ``stale``: the process that left a lock behind, if any."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOCK_FILE
@@ -54,14 +54,16 @@ class RunLock:
         self._release()
 
     def _release(self) -> None:
-        with contextlib.suppress(OSError):  # first: once it is closed it may be another's
+        with contextlib.suppress(
+            OSError
+        ):  # first: once it is closed it may belong to another process
             self.path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             os.close(self._handle)
 
 
 def _acquire(path: Path) -> tuple[int, str]:
-    """(open handle that holds the lock, what a former holder wrote); or ``Busy``."""
+    """(open handle with the lock, what a previous holder wrote); or raise ``Busy``."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -74,14 +76,14 @@ def _acquire(path: Path) -> tuple[int, str]:
             return _acquire_by_name(path)
         if _is_same(handle, path):
             return handle, _read(path)
-        os.close(handle)  # its last holder has removed the file meanwhile
+        os.close(handle)  # its previous holder has removed the file in the meantime
 
 
 def _acquire_by_name(path: Path) -> tuple[int, str]:
-    """The same where files cannot be locked (Windows, some network folders).
+    """The same where files cannot be locked (Windows, some network file systems).
 
-    Whoever is named in the file has it for as long as its process lives; a process of another
-    machine counts as alive.
+    The process named in the file holds it as long as it lives; a process on another machine
+    counts as alive.
     """
     found = _read(path)
     if _is_alive(found):
@@ -131,7 +133,7 @@ def _read(path: Path) -> str:
 
 
 def _named(text: str) -> dict[str, Any]:
-    """{"pid": ..., "host": ...} of a lock file; empty if it does not say."""
+    """{"pid": ..., "host": ...} of a lock file; empty if there is none."""
     try:
         found = json.loads(text)
         return {"pid": int(found["pid"]), "host": str(found["host"])}

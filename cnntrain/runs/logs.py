@@ -1,4 +1,4 @@
-"""What a run recorded about itself, read back: every line and number is checked."""
+"""The records of a run, read back: every line and number is checked."""
 
 import json
 import math
@@ -15,12 +15,12 @@ MOST_STEPS = 2**53
 
 
 def recorded_environment(path: Path) -> dict[str, Any]:
-    """What ``env.json`` of a run says; nothing if it is missing or broken."""
+    """The content of ``env.json`` of a run; empty if it is missing or broken."""
     return _document(path / "env.json")
 
 
 def recorded_summary(path: Path) -> dict[str, Any]:
-    """What ``summary.json`` of a run says; nothing if the run has not ended."""
+    """The content of ``summary.json`` of a run; empty if the run has not ended."""
     return _document(path / "summary.json")
 
 
@@ -33,13 +33,13 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
-    """JSON as cnntrain writes it: no NaN, no infinity, not deep; ValueError otherwise."""
+    """JSON as cnntrain writes it; ``ValueError`` for NaN, infinity or deep nesting."""
     try:
         found = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except RecursionError:
-        raise ValueError("nested too deep") from None
+        raise ValueError("nested too deeply") from None
     if not _is_shallow(found, DEEPEST):
-        raise ValueError("nested too deep")
+        raise ValueError("nested too deeply")
     return found
 
 
@@ -66,7 +66,7 @@ def read_stats(folder: Path) -> list[dict[str, Any]]:
 
 
 def _whole_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]:
-    """The lines of a JSONL file that are whole: a crash may have cut the last one."""
+    """The complete lines of a JSONL file: a crash may have cut off the last one."""
     lines: list[dict[str, Any]] = []
     found = path.read_bytes().decode("utf-8", "replace").splitlines() if path.is_file() else []
     for number, text in enumerate(found, 1):
@@ -77,9 +77,7 @@ def _whole_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]
                 break
             line = None
         if not fits(line):
-            raise RunFolderError(
-                f"{path}:{number}: not a line that cnntrain writes there; remove it"
-            )
+            raise RunFolderError(f"{path}:{number}: not written by cnntrain; remove this line")
         lines.append(line)
     return lines
 
@@ -97,7 +95,7 @@ def _is_of_metrics(line: Any) -> bool:
 
 
 def _is_of_stats(line: Any) -> bool:
-    """Metrics of arrays and of outputs, by their names."""
+    """Statistics of arrays and of outputs, by their names."""
     return _is_at_a_step(line) and all(
         isinstance(line.get(family), dict)
         and all(isinstance(metrics, dict) for metrics in line[family].values())

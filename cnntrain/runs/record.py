@@ -1,4 +1,4 @@
-"""What a run folder tells, read without changing it: also while the run is still training."""
+"""The content of a run folder, read without changing it, also while the run is training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from cnntrain.runs.logs import read_metrics, read_stats, recorded_environment
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The files of one run. ``label`` tells it apart from others."""
+    """The files of one run. ``label`` distinguishes it from others."""
 
     path: Path
     label: str
     config: str
     env: dict[str, Any]
     epochs: list[dict[str, Any]]  # lines of metrics.jsonl
-    end: dict[str, Any] | None  # its last line; None while the run goes on, or after a crash
+    end: dict[str, Any] | None  # its last line; None while the run is training, or after a crash
     stats: list[dict[str, Any]]  # lines of stats.jsonl
 
     @property
@@ -35,26 +35,26 @@ class RunRecord:
 
     @property
     def last(self) -> dict[str, Any] | None:
-        """The line of the newest metrics: the end may stand within an epoch."""
+        """The line with the newest metrics: a run may end within an epoch."""
         if self.end and any("/" in name for name in self.end):
             return self.end
         return self.epochs[-1] if self.epochs else None
 
     def series(self, name: str) -> tuple[list[float], list[float]]:
-        """(epochs, values) of one figure."""
+        """(epochs, values) of one metric."""
         known = [(line["epoch"], line[name]) for line in self.epochs if line.get(name) is not None]
         return [epoch for epoch, _ in known], [value for _, value in known]
 
     @property
     def monitored(self) -> str | None:
-        """The metric that decides which epoch is best; None before there are any."""
+        """The metric that decides which epoch is best; None before the first epoch."""
         usual = ("val/accuracy", "val/loss", "train/accuracy", "train/loss")
         given = self.config_tree()["train"].get("monitor")
         return next((name for name in (given, *usual) if name in self.metrics), None)
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The line of the best epoch, the first of equals."""
+        """The line of the best epoch; the first one among equals."""
         best, name = None, self.monitored or ""
         for line in self.epochs:
             value = line.get(name)
@@ -71,7 +71,7 @@ class RunRecord:
 
 
 def read_run(path: Path, label: str | None = None) -> RunRecord:
-    """Read a run folder; raises ``RunFolderError`` if it is none. ``label``: default digits/1."""
+    """Read a run folder, or raise ``RunFolderError``. ``label``: by default such as digits/1."""
     if not (path / "metrics.jsonl").is_file() or not (path / "config.yaml").is_file():
         raise RunFolderError(f"{path}: not a run folder (it has no config.yaml and metrics.jsonl)")
     lines = read_metrics(path)
@@ -88,16 +88,16 @@ def read_run(path: Path, label: str | None = None) -> RunRecord:
 
 
 def read_runs(paths: Sequence[Path]) -> list[RunRecord]:
-    """Several runs, labelled by as much of their paths as tells them apart."""
+    """Several runs, labelled by as much of their paths as is needed to distinguish them."""
     resolved = [path.resolve() for path in paths]
     if len(set(resolved)) < len(resolved):
-        raise RunFolderError("one run is named twice")
+        raise RunFolderError("the same run is named twice")
     labels = _labels(resolved)
     return [read_run(path, label) for path, label in zip(paths, labels, strict=True)]
 
 
 def _labels(resolved: Sequence[Path]) -> list[str]:
-    """The ends of these paths that differ; never a mere number."""
+    """The shortest ends of these paths that differ; never just a number."""
     for depth in range(1, max(len(path.parts) for path in resolved) + 1):
         labels = ["/".join(path.parts[-depth:]) for path in resolved]
         if len(set(labels)) == len(labels) and not any(label.isdecimal() for label in labels):

@@ -1,4 +1,4 @@
-"""Asking a training to stop or to save: signals wait for the running step to end."""
+"""Requests to stop or to save: a signal takes effect when the running step ends."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ SAVE = getattr(signal, "SIGUSR1", None)
 
 
 class StopRequest:
-    """While this context is open a first signal to stop is only noted; a second one acts."""
+    """While this context is open the first signal to stop is only noted; a second one acts."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -34,7 +34,7 @@ class StopRequest:
     def __enter__(self) -> Self:
         for number in EXIT_CODES:
             if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # ``nohup`` has a run survive its terminal
+                continue  # ``nohup`` lets a run survive its terminal
             self._previous[number] = signal.signal(number, self._note)
         return self
 
@@ -51,7 +51,7 @@ class StopRequest:
 
 @contextmanager
 def save_requests() -> Iterator[Callable[[], bool]]:
-    """While this context is open SIGUSR1 is noted; the function tells once that one has come."""
+    """While this context is open SIGUSR1 is noted; the function reports each one once."""
     came = False
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,6 @@
 """Events -> TensorBoard: the metrics of epochs and layers in its own event files.
 
-Written by tensorboardX, an optional extra, which is imported when it is asked for.
+Written by tensorboardX, an optional extra that is imported only when needed.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ from cnntrain.training.events import EpochEnd, Event, StepEnd
 
 
 def check_tensorboard(plan: Plan) -> None:
-    """Raise ``ConfigError`` if event files are asked for and nothing can write them."""
+    """Raise ``ConfigError`` if event files are requested and tensorboardX is missing."""
     if plan.log.tensorboard and importlib.util.find_spec("tensorboardX") is None:
         raise ConfigError(
             'event files are written by tensorboardX: pip install "cnntrain[tensorboard]", '
@@ -43,7 +43,7 @@ class TensorBoard:
         self._writer.close()
 
     def record(self, event: Event) -> None:
-        """Write the metrics of an epoch, and those of the layers where there are any."""
+        """Write the metrics of an epoch, or the statistics of the layers."""
         metrics: dict[str, float | None] = {}
         if isinstance(event, EpochEnd):
             metrics = {**event.metrics, "lr": event.lr, "samples_per_s": event.samples_per_s}

@@ -1,7 +1,7 @@
 """Events -> files: config, environment, metrics, log, checkpoints and summary of one run.
 
 Checkpoints of an epoch are written at most once a second (epochs of a toy network take
-milliseconds): since a resumed run repeats exactly what a lost one did, that loses nothing but time.
+milliseconds): a resumed run repeats exactly what was lost, so only time is at stake.
 """
 
 import copy
@@ -31,7 +31,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 1.0
 
 
 class RunFolder:
-    """The folder of one run; ``record`` writes what an event has to leave behind."""
+    """The folder of one run; ``record`` writes what belongs to an event."""
 
     def __init__(self, path: Path, experiment: Experiment, state: State) -> None:
         self.path, self.experiment, self.state = path, experiment, state
@@ -66,7 +66,9 @@ class RunFolder:
         remove_own_litter(path)
         with writing(path):
             (path / "summary.json").unlink(missing_ok=True)
-        write_text(path / "config.yaml", dump_plan(experiment.plan))  # it may be longer now
+        write_text(
+            path / "config.yaml", dump_plan(experiment.plan)
+        )  # its limits may have been extended
         lines = [line for line in read_metrics(path) if _is_kept(line, found)]
         write_text(path / "metrics.jsonl", "".join(f"{json_text(line)}\n" for line in lines))
         if (path / "stats.jsonl").is_file():
@@ -76,7 +78,7 @@ class RunFolder:
         return run
 
     def record(self, event: Event) -> None:
-        """Write what ``event`` leaves behind."""
+        """Write what belongs to ``event``."""
         if isinstance(event, StepEnd):
             if event.probe is not None:
                 line = {"step": event.step, "epoch": event.epoch, **asdict(event.probe)}
@@ -110,7 +112,7 @@ class RunFolder:
         self._append("metrics.jsonl", json_text(line))
         self.log(stopped_line(event))
         if event.samples:
-            self.log(f"samples of that batch, as the source numbers them: {list(event.samples)}")
+            self.log(f"samples of that batch, numbered as in the source: {list(event.samples)}")
         best = asdict(self.state.best) if self.state.best else None
         summary = {**line, "best": best}
         if event.reason != "diverged":
@@ -119,7 +121,7 @@ class RunFolder:
         write_text(self.path / "summary.json", json_text(summary, indent=2) + "\n")
 
     def save_now(self) -> None:
-        """Write a checkpoint because somebody asked for one."""
+        """Write a checkpoint on request."""
         self._save_last()
         self.log(f"checkpoint written on request at step {self.state.step}")
 
@@ -128,7 +130,7 @@ class RunFolder:
         self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
 
     def _save_last(self, *others: str) -> None:
-        """Write ``last``, and before it what a run that is resumed from ``last`` must find."""
+        """Write ``last``, and before it everything that a run resumed from ``last`` needs."""
         if self._unsaved_best is not None:
             self._save("best", self._unsaved_best)
             self._unsaved_best = None
@@ -163,6 +165,6 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:
 
 
 def _is_kept(line: Mapping[str, Any], found: Checkpoint) -> bool:
-    """Whether the checkpoint knows of this epoch; later ones will be written again."""
+    """Whether this epoch precedes the checkpoint; later ones will be written again."""
     finished = line["step"] < found.state.step or not found.state.sums
     return line["event"] == "epoch" and line["step"] <= found.state.step and finished

@@ -8,11 +8,11 @@ KEPT_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next step, where it lets itself be told so.
+    """Make the C library keep freed memory for the next step, where it can be told to.
 
-    Every step allocates the same arrays again. If glibc gives their memory back to the system in
-    between, each step pays for thousands of page faults: 7.5 ms in place of 3.3 for LeNet-5 with
-    64 samples, in one process and not in the next. Other C libraries are left as they are.
+    Every step allocates the same arrays again. If glibc returns their memory to the system
+    in between, each step pays for thousands of page faults: 7.5 ms instead of 3.3 for LeNet-5 with
+    64 samples, in some processes and not in others. Other C libraries are left alone.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""What a training cannot do with this plan and this data, found before it starts."""
+"""Checks that this plan can be trained on this data, made before training starts."""
 
 import math
 
@@ -9,7 +9,7 @@ from cnntrain.training.experiment import Experiment, training_clock
 
 
 def check_training(experiment: Experiment, problems: Problems) -> None:
-    """Note every warm-up, batch or metric that this training cannot have."""
+    """Collect every warm-up, batch size or metric that is impossible in this training."""
     plan, data = experiment.plan, experiment.data
     with problems.gathered():
         plan.schedule.check(training_clock(plan, len(data.train)))
@@ -36,7 +36,7 @@ def check_training(experiment: Experiment, problems: Problems) -> None:
 
 
 def _check_metric(experiment: Experiment, metric: Metric, place: tuple[str | int, ...]) -> None:
-    """A metric must be of what is learned, and of as many classes."""
+    """A metric must fit the task, and the number of classes."""
     if metric.of_labels != (experiment.data.classes is not None):
         kind = "classification" if metric.of_labels else "regression"
         raise ConfigError(f"{metric.kind} is a metric of {kind}; remove it", place)
@@ -50,7 +50,7 @@ def _check_metric(experiment: Experiment, metric: Metric, place: tuple[str | int
 
 
 def _check_last_batch(experiment: Experiment) -> None:
-    """A batch normalization of vectors needs two samples: one alone has no variance."""
+    """Batch normalization of vectors needs two samples: a single one has no variance."""
     samples = len(experiment.data.train)
     batch = experiment.plan.train.samples_per_step(samples)
     smallest = samples % batch or batch

@@ -1,7 +1,7 @@
-"""Where a training left the finite numbers: found at the step, with layer and samples.
+"""Where NaN or infinity first appeared: in which step, layer and samples.
 
-What a step computes is looked at as sums, which costs next to nothing; only when they are not
-finite the batch is run again, layer by layer.
+Each step checks only its sums, which costs next to nothing; when one of them is not finite, the
+batch is run again, layer by layer.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ NAMED_SAMPLES = 5
 
 @dataclass(frozen=True)
 class Divergence:
-    """What was not finite, and the samples of the batch, numbered as the source gives them."""
+    """What was not finite, and the samples of the batch, numbered as in the source."""
 
     message: str
     samples: tuple[int, ...]
 
 
 def source_numbers(experiment: Experiment, indices: Array) -> tuple[int, ...]:
-    """Training samples ``indices`` by their place in the source, before anything was held out."""
+    """Training samples ``indices`` as numbered in the source, before anything was held out."""
     rows = experiment.data.train.rows
     return tuple(int(k) for k in (indices if rows is None else rows[indices]))
 
@@ -40,10 +40,10 @@ def reason_of_loss(
     """
     for name, W in state.params.items():
         if not np.isfinite(W).all():
-            return f"{name} was not finite before this step{_of_init(experiment, state)}"
+            return f"{name} was already not finite before this step{_of_init(experiment, state)}"
     last_read = {len(experiment.network.nodes) - 1, *experiment.network.heads}
     largest, where, target = 0.0, "", 0.0
-    layers: dict[int, str] = {}  # by place in the network: the first layer is to blame
+    layers: dict[int, str] = {}  # in the network's order: the first such layer is the cause
     for k, (indices, x, y) in enumerate(shards):
         for what, array in (("input", x), ("target", y)):
             if (bad := _bad_samples(array)).any():
@@ -74,7 +74,7 @@ def _of_init(experiment: Experiment, state: State) -> str:
 
 
 def _bad_samples(array: Array) -> Array:
-    """Which samples, the last axis, hold a NaN or an infinity."""
+    """The samples (last axis) that contain a NaN or an infinity."""
     return np.asarray(~np.isfinite(array).all(axis=tuple(range(array.ndim - 1))))
 
 

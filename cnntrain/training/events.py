@@ -20,12 +20,12 @@ class StepEnd:
     metrics: Mapping[str, float]
     lr: float
     elapsed_s: float
-    probe: Probe | None = None  # metrics of the layers, every ``log.stats`` steps
+    probe: Probe | None = None  # statistics of the layers, every ``log.stats`` steps
 
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """All training samples were visited once, and the validation split was evaluated."""
+    """All training samples have been visited once, and the validation split evaluated."""
 
     epoch: int
     step: int
@@ -40,7 +40,7 @@ class EpochEnd:
 class Stopped:
     """Training is over; ``metrics`` are those of the state it ended with.
 
-    ``samples``: those of the batch that diverged, numbered as the source gives them.
+    ``samples``: those of the batch that diverged, numbered as in the source.
     """
 
     reason: Reason

@@ -1,4 +1,4 @@
-"""From a plan to what can be run: the network laid out, the data read, both checked to fit."""
+"""From a plan to an experiment: the network built, the data read, and both checked to match."""
 
 import math
 from collections.abc import Callable
@@ -40,16 +40,16 @@ class Experiment:
 
     @cached_property
     def fast_network(self) -> Network:
-        """The network in the order in which it is trained and evaluated; the same function."""
+        """The network in the order that is cheapest to train and evaluate; the same function."""
         return reordered(self.network)
 
     @cached_property
     def training_bytes(self) -> TrainingBytes:
-        """The memory of a training step; measured once, by running a shard on zeros."""
+        """The memory of a training step, measured once by running a shard on zeros."""
         return training_bytes(self.plan, self.network, len(self.data.train))
 
     def check_memory(self) -> None:
-        """Refuse a training that does not fit into this machine."""
+        """Refuse a training that does not fit into this machine's memory."""
         samples = len(self.data.train)
         check_training_memory(self.plan, self.network, samples, self.training_bytes.total)
 
@@ -66,7 +66,7 @@ class Experiment:
         return Penalty(self.plan.train.l2 / m, self.plan.train.l1 / m)
 
     def sums(self, loss: float, z: Array, y: Array) -> Sums:
-        """The sums of one shard, with those that the chosen metrics need."""
+        """The sums of one shard, including those that the chosen metrics need."""
         found = batch_sums(loss, z, y, self.data.classes is not None)
         for metric in self.plan.metrics:
             found |= metric.sums(z, y)
@@ -84,7 +84,7 @@ class Experiment:
         return self.plan.train.monitored("val" in data.splits, data.classes is not None)
 
     def batches(self, split: SplitName) -> Batches:
-        """The batches of a split, as the network takes them."""
+        """The batches of a split, in the form that the network reads."""
         classes = None if self.data.classes is None else self.network.out_shape[0]
         return Batches(
             self.data.splits[split],
@@ -124,10 +124,10 @@ def open_experiment(
     normalizer: Normalizer | None = None,
     further: Callable[[Experiment, Problems], None] | None = None,
 ) -> Experiment:
-    """Lay out the network, read the data, check that they fit; all mistakes are told at once.
+    """Build the network, read the data, check that they match; all mistakes are reported together.
 
-    ``normalizer``: statistics already fitted, as a checkpoint keeps them. ``further``: checks of
-    what is to be done with it.
+    ``normalizer``: statistics fitted before, as stored in a checkpoint. ``further``: more checks,
+    of what the experiment is opened for.
     """
     network = build_network(plan, find)
     dataset = plan.data.source.load(find, plan.seed)
@@ -177,7 +177,7 @@ def _losses_and_nodes(plan: Plan, network: Network) -> list[tuple[LossTerm, Node
 
 
 def check_losses_fit(plan: Plan, network: Network, target_shape: Shape | None) -> None:
-    """Every loss must fit the output it reads, and must not meet a second softmax."""
+    """Every loss must match the output it reads, and must not be given a second softmax."""
     for term, node in _losses_and_nodes(plan, network):
         place = ("network", node.item)
         try:
@@ -195,20 +195,20 @@ def check_losses_fit(plan: Plan, network: Network, target_shape: Shape | None) -
 def check_outputs_fit_classes(
     plan: Plan, network: Network, classes: tuple[str, ...] | None
 ) -> None:
-    """Every output that a loss reads needs a unit per class, or one for yes and no."""
+    """Every output that a loss reads needs one unit per class, or a single one for two classes."""
     for term, node in _losses_and_nodes(plan, network) if classes is not None else ():
         units, needed = node.out_shape[0], len(classes or ())
         if units >= needed or (units == 1 and needed == 2 and term.loss.single_output_is_yes):
             continue
         raise ShapeError(
             f"{node.name}: the data has {needed} classes, but this layer only {units} outputs; "
-            f"give it {needed} units (or write targets as 0.0, not 0, if they are no classes)",
+            f"give it {needed} units (or write targets as 0.0, not 0, if they are not classes)",
             ("network", node.item),
         )
 
 
 def training_clock(plan: Plan, samples: int) -> Clock:
-    """Steps per epoch and in all, for ``samples`` training samples."""
+    """Steps per epoch and in total, for ``samples`` training samples."""
     per_epoch = math.ceil(samples / plan.train.samples_per_step(samples))
     epochs, max_steps = plan.train.epochs, plan.train.max_steps
     limits = [max_steps or math.inf, epochs * per_epoch if epochs else math.inf]

@@ -1,4 +1,4 @@
-"""Which samples each step takes, and their arrays, made ready one step ahead."""
+"""The samples of each step, and their arrays, prepared one step ahead."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -24,7 +24,7 @@ def _epoch_order(samples: int, seed: int, epoch: int, shuffle: bool) -> Array:
 
 
 def batch_indices(plan: Plan, samples: int, step: int, clock: Clock) -> Array:
-    """Which training samples ``step`` (from 0) takes."""
+    """The training samples of ``step`` (from 0)."""
     size = plan.train.samples_per_step(samples)
     epoch, batch = divmod(step, clock.steps_per_epoch)
     shuffle = plan.train.shuffle and plan.train.mode != "batch"
@@ -33,12 +33,12 @@ def batch_indices(plan: Plan, samples: int, step: int, clock: Clock) -> Array:
 
 
 def shard_slices(experiment: Experiment, samples: int) -> list[slice]:
-    """How a batch of so many samples is cut."""
+    """How a batch of ``samples`` samples is cut."""
     return cut(samples, shard_count(experiment.network, samples))
 
 
 def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Shard:
-    """The k-th shard of a batch: gathered, augmented, normalized, turned around."""
+    """The k-th shard of a batch: gathered, augmented, normalized, with the batch axis last."""
     part = indices[shard_slices(experiment, len(indices))[k]]
     seed = experiment.plan.seed
     with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
@@ -50,18 +50,18 @@ def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Sha
 def is_slow_to_load(experiment: Experiment) -> bool:
     """Whether a batch takes long enough to be worth a thread: augmented, or read from disk.
 
-    Measured: handing a plain batch over between threads costs more than the 0.04-0.08 ms that it
-    takes to gather it.
+    Measured: handing a plain batch from one thread to another costs more than the 0.04-0.08 ms of
+    gathering it.
     """
     from_disk = isinstance(experiment.data.train.stored, np.memmap)
     return bool(experiment.plan.data.augment) or from_disk
 
 
 class Feed:
-    """Loads the shards of the next step in a background thread while the present one is trained,
+    """Loads the shards of the next step in a background thread while the current one is trained,
     where that pays.
 
-    What it gives does not depend on when it is made: every draw is keyed by step and shard.
+    The result does not depend on timing: every draw is keyed by step and shard.
     """
 
     def __init__(self, experiment: Experiment, clock: Clock) -> None:
@@ -79,11 +79,11 @@ class Feed:
         self._pool.shutdown(cancel_futures=True)
 
     def indices(self, step: int) -> Array:
-        """Which training samples ``step`` takes."""
+        """The training samples of ``step``."""
         return batch_indices(self.experiment.plan, self.samples, step, self.clock)
 
     def take(self, step: int) -> list[Shard] | None:
-        """The shards of a step; None if each is better loaded when its turn comes."""
+        """The shards of a step; None if each is better loaded when it is needed."""
         if not self._ahead:
             return None
         ready = self._next

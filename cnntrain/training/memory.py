@@ -1,8 +1,8 @@
-"""How much memory a training takes, said before any of it is taken.
+"""How much memory a training needs, known before any of it is allocated.
 
-What a forward and backward pass holds is not reckoned layer by layer but looked up: the network
-runs once on zeros, as many samples as a shard has, and NumPy reports its allocations. So it holds
-for any layer, as it is.
+The memory of a forward and backward pass is not estimated layer by layer but measured: the network
+runs once on zeros, with as many samples as a shard, and NumPy reports its allocations. So the
+result is right for any layer.
 """
 
 import math
@@ -54,7 +54,9 @@ def pass_bytes(network: Network, dtype: "np.dtype[np.generic]", samples: int) ->
     if outputs > physical_memory():
         return Held(outputs, 2 * outputs)
     params = {name: np.zeros(param.shape, dtype) for name, param in network.params.items()}
-    _measured(network, params, dtype, 1)  # some things are made once: the places of windows, ...
+    _measured(
+        network, params, dtype, 1
+    )  # some things are computed once: the places of windows, ...
     return _measured(network, params, dtype, samples)
 
 
@@ -80,10 +82,10 @@ def _measured(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", n
 def training_bytes(
     plan: Plan, network: Network, samples: int, threads: int | None = None
 ) -> TrainingBytes:
-    """Of one step on a batch of ``samples`` training samples.
+    """The memory of one step, for ``samples`` training samples.
 
-    Only as many shards are held as run at once; but a layer that needs sums over the whole batch
-    keeps all of them alive.
+    Only the shards that run at the same time are held, unless a layer needs sums over the whole
+    batch, which keeps all of them alive.
     """
     itemsize = plan.numpy_dtype.itemsize
     batch = plan.train.samples_per_step(samples)
@@ -105,20 +107,20 @@ def training_bytes(
 
 
 def parameter_bytes(plan: Plan, network: Network) -> int:
-    """Of weights, gradients, changes and all that the optimizer remembers."""
+    """Bytes of weights, gradients, changes and the optimizer state."""
     copies = COPIES + len(plan.optimizer.active_slots())
     return copies * network.parameter_count * plan.numpy_dtype.itemsize
 
 
 def check_parameters(plan: Plan, network: Network) -> None:
-    """Refuse a network whose weights do not fit into this machine."""
+    """Refuse a network whose weights do not fit into this machine's memory."""
     needed, available = parameter_bytes(plan, network), physical_memory()
     if needed > available:
         largest = max(
             network.nodes, key=lambda node: sum(math.prod(p.shape) for p in node.params.values())
         )
         raise ShapeError(
-            f"{largest.name}: {network.parameter_count:,} parameters in all need at least "
+            f"{largest.name}: {network.parameter_count:,} parameters in total need at least "
             f"{gibibytes(needed)}, but this machine has {gibibytes(available)}",
             ("network", largest.item),
         )

@@ -1,6 +1,6 @@
-"""Statistics of every layer in one step: how its weights move, and what its units give.
+"""Statistics of every layer in one step: how its weights move, and what its units output.
 
-They are taken beside the training and change none of its bits.
+They are computed separately and do not change the result of the training.
 """
 
 import math
@@ -38,7 +38,7 @@ class OutputStats:
 
 @dataclass(frozen=True)
 class Probe:
-    """All of them, by the name of the array and of the layer."""
+    """All statistics, by the name of the array or layer."""
 
     arrays: dict[str, ArrayStats]
     outputs: dict[str, OutputStats]
@@ -78,7 +78,7 @@ def _output_stats(
 
 
 def _dead_share(a: Array) -> float:
-    """Share of the units, or channels, that give 0 for every sample at every place."""
+    """Share of the units, or channels, that are 0 for every sample and position."""
     return float((~a.reshape(len(a), -1).any(axis=1)).mean())
 
 

@@ -7,14 +7,14 @@ import itertools
 
 from cnntrain.network.network import Network
 
-SHARD_FLOPS = 100_000_000  # forward work worth a thread: below, the interpreter lock eats the gain
+SHARD_FLOPS = 100_000_000  # forward work worth a thread: less is lost to the interpreter lock
 SHARD_LEAST_SAMPLES = 16  # fewer make narrow matrices, which are slow
 SHARD_SAMPLES = 256  # more per shard is no faster
 SHARD_ACTIVATIONS = 1 << 24  # numbers in all activations of a shard: bounds its memory
 
 
 def shard_count(network: Network, samples: int) -> int:
-    """A power of two: enough shards to bound the memory, and to feed threads if it pays."""
+    """A power of two: enough shards to bound the memory, and to keep threads busy if that pays."""
     activations = network.activation_count * samples
     needed = max(samples / SHARD_SAMPLES, activations / SHARD_ACTIVATIONS)
     worthwhile = network.flops * samples / SHARD_FLOPS

@@ -1,4 +1,4 @@
-"""What training remembers from one update to the next."""
+"""The state of a training between two updates."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Best:
 
 @dataclass
 class State:
-    """A function of the plan, the data and ``step``, the number of updates; holds no clock."""
+    """A function of the plan, the data and ``step``, the number of updates; contains no times."""
 
     params: Params
     optimizer_state: Params  # {"velocity:conv1.W": ...}, with the averages of weights
@@ -33,7 +33,7 @@ class State:
     metrics: dict[str, float] = field(default_factory=dict)  # of the last finished epoch
     best: Best | None = None
     stale_epochs: int = 0  # epochs since the best one
-    drops: int = 0  # how often a plateau has lowered the learning rate
+    drops: int = 0  # times that a plateau has lowered the learning rate
     largest_change: float | None = None  # of any W or b, in the last update; None: not measured
 
     def evaluated(self) -> Params:
@@ -48,7 +48,7 @@ class State:
 
 
 def optimizer_state_names(plan: Plan, network: Network) -> dict[str, str]:
-    """{"velocity:conv1.W": "conv1.W"}: the remembered arrays and the parameters they belong to."""
+    """{"velocity:conv1.W": "conv1.W"}: the arrays of the state and their parameters."""
     slots = plan.optimizer.active_slots()
     return {
         f"{slot}:{name}": name
@@ -65,7 +65,7 @@ def start(plan: Plan, network: Network) -> State:
 
 
 def initial_optimizer_state(plan: Plan, network: Network, params: Params) -> Params:
-    """What optimizer and weight averaging remember before the first update of these arrays."""
+    """The state of optimizer and weight averaging before the first update of these arrays."""
     return {
         slot: params[of].copy() if slot.startswith(f"{AVERAGE}:") else np.zeros_like(params[of])
         for slot, of in optimizer_state_names(plan, network).items()

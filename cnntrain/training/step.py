@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Taken(NamedTuple):
-    """One update that was made: the sums of its batch, η, and metrics of the layers if wanted."""
+    """A finished update: the sums of its batch, η, and statistics of the layers if asked for."""
 
     sums: Sums
     lr: float
@@ -34,7 +34,7 @@ class Taken(NamedTuple):
 
 
 class ShardResult(NamedTuple):
-    """What is added up over shards; the buffers are the same in each of them."""
+    """What is summed over shards; the buffers are equal in all of them."""
 
     grads: Params
     buffers: Params
@@ -42,7 +42,7 @@ class ShardResult(NamedTuple):
 
 
 def learning_rate(plan: Plan, step: int, clock: Clock) -> float:
-    """η of ``step`` (from 0) before any ``lr_mult``; infinite if the schedule makes it so."""
+    """η of ``step`` (from 0) before any ``lr_mult``; infinite if the schedule overflows."""
     try:
         return plan.optimizer.lr * plan.schedule.factor(step, clock)
     except OverflowError:
@@ -59,8 +59,8 @@ def gradients(
 ) -> ShardResult:
     """∂C/∂W of every array, C the mean loss over the samples ``indices``, and the batch's sums.
 
-    Each shard forwards and backwards its own samples (``loaded``, or read when its turn comes);
-    the tree adds them up.
+    Each shard runs forward and backward on its own samples (``loaded``, or read when needed); the
+    tree adds them up.
     """
     network, m = experiment.fast_network, len(indices)
     count = len(shard_slices(experiment, m))
@@ -87,9 +87,9 @@ def gradients(
 
 
 def silenced(steps: Steps[T]) -> Steps[T]:
-    """Steps without warnings of overflow: what overflows is found in the sums, with its place.
+    """Steps without overflow warnings: an overflow is found in the sums, and located.
 
-    Which warnings are on belongs to the thread, and steps may change threads where they yield.
+    Warning filters belong to a thread, and steps may change threads where they yield.
     """
     total: Any = None
     while True:
@@ -115,7 +115,7 @@ def train_step(
     clock: Clock,
     feed: Feed | None = None,
 ) -> Taken | Divergence:
-    """One update of ``state``; or, if it diverged, where."""
+    """Make one update of ``state``; if it diverged, return where."""
     plan, samples = experiment.plan, len(experiment.data.train)
     indices = batch_indices(plan, samples, state.step, clock)
     lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
@@ -143,7 +143,7 @@ def train_step(
 def _non_finite(
     experiment: Experiment, state: State, indices: Array, found: ShardResult
 ) -> str | None:
-    """Where the first NaN or infinity of a step is, if there is one."""
+    """The place of the first NaN or infinity of a step, if there is one."""
     if not math.isfinite(found.sums["loss"]):
         parts = enumerate(shard_slices(experiment, len(indices)))
         shards = (

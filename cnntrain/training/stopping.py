@@ -11,10 +11,10 @@ from cnntrain.training.state import State
 
 
 def why_stop(plan: Plan, state: State, clock: Clock, elapsed_s: float) -> tuple[Reason, str] | None:
-    """The first stopping rule that holds, with the metrics behind it; a function of the state."""
+    """The first stopping rule that holds, with the numbers behind it; a function of the state."""
     rule, step = plan.train.stop, state.step
     if plan.train.max_steps and step >= plan.train.max_steps:
-        return "max_steps", f"{step} steps made"
+        return "max_steps", f"{step} steps done"
     if plan.train.epochs and step >= plan.train.epochs * clock.steps_per_epoch:
         return "epochs", f"{plan.train.epochs} epochs done"
     change = state.largest_change
@@ -34,7 +34,7 @@ def why_stop(plan: Plan, state: State, clock: Clock, elapsed_s: float) -> tuple[
 def non_finite_metric(
     state: State, metrics: Mapping[str, float], clock: Clock
 ) -> tuple[Reason, str] | None:
-    """The first metric of the epoch just finished that is NaN or infinite."""
+    """The first metric of the finished epoch that is NaN or infinite."""
     epoch = state.step // clock.steps_per_epoch
     for name, value in metrics.items():
         if not math.isfinite(value):

@@ -149,7 +149,7 @@ def _stopped(
 
 
 def _metrics(experiment: Experiment, state: State, workers: Workers) -> dict[str, float]:
-    """Metrics of the running epoch, with those of the validation split."""
+    """Metrics of the running epoch, including those of the validation split."""
     metrics = experiment.metrics("train", state.sums)
     if experiment.penalty:
         with np.errstate(over="ignore"):

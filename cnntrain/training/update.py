@@ -80,6 +80,6 @@ def limit_norms(W: Array, largest: float, unit_axis: int = 0) -> None:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether no entry is NaN or infinite; Σ W² tells in one pass, unless it overflows."""
+    """Whether all entries are finite; Σ W² shows it in one pass, unless it overflows."""
     flat = array.ravel()
     return math.isfinite(float(flat @ flat)) or bool(np.isfinite(flat).all())

@@ -53,7 +53,7 @@ class Workers:
     ) -> list[T]:
         """Run all shards side by side; where they yield sums, each receives the total of all.
 
-        All of them yield equally often: they run the same network.
+        They all yield the same number of times: they run the same network.
         """
         workers = min(self.threads, len(shards))
         rounds = _Rounds(shards, workers, add)
@@ -74,9 +74,9 @@ class Workers:
 
 
 class _Rounds(Generic[T]):
-    """Shards that go from sum to sum side by side; every worker keeps to its own shards.
+    """Shards that run from one sum to the next in parallel; each worker keeps its own shards.
 
-    The last worker to arrive adds up, and all go on at once: a batch normalization meets three
+    The last worker to arrive adds up, then all continue: batch normalization synchronizes three
     times, so handing single shards to a pool in every round would cost more than it gains.
     """
 
@@ -99,7 +99,7 @@ class _Rounds(Generic[T]):
                     self.parts[k] = _advance(self._shards[k], self._total)
                 self._meeting.wait()
         except BaseException:
-            self._meeting.abort()  # nobody waits for this worker any more
+            self._meeting.abort()  # nobody must wait for this worker
             raise
 
     def _sum_up(self) -> None:

@@ -195,7 +195,7 @@ def test_no_words_show_the_help(command):
         (["fit", "no.yaml"], 2, "Error: no.yaml: no such file; give the path of a YAML config\n"),
         (["fit", "."], 2, "Error: .: a directory; give the path of a YAML config\n"),
         (["eval", "no.npz"], 5, "Error: no.npz: no such checkpoint\n"),
-        (["eval", "."], 5, "Error: .: this folder holds no checkpoint (checkpoints/best.npz)\n"),
+        (["eval", "."], 5, "Error: .: this folder contains no checkpoint (checkpoints/best.npz)\n"),
         (["gradcheck", "no.yaml"], 2,
          "Error: no.yaml: no such file; give the path of a YAML config\n"),
         (["summary", "runs/none"], 2,
@@ -303,7 +303,7 @@ def test_quiet_still_warns(command, config_file):
     code, _, err = command("fit", config_file(network=equal), "--quiet")
     assert code == 0
     assert err.startswith("Warning: all units of dense1 start equal")
-    assert "for ever; use a random 'init'" in err
+    assert "become different; use a random 'init'" in err
     assert "warning: all units of dense1" in Path("runs/small/1/log.txt").read_text()
 
 

@@ -39,14 +39,14 @@ def test_the_summary(summary):
     assert ["test", "2", "2", "4.5", "7"] in cells
     assert ["class", "train", "test"] in cells
     assert ["0", "3", "1"] in cells
-    assert lines[-1] == "Warning: 1 samples of test stand in train too"
+    assert lines[-1] == "Warning: 1 samples of test are also in train"
 
 
 def test_counts_of_every_class_in_every_split(summary):
     cells = [line.split() for line in summary(data={**IMAGES, "validation": 4}, network=FLAT)]
     assert ["0", "4", "2"] in cells
     assert ["1", "4", "2"] in cells
-    assert ["no", "sample", "stands", "in", "two", "splits"] in cells
+    assert ["no", "sample", "appears", "in", "more", "than", "one", "split"] in cells
 
 
 def test_a_fold_is_shown(summary):
@@ -87,7 +87,7 @@ def preview(config_file, tmp_path, capsys):
         path = tmp_path / "out.png"
         run_data(config_file(**sections), (), None, path)
         assert capsys.readouterr().out == (
-            f"{path}: {PREVIEW_SAMPLES} training samples, as they are and augmented\n"
+            f"{path}: {PREVIEW_SAMPLES} training samples, original and augmented\n"
         )
         with image.open(path) as opened:
             opened.load()
@@ -108,7 +108,7 @@ def test_the_picture_is_a_png(preview, channels):
 
 def test_vectors_make_no_picture(config_file, tmp_path):
     pytest.importorskip("matplotlib", reason="the picture needs matplotlib")
-    with pytest.raises(DataError, match=r"samples \(1,\) are no images to show"):
+    with pytest.raises(DataError, match=r"samples \(1,\) are not images"):
         run_data(config_file(data=INLINE), (), None, tmp_path / "out.png")
     assert not (tmp_path / "out.png").exists()
 

@@ -57,7 +57,7 @@ def test_a_run_equals_itself(fit, capsys):
     digest = weights_sha256(load(folder / "checkpoints" / "last.npz").state.params)
     assert capsys.readouterr().out == (
         f"a: {folder}\nb: {folder}\nconfig: the same\nenvironment: the same\nresults: the same\n"
-        f"weights: the same bits (SHA-256 {digest[:12]})\nmetrics: the same\n"
+        f"weights: identical (SHA-256 {digest[:12]})\nmetrics: the same\n"
     )
 
 
@@ -87,7 +87,7 @@ def test_the_streams_part_where_the_schedule_does(fit, diff, capsys):
     assert found["metrics"]["part_at"]["step"] == 9
     run_diff(a, b, as_json=False)
     out = capsys.readouterr().out
-    assert "metrics: part at epoch 3 (step 9):\n  " in out
+    assert "metrics: differ from epoch 3 (step 9):\n  " in out
     assert "\n  lr: 0.1 -> 0.05\n" in f"{out}\n"
     assert "  schedule.constant: " in out
     assert "\n  dense1.W: by up to " in out
@@ -107,7 +107,7 @@ def test_other_shapes(fit, diff, capsys):
     assert found["weights"]["largest_differences"]["dense2.W"] is None
     assert keys(found["config"]) == ["network"]
     run_diff(a, b, as_json=False)
-    assert "  dense2.W: another shape\n" in capsys.readouterr().out
+    assert "  dense2.W: different shape\n" in capsys.readouterr().out
 
 
 def test_streams():

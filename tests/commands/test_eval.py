@@ -123,7 +123,9 @@ def test_other_data_is_warned_about(fitted, evaluated, data_folder, idx_file, ca
     idx_file(data_folder / "images", np.arange(40).reshape(10, 2, 2) + 1)
     run_eval(run, None, None, threads=1, as_json=True)
     streams = capsys.readouterr()
-    assert streams.err == "Warning: the data is not the data that this network was trained on\n"
+    assert (
+        streams.err == "Warning: this data differs from the data that the network was trained on\n"
+    )
     assert json.loads(streams.out)["n"] == 10
 
 

@@ -102,8 +102,8 @@ def test_equal_initial_weights_are_warned_about(fit, capsys):
     equal = [{"dense": {"units": 3, "init": 0.1}}, {"dense": {"units": 2, "init": 0.1}}]
     fit({"network": equal}, quiet=True)
     assert capsys.readouterr().err == (
-        "Warning: all units of dense1 start equal, and so do the weights that read them: each gets"
-        " the same gradient, so they stay equal for ever; use a random 'init'\n"
+        "Warning: all units of dense1 start equal, and so do the weights that read them: they get"
+        " the same gradient and never become different; use a random 'init'\n"
     )
     fit(quiet=True)
     assert capsys.readouterr().err == ""

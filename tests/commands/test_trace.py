@@ -77,7 +77,10 @@ def test_a_checkpoint_goes_on_from_its_step(capsys, fitted):
     ("options", "message"),
     [
         ({"samples": [20]}, "--sample 20: the training samples are 0..19"),
-        ({"layers": ["dense3"]}, "--layer dense3: no layer has that name; did you mean 'dense1'?"),
+        (
+            {"layers": ["dense3"]},
+            "--layer dense3: there is no layer of that name; did you mean 'dense1'?",
+        ),
     ],
 )
 def test_what_does_not_exist_is_refused(config_file, options, message):
@@ -87,7 +90,7 @@ def test_what_does_not_exist_is_refused(config_file, options, message):
 
 
 def test_settings_are_for_configs_only(fitted):
-    with pytest.raises(ConfigError, match="a checkpoint carries its own"):
+    with pytest.raises(ConfigError, match="a checkpoint contains its own"):
         run_trace(fitted(), TraceOptions(settings=["seed=1"]))
 
 

@@ -46,7 +46,7 @@ def test_before_the_first_epoch(fitted):
 
 def test_a_run_that_ended_within_its_first_epoch(fitted):
     text = live_text(read_run(fitted(train={"max_steps": 2})), 80, colours=False, curves=True)
-    assert "no finished epoch\nended: the step limit was reached (2 steps made)" in text
+    assert "no finished epoch\nended: the step limit was reached (2 steps done)" in text
 
 
 def test_values_are_told_in_few_digits():

@@ -104,7 +104,7 @@ def test_a_sample_in_two_splits_is_found(digits):
     x, y = sound.data.train.x.copy(), sound.data.train.y
     x[:3] = sound.data.splits["val"].x[:3]
     found = verdict(selftest.check_splits, with_train(sound, x, y))
-    assert (found.ok, found.found) == (False, "3 samples of val stand in train too")
+    assert (found.ok, found.found) == (False, "3 samples of val are also in train")
 
 
 def test_large_first_weights_fail(digits):

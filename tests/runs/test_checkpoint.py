@@ -270,7 +270,7 @@ class Harmful:
 def test_an_object_array_is_refused_without_unpickling(refused, good, tmp_path, name):
     objects = np.array([Harmful(tmp_path / "trace"), None], dtype=object)
     entries = {**members(good.read_bytes()), f"{name}.npy": npy(objects, allow_pickle=True)}
-    assert "a member that is no plain array" in refused(archive_of(entries))
+    assert "a member that is not a plain array" in refused(archive_of(entries))
     assert not (tmp_path / "trace").exists()
     assert pickle.loads(pickle.dumps(objects)) is not None
     assert (tmp_path / "trace").exists()  # so the trap works
@@ -281,7 +281,7 @@ def test_a_config_that_names_a_class_is_refused(refused, good):
     assert message.startswith("FILE: the config in it is not valid: ")
 
 
-NOT_OURS = "is none that cnntrain writes; use a checkpoint made by cnntrain"
+NOT_OURS = "was not written by cnntrain; use a checkpoint made by cnntrain"
 
 
 @pytest.mark.parametrize(
@@ -352,11 +352,11 @@ def test_huge_sizes_in_a_header_are_refused_before_allocation(refused, good):
         (np.zeros((2, 2), np.int32), "params/dense1.W.npy is int32 (2, 2), not float32 (2, 2)"),
         (np.zeros((2, 2), ">f4"), "params/dense1.W.npy is >f4 (2, 2), not float32 (2, 2)"),
         (np.zeros((900, 900), np.float32),
-         "params/dense1.W.npy has not the size of an array (2, 2)"),
+         "params/dense1.W.npy does not have the size of an array (2, 2)"),
         (np.array([[0, np.nan], [0, 0]], np.float32),
-         "params/dense1.W.npy holds a NaN or an infinity"),
+         "params/dense1.W.npy contains a NaN or an infinity"),
         (np.array([[0, 0], [np.inf, 0]], np.float32),
-         "params/dense1.W.npy holds a NaN or an infinity"),
+         "params/dense1.W.npy contains a NaN or an infinity"),
     ],
 )  # fmt: skip
 def test_an_array_that_does_not_fit_is_refused(refused, good, array, found):
@@ -394,7 +394,7 @@ def test_the_memory_of_another_optimizer_is_refused(refused, good):
 def test_no_header_is_no_checkpoint(refused, good):
     entries = members(good.read_bytes())
     del entries["header.npy"]
-    assert refused(archive_of(entries)) == "FILE: a .npz file, but no checkpoint of cnntrain"
+    assert refused(archive_of(entries)) == "FILE: a .npz file, but not a checkpoint of cnntrain"
 
 
 @pytest.mark.parametrize("version", [0, 2, 99, "1", None, True, 1.5, ...])
@@ -481,7 +481,7 @@ def test_a_folder_stands_for_its_best_checkpoint(tmp_path, files, chosen):
 
 def test_a_folder_without_checkpoints(tmp_path):
     with pytest.raises(
-        CheckpointError, match=r"this folder holds no checkpoint \(checkpoints/best"
+        CheckpointError, match=r"this folder contains no checkpoint \(checkpoints/best"
     ):
         best_checkpoint(tmp_path)
 

@@ -160,7 +160,7 @@ def test_a_killed_training_is_taken_over_loudly(tmp_path, endless_fit, finished)
     done = finished("--out", folder, "--resume", "--set", "train.epochs=null",
                     "--set", "train.max_steps=1")  # fmt: skip
     assert done.returncode == ExitCode.DONE, done.stderr
-    told = f"{folder / 'lock'} was left by process {first.pid} on {HOST}, which is gone"
-    assert f"Warning: {told}; taking the run over" in done.stderr
+    told = f"{folder / 'lock'} was left by process {first.pid} on {HOST}, which no longer runs"
+    assert f"Warning: {told}; taking over the run" in done.stderr
     assert told in (folder / "log.txt").read_text()
     assert not (folder / "lock").exists()

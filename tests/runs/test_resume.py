@@ -178,7 +178,7 @@ def test_another_config_is_refused(fit, setting, change):
     lines = str(caught.value).splitlines()
     assert lines[0].endswith("so it cannot be resumed exactly:")
     assert lines[1].strip().startswith(change)
-    assert lines[-1].startswith("Use the config and the data it was started with, or start a new")
+    assert lines[-1].startswith("Use the original config and data, or start a new")
     assert lines[-1].endswith("/run")
 
 
@@ -225,8 +225,8 @@ def test_all_that_differs_is_told_at_once(tmp_path, fit, idx_data):
         fit, seed=3, data=idx_data(images[:8]), network=network, optimizer={"adam": {"lr": 0.1}}
     )
     assert first == (
-        f"{tmp_path / 'run'}: this is not the run as it was started, so it cannot be resumed "
-        "exactly:"
+        f"{tmp_path / 'run'}: config or data have changed since this run was started, so it "
+        "cannot be resumed exactly:"
     )
     assert [change.split(":")[0].strip() for change in changes] == [
         "seed", "network", "optimizer.sgd", "optimizer.adam", "data fingerprint", "samples.train",
@@ -235,7 +235,7 @@ def test_all_that_differs_is_told_at_once(tmp_path, fit, idx_data):
     assert changes[3].startswith('  optimizer.adam: absent -> {"lr": 0.1')
     assert changes[-1] == "  samples.train: 10 -> 8"
     assert last == (
-        "Use the config and the data it was started with, or start a new run from its weights "
+        "Use the original config and data, or start a new run from its weights "
         f"with --init-from {tmp_path / 'run'}"
     )
     assert checkpoints(tmp_path / "run") == before
@@ -247,8 +247,8 @@ def test_another_machine_is_told_of(tmp_path, fit, capsys):
     path.write_text(json.dumps({**json.loads(path.read_text()), "numpy": "1.0"}))
     fit("train.epochs=3", resume=True)
     assert capsys.readouterr().err == (
-        f'Warning: numpy: "1.0" -> "{np.__version__}"; the last bits may differ from those of a '
-        "run that was never stopped\n"
+        f'Warning: numpy: "1.0" -> "{np.__version__}"; the last bits may differ from those of an '
+        "uninterrupted run\n"
     )
 
 

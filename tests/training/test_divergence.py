@@ -67,8 +67,8 @@ CASES = {
             "network": [dense(1, [[1e39]])],
             "loss": "squared_error",
         },
-        "step 1 (epoch 1, batch 1): dense1.W was not finite before this step: its initial values"
-        " overflow float32; give it a smaller 'init'",
+        "step 1 (epoch 1, batch 1): dense1.W was already not finite before this step: its initial "
+        "values overflow float32; give it a smaller 'init'",
         (0, 1),
     ),
     "what the optimizer remembers": (
@@ -124,7 +124,7 @@ def test_checkpoints_stay_readable_and_files_stay_json(tmp_path, config_file, ca
         assert "NaN" not in text
         assert "Infinity" not in text
     assert "weights_sha256" not in json.loads((folder / "summary.json").read_text())
-    told = f"samples of that batch, as the source numbers them: {list(samples)}"
+    told = f"samples of that batch, numbered as in the source: {list(samples)}"
     assert told in (folder / "log.txt").read_text()
 
 

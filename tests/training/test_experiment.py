@@ -77,7 +77,7 @@ def test_too_few_outputs_for_the_classes(experiment_of):
         experiment_of(data=data)
     assert str(caught.value) == (
         "dense2: the data has 3 classes, but this layer only 2 outputs; give it 3 units "
-        "(or write targets as 0.0, not 0, if they are no classes)"
+        "(or write targets as 0.0, not 0, if they are not classes)"
     )
     assert caught.value.path[0] == "network"
 
@@ -150,7 +150,7 @@ def test_what_memory_cannot_hold_is_refused_before_it_is_made(small_tree, monkey
         build_network(plan_from_tree(small_tree(network=layers)), no_files)
     assert caught.value.path == ("network", 1)
     assert str(caught.value) == (
-        "dense2: 1,000,000,006,000,000,002 parameters in all need at least 11,175,870,962 GiB,"
+        "dense2: 1,000,000,006,000,000,002 parameters in total need at least 11,175,870,962 GiB,"
         " but this machine has 8 GiB"
     )
 

@@ -28,7 +28,7 @@ def test_a_slip_of_the_keyboard_is_refused_with_what_it_would_take(experiment_of
         experiment_of(network=HUGE)
     needed = round(3 * 4 * (5 * 10**9 + 2) / 2**30)
     assert str(caught.value).startswith(
-        f"dense1: 5,000,000,002 parameters in all need at least {needed} GiB, but this machine has "
+        f"dense1: 5,000,000,002 parameters in total need at least {needed} GiB, but this "
     )
     assert caught.value.path == ("network", 0)
 

@@ -147,9 +147,9 @@ def test_leaving_the_loop_and_coming_back_is_the_same_training(experiment_of, tr
     ("train", "reason", "detail", "step"),
     [
         ({"epochs": 2}, "epochs", "2 epochs done", 6),
-        ({"epochs": None, "max_steps": 4}, "max_steps", "4 steps made", 4),
-        ({"epochs": None, "max_steps": 6}, "max_steps", "6 steps made", 6),
-        ({"epochs": 2, "max_steps": 4}, "max_steps", "4 steps made", 4),
+        ({"epochs": None, "max_steps": 4}, "max_steps", "4 steps done", 4),
+        ({"epochs": None, "max_steps": 6}, "max_steps", "6 steps done", 6),
+        ({"epochs": 2, "max_steps": 4}, "max_steps", "4 steps done", 4),
         ({"epochs": 1, "max_steps": 4}, "epochs", "1 epochs done", 3),
         ({"epochs": 9, "stop": {"target": {"train/accuracy": 0.0}}},
          "target", r"train/accuracy 0\.\d+ reached 0", 3),
