@@ -1,6 +1,7 @@
-"""Metrics that a config chooses with ``metrics:``, beside loss and accuracy (or MAE and RMSE).
+"""Metrics that a config selects with ``metrics:``, besides loss and accuracy (or MAE and RMSE).
 
-Each says what it sums up over samples and what the sums mean, so it is the same for any cut.
+Each defines sums over samples and its value as a function of them, so its value is the same for any
+division into shards.
 """
 
 from collections.abc import Mapping
@@ -22,26 +23,26 @@ class Metric(Registered, family="metric"):
 
     @property
     def name(self) -> str:
-        """How the metric is called in ``metrics.jsonl``, behind the split."""
+        """Name of the metric in ``metrics.jsonl``, after the split."""
         return self.kind
 
     def sums(self, z: Array, y: Array) -> Sums:
-        """What this score needs of one shard, beyond ``metrics.batch_sums``."""
+        """The sums this metric needs from one shard, besides ``metrics.batch_sums``."""
         return {}
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
-        """The metric; None where it is not defined."""
+        """The metric; None where it is undefined."""
         raise NotImplementedError
 
 
-def metric_values(sums: Mapping[str, Any], scores: tuple[Metric, ...]) -> dict[str, float]:
-    """Loss, accuracy (or MAE and RMSE) and the chosen scores that are defined."""
-    values = {score.name: score.value(sums) for score in scores}
+def metric_values(sums: Mapping[str, Any], metrics: tuple[Metric, ...]) -> dict[str, float]:
+    """Loss, accuracy (or MAE and RMSE) and those of the selected metrics that are defined."""
+    values = {metric.name: metric.value(sums) for metric in metrics}
     return means(sums) | {name: value for name, value in values.items() if value is not None}
 
 
 def is_better(name: str, value: float, than: float, equal: bool = False) -> bool:
-    """Whether the metric ``split/name`` improved: most grow, losses and errors shrink."""
+    """Whether the metric ``split/name`` improved: accuracies and the like grow, losses shrink."""
     if value == than:
         return equal
     grows = name.endswith(("accuracy", "f1", "auc", "r2"))

@@ -148,7 +148,7 @@ def test_a_running_name_stands_for_the_layer_alone(graph):
 
 
 def test_a_joining_layer_without_from_has_one_input_too_few(graph):
-    with pytest.raises(ShapeError, match=r"add1 \(after tanh1\): adds two or more inputs of one"):
+    with pytest.raises(ShapeError, match=r"add1 \(after tanh1\): needs two or more inputs of"):
         graph([dense(3), "add"])
 
 
@@ -182,7 +182,7 @@ BAD = [  # network, message, path
     ),
     (
         [dense(3, name="a"), dense(2, name="b"), {"add": {}, "from": ["a", "b"]}],
-        "add1 (after tanh1 and tanh2): adds two or more inputs of one shape, but they are "
+        "add1 (after tanh1 and tanh2): needs two or more inputs of the same shape, but got "
         "(3,) and (2,)",
         ("network", 2),
     ),
@@ -216,8 +216,8 @@ def test_maps_of_different_size_do_not_join(graph):
     with pytest.raises(ShapeError) as caught:
         graph(items, in_shape=(1, 4, 4))
     assert str(caught.value) == (
-        "concat1 (after a and max_pool1): joins two or more inputs that differ in their channels "
-        "alone, not (2, 4, 4) and (2, 2, 2)"
+        "concat1 (after a and max_pool1): needs two or more inputs that differ only in their "
+        "channels, but got (2, 4, 4) and (2, 2, 2)"
     )
 
 

@@ -1,4 +1,4 @@
-"""What every registered optimizer must keep, whatever its rule. The registry is the list."""
+"""The contract of every registered optimizer; the registry is the list of optimizers."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ WITH_EVERY_SWITCH = {"momentum": 0.9, "nesterov": True, "centered": True}
 
 
 def plain_and_switched(kind):
-    """The rule with its defaults, and with every optional part switched on."""
+    """The optimizer with its defaults, and with every optional part enabled."""
     names = {field.name for field in dataclasses.fields(kind)}
     switched = {name: value for name, value in WITH_EVERY_SWITCH.items() if name in names}
     return [kind(), kind(**switched)]
@@ -55,7 +55,7 @@ def test_the_gradient_is_not_modified_and_not_kept(kind):
 
 
 @every_kind
-def test_the_change_is_an_array_of_its_own(kind):
+def test_the_change_shares_no_memory(kind):
     """Writing into the change must not reach the state."""
     for rule in plain_and_switched(kind):
         state = empty_memory(rule, gradient(np.float64))
@@ -64,8 +64,8 @@ def test_the_change_is_an_array_of_its_own(kind):
 
 
 @every_kind
-def test_all_state_is_in_the_memory(kind):
-    """Two arrays updated in turn by one rule do not disturb each other."""
+def test_all_state_is_in_the_optimizer_state(kind):
+    """Two arrays updated alternately by one optimizer do not affect each other."""
     for rule in plain_and_switched(kind):
         alone, in_turn, other = (empty_memory(rule, gradient(np.float64)) for _ in range(3))
         for step in range(4):
@@ -94,6 +94,6 @@ def test_no_gradient_no_change(kind):
 
 
 @every_kind
-def test_what_is_written_is_read_back_equal(kind, read_back):
+def test_round_trip_through_yaml(kind, read_back):
     for rule in plain_and_switched(kind):
         assert read_back(Optimizer, rule) == rule
