@@ -1,10 +1,10 @@
-"""Events and results in words: shared by the terminal and the log."""
+"""Events and results as text, shared by the terminal and the log."""
 
 from collections.abc import Mapping, Sequence
 
 
 def metric_text(name: str, value: float) -> str:
-    """One metric with its name: accuracies in percent, all else with five digits."""
+    """One metric with its name: accuracies in percent, all others with five digits."""
     if name.endswith("accuracy"):
         return f"{name} {100 * value:.2f}%"
     return f"{name} {value:.5g}"
@@ -32,7 +32,7 @@ def duration(seconds: float) -> str:
 
 
 def table(rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Aligned columns; the first row is the head, the first ``left`` columns flush left."""
+    """Aligned columns; the first row is the header, the first ``left`` columns are left-aligned."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
         "  ".join(

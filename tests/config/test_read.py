@@ -193,7 +193,7 @@ def test_a_key_of_a_nested_section_gets_the_nearest(headlines):
     ("item", "expected"),
     [
         ("dense", "3:5: network[0]: 'units' is missing"),
-        ("{}", "3:5: network[0]: exactly one layer belongs here; found: none"),
+        ("{}", "3:5: network[0]: expected exactly one layer; found: none"),
         ("3", "3:5: network[0]: must be a mapping, not 3"),
         ("[dense]", "3:5: network[0]: must be a mapping, not ['dense']"),
         ("dense: 3", "3:5: network[0].dense: must be a mapping of options, not 3"),
@@ -202,7 +202,7 @@ def test_a_key_of_a_nested_section_gets_the_nearest(headlines):
          "3:6: network[0].units: 'units' is an option; write it as dense: {units: ...}"),
         ("{dense: {units: 3}, name: 3}", "3:25: network[0].name: must be a string, not 3"),
         ("{dense: {units: 3}, conv2d: {filters: 3, kernel: 3}}",
-         "3:5: network[0]: exactly one layer belongs here; found: conv2d, dense"),
+         "3:5: network[0]: expected exactly one layer; found: conv2d, dense"),
         ("conv2d: {filters: 6, kernel: [3]}",
          "3:26: network[0].conv2d.kernel: must be an integer or a list of two, not [3]"),
         ("conv2d: {filters: 6, kernel: [3, 3, 3]}",

@@ -1,4 +1,4 @@
-"""A trace is what training does, and its text has the seeds' numbers."""
+"""A trace shows what training does, and its text has the numbers of the worked examples."""
 
 import itertools
 
