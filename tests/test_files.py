@@ -127,11 +127,11 @@ def test_the_message_lists_every_place_once(folders):
         lookup.find("mnist/b.idx")
     assert caught.value.exit_code == ExitCode.FAILED
     assert str(caught.value).splitlines() == [
-        "mnist/b.idx: no such data file; looked for",
+        "mnist/b.idx: no such data file; tried",
         f"  {folders['option'] / 'mnist' / 'b.idx'}",
         f"  {folders['config'] / 'mnist' / 'b.idx'}",
         "  mnist/b.idx",
-        "Name its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.",
+        "Give its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.",
     ]
 
 

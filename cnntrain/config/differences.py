@@ -1,4 +1,4 @@
-"""What differs between two trees of settings, by the path of each key."""
+"""Differences between two trees of settings, by the path of each key."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ ABSENT = object()
 
 
 class Difference(NamedTuple):
-    """What stands at one place in either tree, as JSON; None where nothing does."""
+    """The values at one path of two trees, as JSON; None where the path does not exist."""
 
     path: KeyPath
     old: str | None
@@ -22,7 +22,7 @@ class Difference(NamedTuple):
 
 
 def differences(old: Any, new: Any, path: KeyPath = ()) -> Iterator[Difference]:
-    """Every place where two trees differ, as deep as both have it."""
+    """Every path at which two trees differ, as deep as it exists in both."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in {**old, **new}:
             yield from differences(old.get(key, ABSENT), new.get(key, ABSENT), (*path, key))

@@ -64,7 +64,7 @@ def test_the_rule_of_an_experiment_with_its_numbers(explained):
         "step; updates t = 0 ... 29, 10 per epoch",
         "W_k ← W_k min(1, 3/‖W_k‖)",
         "dense1.b: frozen",
-        "dense2.W: learns with 2 η",
+        "dense2.W: learning rate 2 η",
     ):
         assert line in text
     assert max(map(len, text.splitlines())) <= 100

@@ -160,7 +160,7 @@ def test_a_run_that_ended_within_its_first_epoch(fitted, tmp_path):
     end = json.loads((run / "metrics.jsonl").read_text())
     assert f"train/loss, last</th><td>{end['train/loss']:.5g}<" in page
     assert "Its network as in last.npz, step 2" in page
-    with pytest.raises(DataError, match="no finished epoch to draw"):
+    with pytest.raises(DataError, match="no completed epoch to plot"):
         run_plot([run], tmp_path / "curves.svg")
 
 

@@ -326,8 +326,8 @@ def test_a_network_with_heads_trains(experiment_of, train_events):
         (["cross_entropy", {"huber": {}, "output": "au"}],
          "no layer is named 'au'; did you mean 'aux'?"),
         ([{"cross_entropy": {}, "output": "aux"}],
-         "exactly one loss must be without 'output'; found 0"),
-        (["cross_entropy", "huber"], "exactly one loss must be without 'output'; found 2"),
+         "exactly one loss must omit 'output'; found 0"),
+        (["cross_entropy", "huber"], "exactly one loss must omit 'output'; found 2"),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_outputs_of_losses(graph, loss, message):

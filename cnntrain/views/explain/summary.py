@@ -101,7 +101,7 @@ def _notes(node: Node, is_head: bool, moved_behind: str | None) -> Iterator[str]
     if is_head:
         yield "a loss reads its output"
     if moved_behind:
-        yield f"computed behind {moved_behind}: the same bits from fewer numbers"
+        yield f"computed after {moved_behind}: identical result, less work"
 
 
 def exceptions(param: Param, is_weight: bool) -> Iterator[str]:
@@ -109,9 +109,9 @@ def exceptions(param: Param, is_weight: bool) -> Iterator[str]:
     if not param.trainable:
         yield "frozen"
     if param.lr_mult != 1:
-        yield f"learns with {param.lr_mult:g} η"
+        yield f"learning rate {param.lr_mult:g} η"
     if param.decay_mult != float(is_weight):
-        yield f"decays with {param.decay_mult:g} λ"
+        yield f"weight decay {param.decay_mult:g} λ"
 
 
 def receptive_fields(network: Network) -> dict[int, Field | None]:
@@ -166,7 +166,7 @@ def summary_text(found: Summary) -> str:
     ]
     head = ["layer", "kind", "output", "params", "forward", "backward", "memory", "sees"]
     if any("←" in row[0] for row in rows):
-        head[0] = "layer ← what it reads"
+        head[0] = "layer ← inputs"
     total = ["total", "", "", f"{found.parameters:,}", flops(found.forward_flops)]
     total += [flops(found.backward_flops), size(found.activation_bytes), ""]
     text = table([head, *rows, total], left=2)
@@ -190,7 +190,7 @@ def _footer(found: Summary) -> Iterator[str]:
         ("optimizer state", parts.optimizer_state),
         ("activations, caches, copies and gradients", parts.passes),
         ("gradients of finished shards", parts.sums),
-        ("the update, when these are free again: gradients and changes", parts.update),
+        ("the update, after these are freed: gradients and changes", parts.update),
     ):
         if amount:
             yield f"  {size(amount, digits=2):>10}  {what}"

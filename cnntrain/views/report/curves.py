@@ -92,7 +92,7 @@ def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
     if path.suffix not in PICTURES:
         raise ConfigError(f"--out {path}: must end in one of {', '.join(PICTURES)}")
     if not any(run.epochs for run in runs):
-        raise DataError("no finished epoch to draw")
+        raise DataError("no completed epoch to plot")
     with rc_context(STYLE):
         metadata = {"Date": None} if path.suffix == ".svg" else None
         made = learning_curves(runs)

@@ -56,10 +56,10 @@ def test_lenet_by_hand(summary_of):
         (5, 5), (5, 5), (6, 6), (14, 14), (14, 14),
     ]  # fmt: skip
     assert dense1.receptive_field is None
-    assert conv2.notes == ("W learns with 0.1 η", "b frozen")
-    assert dense1.notes == ("b decays with 1 λ",)
+    assert conv2.notes == ("W learning rate 0.1 η", "b frozen")
+    assert dense1.notes == ("b weight decay 1 λ",)
     assert pool1.reads == ("relu1",)
-    assert relu1.notes == ("computed behind max_pool1: the same bits from fewer numbers",)
+    assert relu1.notes == ("computed after max_pool1: identical result, less work",)
     assert flatten1.out_shape == (1600,)
 
 
@@ -83,7 +83,7 @@ def test_text_fits_and_tells_who_reads_whom(summary_of):
     assert max(map(len, text.splitlines())) <= 100
     lines = text.splitlines()
     assert lines[0] == "small: input 3, float32, 8 samples per update"
-    assert lines[2].startswith("layer ← what it reads")
+    assert lines[2].startswith("layer ← inputs")
     assert any(line.startswith("right ← trunk ") for line in lines)
     assert any(line.startswith("add1 ← left, right ") for line in lines)
     assert "← input" not in text
