@@ -1,14 +1,14 @@
-"""Fill the outputs of commands into README.md, or check that they are up to date.
+"""Insert the outputs of commands into README.md, or check that they are up to date.
 
     python scripts/readme.py            # run every command and write its output
-    python scripts/readme.py --check    # exit code 1 and the difference if one has changed
+    python scripts/readme.py --check    # exit code 1 and a diff if one has changed
 
-A block in the README is a comment that names the command, and the code block under it:
+A block in the README is a comment that names the command, followed by a code block:
 
     <!-- output of: cnntrain explain dense -->
 
-Commands run without a shell, in a temporary folder that holds a copy of configs/. ``(lines 1-5)``
-behind a command keeps these lines of its output alone.
+Commands run without a shell, in a temporary folder with a copy of configs/. ``(lines 1-5)`` after
+a command keeps only these lines of its output.
 """
 
 import difflib
@@ -33,10 +33,10 @@ FIXED = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTH
 
 
 def output_of(command: str, folder: Path) -> str:
-    """What a command prints, errors included; it must be one of cnntrain."""
+    """The output of a cnntrain command, including errors."""
     program, *words = shlex.split(command)
     if program != "cnntrain":
-        raise ValueError(f"{command}: only commands of cnntrain can be run here")
+        raise ValueError(f"{command}: only cnntrain commands can be run here")
     env = {key: value for key, value in os.environ.items() if key != "CNNTRAIN_DATA"} | FIXED
     done = subprocess.run(
         [sys.executable, "-m", "cnntrain", *words],
@@ -52,7 +52,7 @@ def output_of(command: str, folder: Path) -> str:
 
 
 def filled(text: str) -> str:
-    """The text with every block's output as it is now."""
+    """The text with the current output in every block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copytree(ROOT / "configs", folder / "configs")
@@ -67,7 +67,7 @@ def filled(text: str) -> str:
 
 
 def main() -> int:
-    """0 if the README is up to date, or has been brought up to date."""
+    """0 if the README is, or has been brought, up to date."""
     old = README.read_text(encoding="utf-8")
     new = filled(old)
     if "--check" not in sys.argv[1:]:

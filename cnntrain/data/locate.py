@@ -22,7 +22,7 @@ class DataFolders:
 
     @classmethod
     def of(cls, data_dir: Path | None, *beside: Path) -> "DataFolders":
-        """--data-dir, else $CNNTRAIN_DATA, then beside the config, then the working folder."""
+        """--data-dir, else $CNNTRAIN_DATA; then the config's folder, then the working folder."""
         variable = os.environ.get(DATA_VARIABLE)
         first = [data_dir] if data_dir else [Path(variable)] if variable else []
         return cls(tuple(dict.fromkeys([*first, *beside, Path()])))

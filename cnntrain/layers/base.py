@@ -46,7 +46,7 @@ class Param:
 
 @dataclass(frozen=True)
 class View:
-    """The ``size`` inputs that an output sees along one axis; the next output's are ``step`` on."""
+    """The inputs of one output along one axis: ``size`` of them, ``step`` apart between outputs."""
 
     size: int = 1
     step: float = 1.0

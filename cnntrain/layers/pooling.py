@@ -22,7 +22,7 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
 
     Ties go to the first value; NaN wins over every number, so that it is not lost.
     """
-    x, window = _filled_up(x, window, axis)
+    x, window = _extended(x, window, axis)
     y, *rivals = (x[along(axis, inputs)] for _, _, inputs in window.taps)
     number: Any = np.uint8 if window.size <= 256 else np.intp
     winner = np.zeros(y.shape, number)
@@ -33,7 +33,7 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
     return y, winner
 
 
-def _filled_up(x: Array, window: Axis, axis: int) -> tuple[Array, Axis]:
+def _extended(x: Array, window: Axis, axis: int) -> tuple[Array, Axis]:
     """The maps extended by -inf where windows overlap the edge, and the window over the result."""
     length = (window.out - 1) * window.stride + window.size
     if window.before == 0 and length <= window.length:

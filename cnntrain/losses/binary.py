@@ -58,7 +58,7 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
 
 @dataclass(frozen=True, kw_only=True)
 class Hinge(Loss, kind="hinge"):
-    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k), s_k = 1 for the right class, else -1.
+    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k), s_k = 1 for the true class, else -1.
 
     One against all, as in Caffe. Outputs z (K, N) and labels, or targets where 1 means yes and 0
     means no. Source: Cortes & Vapnik 1995; Caffe's HingeLoss with norm L1.
@@ -79,7 +79,7 @@ class Hinge(Loss, kind="hinge"):
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredHinge(Loss, kind="squared_hinge"):
-    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k)², s_k = 1 for the right class, else -1.
+    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k)², s_k = 1 for the true class, else -1.
 
     Outputs and targets as for ``hinge``. Source: Caffe's HingeLoss with norm L2.
     """

@@ -87,7 +87,7 @@ def test_without_the_data_what_follows_from_it_is_left_out(explained, empty_fold
     monkeypatch.delenv("CNNTRAIN_DATA", raising=False)
     text, told = explained(CONFIGS / "mnist-lenet5.yaml")
     assert "m training samples; over conv1.W" in text
-    assert "its numbers follow from the number of training samples" in text
+    assert "its values depend on the number of training samples" in text
     assert told.startswith("Warning: without the data, numbers that follow from it are left out")
 
 

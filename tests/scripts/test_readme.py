@@ -1,4 +1,4 @@
-"""The outputs in the README are what the commands print."""
+"""The outputs in the README equal those of the commands."""
 
 import importlib.util
 import subprocess
@@ -27,11 +27,11 @@ def test_every_marked_block_is_found():
     assert marked == len(readme.BLOCK.findall(TEXT)) >= 5
 
 
-def test_blocks_are_filled_with_what_is_printed():
+def test_blocks_are_filled_with_the_output():
     head = "<!-- output of: cnntrain explain optimizer:sgd (lines 1-1) -->\n```text\n"
     assert readme.filled(f"{head}old\n```\nrest\n") == f"{head}optimizer sgd\n```\nrest\n"
 
 
-def test_only_our_own_commands_run(tmp_path):
-    with pytest.raises(ValueError, match="only commands of cnntrain"):
+def test_only_cnntrain_commands_run(tmp_path):
+    with pytest.raises(ValueError, match="only cnntrain commands"):
         readme.output_of("rm -r x", tmp_path)

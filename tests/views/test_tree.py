@@ -1,4 +1,4 @@
-"""Values of all kinds as JSON."""
+"""Values of all types as JSON."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Pair:
     arrays: dict[str, np.ndarray]
 
 
-def test_frozen_values_as_plain_ones():
+def test_frozen_values_become_plain_ones():
     found = tree(Pair(Formula(r"\alpha"), Relu(), {"W": np.array([[1.0, np.nan]])}))
     assert found == {
         "formula": {"text": "α", "latex": r"\alpha"},
@@ -27,7 +27,7 @@ def test_frozen_values_as_plain_ones():
     json.dumps(found, allow_nan=False)
 
 
-def test_large_arrays_are_statistics():
+def test_large_arrays_become_statistics():
     found = tree(np.arange(float(MOST_VALUES + 1)))
     assert found["shape"] == [MOST_VALUES + 1]
     assert found["statistics"]["max"] == MOST_VALUES

@@ -88,7 +88,7 @@ class Csv(Source, kind="csv"):
 
     Options: ``train``, ``test`` and ``val``, names of files; ``label``, the column of the class,
     by name or number (default: the last), or ``targets``, a list of columns for regression;
-    ``ignore``, a list of columns to leave out; ``header`` (true), ``delimiter`` (",").
+    ``ignore``, a list of columns to skip; ``header`` (true), ``delimiter`` (",").
 
     Classes are the sorted distinct labels of the training file, numbers in numerical order.
     """
