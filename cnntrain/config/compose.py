@@ -31,7 +31,7 @@ ONE_KEY_SECTIONS = {("loss",), ("optimizer",), ("schedule",)}  # another kind re
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a part of the tree was written: a path in a file, or a command-line option."""
+    """The origin of a part of the tree: a path in a file, or a command-line option."""
 
     document: Document
     path: KeyPath
@@ -46,7 +46,7 @@ class Composition:
     origins: dict[KeyPath, Origin]
 
     def origin(self, path: KeyPath) -> Origin:
-        """Where ``path`` was written."""
+        """The origin of the value at ``path``."""
         for end in range(len(path), -1, -1):
             found = self.origins.get(path[:end])
             if found is not None:

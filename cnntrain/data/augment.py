@@ -239,7 +239,7 @@ def _factors(by: float, x: Array, rng: np.random.Generator) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Cutout(Augmentation, kind="cutout"):
-    """A square of ``size`` pixels at a random position set to 0. DeVries & Taylor 2017."""
+    """A square of side ``size`` pixels at a random position, set to 0. DeVries & Taylor 2017."""
 
     size: Count = 8
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Context:
-    """What a layer is allowed to know about the current pass.
+    """The information about the current pass that is available to a layer.
 
     Every call of ``generator()`` restarts the random stream of this layer, step and shard.
     """

@@ -53,7 +53,7 @@ def batch_norm_dx(
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs; ``moments`` is None in evaluation."""
+    """Values that the backward pass needs; ``moments`` is None in evaluation."""
 
     x_hat: Array
     inverse: Array

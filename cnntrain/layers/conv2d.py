@@ -52,7 +52,7 @@ def conv2d_forward(
 def works_by_rows(vertical: Axis, horizontal: Axis, groups: int, samples: int) -> bool:
     """Whether to multiply row by row, where windows share rows; decided from the shapes alone.
 
-    A 1x1 kernel or dilation leaves nothing to share, and short rows (a single sample, as in
+    Grouped, dilated and 1x1 kernels share no rows, and short rows (a single sample, as in
     stochastic gradient descent) mean many small products: there one product takes the whole map.
     """
     shares = groups == 1 and vertical.dilation == 1 and (vertical.size, horizontal.size) != (1, 1)
@@ -159,7 +159,7 @@ def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: 
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs of the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     kept: Array
     vertical: Axis

@@ -32,7 +32,7 @@ def conv_transpose2d_backward(
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs from the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     a: Array
     vertical: Axis

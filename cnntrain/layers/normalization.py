@@ -29,7 +29,7 @@ def standardize_backward(d_hat: Array, x_hat: Array, inverse: Array) -> Array:
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs from the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     x_hat: Array
     inverse: Array
@@ -155,7 +155,7 @@ class GroupNorm(SampleNorm, kind="group_norm"):
 
 
 class LrnCache(NamedTuple):
-    """What the backward pass needs from the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     x: Array
     scale: Array

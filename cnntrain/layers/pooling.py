@@ -96,7 +96,7 @@ def avg_pool2d_backward(dy: Array, vertical: Axis, horizontal: Axis, counts: Arr
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs from the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     winners: Sequence[Array]
     vertical: Axis

@@ -22,7 +22,7 @@ from cnntrain.types import Array, Arrays, Params, Shape
 
 @dataclass
 class Caches:
-    """What a forward pass keeps for the backward pass, which consumes it."""
+    """Values kept by a forward pass for the backward pass, which consumes them."""
 
     layers: list[Any]  # one per node
     heads: dict[int, Array] = field(default_factory=dict)  # outputs inside the network, by node

@@ -79,7 +79,7 @@ class Schedule(Registered, family="schedule"):
         return rf"{self.warmup_start:g}^{{1 - {share}}}"
 
     def drops_after(self, stale_epochs: int, drops: int) -> int:
-        """How often the rate was lowered, if the best epoch is ``stale_epochs`` epochs ago."""
+        """The number of drops so far, if the best epoch is ``stale_epochs`` epochs ago."""
         return drops
 
 
