@@ -70,9 +70,7 @@ def test_whole_processes(tmp_path):
     found = metrics["processes"]
     ours, theirs = (found["cold_start"][contender] for contender in ("cnntrain", "eager"))
     assert 0 < ours["least_s"] <= ours["median_s"]
-    assert (
-        ours["peak_mb"] < theirs["peak_mb"]
-    )  # otherwise the peaks are those of the parent process
+    assert ours["peak_mb"] < theirs["peak_mb"]  # else the peaks are those of the parent process
     peaks = found["peak_mb"]["lenet5-batch1"]
     assert 20 < peaks["cnntrain"] < peaks["eager"]
     assert 20 < found["installed_mb"]["cnntrain"] < found["installed_mb"]["eager"]
