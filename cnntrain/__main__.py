@@ -1,4 +1,4 @@
-"""``python -m cnntrain``, and the console script of the same name."""
+"""Entry point of ``python -m cnntrain`` and of the console script ``cnntrain``."""
 
 import sys
 
@@ -6,7 +6,7 @@ from cnntrain.errors import ExitCode
 
 
 def run() -> None:
-    """Run the command line; Ctrl-C while it is still being loaded leaves no traceback either."""
+    """Run the command line; Ctrl-C prints no traceback, not even during start-up."""
     try:
         from cnntrain.cli import run as run_command
     except KeyboardInterrupt:

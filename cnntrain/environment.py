@@ -1,4 +1,4 @@
-"""What a run ran on: recorded so that a difference can be explained."""
+"""The environment of a run, recorded so that differences can be explained."""
 
 import math
 import os
@@ -34,7 +34,7 @@ def environment() -> dict[str, Any]:
 
 
 def physical_memory() -> float:
-    """Bytes of memory of this machine; infinite if it does not tell."""
+    """Bytes of memory of this machine; infinite if unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -42,7 +42,7 @@ def physical_memory() -> float:
 
 
 def program() -> str:
-    """How this program was called, for commands that are shown to be copied."""
+    """The name under which this program was called, for commands printed to be copied."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return "python -m cnntrain"

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, one class per exit code.
+"""All errors, one class per exit code.
 
-Every message reads "where: what; what would be right". The command line prints it in one piece
-and leaves with the class's ``exit_code``; a user never sees a traceback.
+Every message has the form "where: what; what would be right". The command line prints it and exits
+with the ``exit_code`` of the class; users never see a traceback.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller (README, "Exit codes")."""
+    """Exit status of the process (README, "Exit codes")."""
 
     DONE = 0
     FAILED = 1
@@ -24,15 +24,15 @@ class ExitCode(IntEnum):
 
 
 class CnntrainError(Exception):
-    """Base of all errors that cnntrain raises on purpose."""
+    """Base of all errors that cnntrain raises deliberately."""
 
     exit_code = ExitCode.FAILED
 
 
 class ConfigError(CnntrainError):
-    """The config says something that cannot be; found before a folder is made.
+    """An invalid config, detected before a run folder is created.
 
-    ``path`` is the place in the config, unless the message says it itself.
+    ``path`` is the location in the config, unless the message already contains it.
     """
 
     exit_code = ExitCode.USAGE
@@ -43,7 +43,7 @@ class ConfigError(CnntrainError):
 
 
 class ShapeError(ConfigError):
-    """Two layers, or a layer and the data, do not fit."""
+    """A mismatch between two layers, or between a layer and the data."""
 
 
 class NotAnImage(ShapeError):
@@ -51,7 +51,7 @@ class NotAnImage(ShapeError):
 
 
 class ConfigErrors(ConfigError):
-    """Several at once."""
+    """Several config errors at once."""
 
     def __init__(self, errors: Sequence[ConfigError]) -> None:
         super().__init__("\n".join(map(str, errors)))
@@ -59,31 +59,31 @@ class ConfigErrors(ConfigError):
 
 
 class Problems:
-    """What checks that do not need each other found wrong with a config."""
+    """Collected errors of independent checks of a config."""
 
     def __init__(self) -> None:
         self.found: list[ConfigError] = []
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
-        """A ConfigError raised inside is kept, and told with the others."""
+        """Collect a ConfigError raised inside, to be reported with the others."""
         try:
             yield
         except ConfigError as error:
             self.found.append(error)
 
     def check(self) -> None:
-        """Raise what was found so far, if anything was."""
+        """Raise the errors found so far, if any."""
         if self.found:
             raise self.found[0] if len(self.found) == 1 else ConfigErrors(self.found)
 
 
 class DataError(CnntrainError):
-    """A data file is missing, broken, or does not fit the network."""
+    """A data file that is missing, broken, or does not match the network."""
 
 
 class MissingFile(DataError):
-    """A data file is not to be found. ``name`` is how the config calls it."""
+    """A data file that cannot be found. ``name`` is its name in the config."""
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
@@ -91,20 +91,20 @@ class MissingFile(DataError):
 
 
 class RunFolderError(CnntrainError):
-    """A run folder cannot be made, written or continued."""
+    """A run folder that cannot be created, written or resumed."""
 
 
 class WriteError(CnntrainError):
-    """A file cannot be written: the disk is full, the folder is gone or may not be written."""
+    """A file that cannot be written: the disk is full, or the folder is missing or read-only."""
 
 
 class Diverged(CnntrainError):
-    """A loss, gradient or weight is not finite."""
+    """A loss, gradient or weight that is not finite."""
 
     exit_code = ExitCode.DIVERGED
 
 
 class CheckpointError(CnntrainError):
-    """A checkpoint cannot be read, or does not match its config."""
+    """A checkpoint that cannot be read, or does not match its config."""
 
     exit_code = ExitCode.CHECKPOINT

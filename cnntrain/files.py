@@ -1,4 +1,4 @@
-"""Files: written whole or not at all; found where the user was told they would be."""
+"""Atomic file writes: a file is written completely or not at all."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ TEMPORARY = ".tmp"
 
 @contextlib.contextmanager
 def atomic_write(path: Path, size: int | None = None) -> Iterator[IO[bytes]]:
-    """A file that appears at ``path`` complete, or not at all. ``size``: bytes it will have.
+    """Open a file that appears at ``path`` completely or not at all. ``size``: its bytes, if known.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder: after a crash at any
-    moment ``path`` holds the old or the new content.
+    time, ``path`` holds either the old or the new content.
     """
     with writing(path, size):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
@@ -38,21 +38,21 @@ def atomic_write(path: Path, size: int | None = None) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def writing(path: Path, size: int | None = None) -> Iterator[None]:
-    """Every refusal of the system becomes one error with the path and the bytes that are needed.
+    """Turn every OSError into a WriteError with the path and the number of bytes needed.
 
-    The error number is no help in telling why: NumPy raises errors of a full disk without one.
+    The error number does not tell why: NumPy reports a full disk without one.
     """
     try:
         yield
     except OSError as error:
         raise WriteError(
             f"{path}: cannot be written ({error.strerror or error}){_space(path, size)}. "
-            "What was there before is untouched"
+            "Any previous content is unchanged"
         ) from None
 
 
 def _space(path: Path, size: int | None) -> str:
-    """What is needed and what is free; nothing if the folder itself is missing."""
+    """Bytes needed and bytes free; empty if the folder itself is missing."""
     try:
         free = shutil.disk_usage(path.parent).free
     except OSError:
@@ -77,7 +77,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a text file: all of it, or, if the disk is full, nothing."""
+    """Append a line to a text file: completely or, if the disk is full, not at all."""
     rest = memoryview(f"{line}\n".encode("utf-8", "backslashreplace"))
     with writing(path, len(rest)):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -92,7 +92,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 def remove_litter(folder: Path, names: Iterable[str]) -> None:
-    """Remove what ``atomic_write`` of these names left behind when its process was killed."""
+    """Remove temporary files that ``atomic_write`` left behind when its process was killed."""
     for name in names:
         for path in folder.glob(f".{name}.*{TEMPORARY}"):
             with writing(path):
@@ -100,5 +100,5 @@ def remove_litter(folder: Path, names: Iterable[str]) -> None:
 
 
 def native(name: str) -> str:
-    """A name from a UTF-8 text as the system writes it, also if its language knows only ASCII."""
+    """A file name read from UTF-8 text in the system's encoding, even if the locale is ASCII."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))

@@ -2,7 +2,7 @@
 
 A *spec* is a frozen dataclass that a config can fill in. A *family* (Layer, Loss, ...) is a class
 that derives from ``Registered``; its members are written in YAML as ``{kind: {option: value}}``,
-or just ``kind`` when no option is given. Reading and writing are derived from the fields alone.
+or just ``kind`` if no option is given. Reading and writing follow from the fields alone.
 """
 
 import difflib
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
-MOST_COMPARED = 1000  # names among which a near one is looked for
-MOST_SHOWN = 50  # names in a message,
-LONGEST_SHOWN = 100  # and letters of each
+MOST_COMPARED = 1000  # names searched for a similar one
+MOST_SHOWN = 50  # names listed in a message,
+LONGEST_SHOWN = 100  # and characters shown of each
 
 
 class Spec:
@@ -33,12 +33,12 @@ class Spec:
 
     @classmethod
     def expand(cls, options: Any) -> Any:
-        """Rewrite a short form of the options into the full one; here: none."""
+        """Expand a short form of the options into the full one; by default there is none."""
         return options
 
     @classmethod
     def collapse(cls, options: dict[str, Any]) -> Any:
-        """The inverse of ``expand``: how the full options are written down; here: as they are."""
+        """The inverse of ``expand``: the shortest form of the options; by default unchanged."""
         return options
 
     @classmethod
@@ -51,7 +51,7 @@ class Spec:
         dataclass_schema: Any = schema
         while dataclass_schema["type"] != "dataclass":
             dataclass_schema = dataclass_schema["schema"]
-        dataclass_schema["strict"] = False  # strict fields, but a mapping may stand for the object
+        dataclass_schema["strict"] = False  # strict fields, but a mapping is accepted as the object
         return core_schema.no_info_before_validator_function(cls.expand, schema)
 
 
@@ -61,7 +61,7 @@ class Registered(Spec):
     kinds: ClassVar[dict[str, type[Any]]]
     kind: ClassVar[str] = ""
     family: ClassVar[str] = ""
-    arithmetic: ClassVar[tuple[str, ...]] = ()  # its methods that hold the formulas
+    arithmetic: ClassVar[tuple[str, ...]] = ()  # methods that implement the formulas
 
     def __init_subclass__(cls, *, kind: str = "", family: str = "", **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -75,7 +75,7 @@ class Registered(Spec):
 
     @classmethod
     def expand_choice(cls, value: Any) -> Any:
-        """Rewrite a short form of a member into ``{kind: options}``; here: a bare kind."""
+        """Expand a short form of a member into ``{kind: options}``; by default a bare kind."""
         return {value: {}} if isinstance(value, str) else value
 
     @classmethod
@@ -100,12 +100,12 @@ class Registered(Spec):
     def _only_member(cls, found: dict[str, Self]) -> Self:
         if len(found) != 1:
             names = ", ".join(found) or "none"
-            raise ValueError(f"exactly one {cls.family} belongs here; found: {names}")
+            raise ValueError(f"expected exactly one {cls.family}; found: {names}")
         return next(iter(found.values()))
 
 
 def to_tree(value: Any) -> Any:
-    """The plain tree (as YAML or JSON would give it) from which ``value`` can be read again."""
+    """The plain tree (as loaded from YAML or JSON) from which ``value`` can be read back."""
     if isinstance(value, Registered):
         options = _options(value)
         return {value.kind: options} if options else value.kind
@@ -123,7 +123,7 @@ def _options(spec: Any) -> dict[str, Any]:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or the list of what is known if nothing is near."""
+    """``; did you mean 'x'?``, or the list of known names if none is similar."""
     names = sorted(known)
     bare = {_bare(name): name for name in names[:MOST_COMPARED]}
     near = difflib.get_close_matches(_bare(word), bare, n=1, cutoff=0.6)
@@ -133,13 +133,13 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The names, or the first of very many, for a message."""
+    """The names as text for a message, truncated if there are very many."""
     shown = ", ".join(name[:LONGEST_SHOWN] for name in names[:MOST_SHOWN])
     return shown if len(names) <= MOST_SHOWN else f"{shown} and {len(names) - MOST_SHOWN:,} more"
 
 
 def _bare(word: object) -> str:
-    """A word without what is mistyped most: capitals, underscores, hyphens."""
+    """A word without what is most often mistyped: capitals, underscores, hyphens."""
     return str(word).lower().replace("_", "").replace("-", "")
 
 

@@ -1,4 +1,4 @@
-"""Randomness without state: every draw is a function of the seed and of what it is for.
+"""Stateless randomness: every draw is a function of the seed and of its purpose.
 
 Philox is a counter-based generator (Salmon et al. 2011, "Parallel random numbers: as easy as
 1, 2, 3"; Philox4x64-10): the key is (seed, purpose), the upper three words of its 256-bit counter
@@ -12,7 +12,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for. Numbers are part of the file format: never reuse."""
+    """Purpose of a random stream. The values are part of the file format: never reuse one."""
 
     INIT = 1  # counters: layer, parameter
     SHUFFLE = 2  # epoch

@@ -1,9 +1,9 @@
-"""The words that every other module uses.
+"""Types shared by all modules.
 
-Shape letters, everywhere in cnntrain (the batch is last, so a sample is a column, as in the seeds):
+Shape letters used throughout cnntrain (the batch axis is last, so a sample is a column):
 
     C H W N     channels, height, width of an activation; samples in the batch: (C, H, W, N)
-    J K         units of the layer before and of this layer: activations (J, N), weights (K, J)
+    J K         units of the previous layer and of this layer: activations (J, N), weights (K, J)
     F KH KW     filters, kernel height and width: weights (F, C, KH, KW)
     OH OW       height and width of an output map: (F, OH, OW, N)
 
@@ -21,7 +21,7 @@ Shape: TypeAlias = tuple[int, ...]
 Arrays: TypeAlias = Mapping[str, Array]  # read-only view of named arrays
 Params: TypeAlias = dict[str, Array]
 
-# Numbers with limits: the config reader enforces them, the JSON Schema shows them.
+# Numbers with limits, enforced by the config reader and shown in the JSON Schema.
 Count: TypeAlias = Annotated[int, Ge(1)]
 Natural: TypeAlias = Annotated[int, Ge(0)]
 Positive: TypeAlias = Annotated[float, Gt(0)]
@@ -33,5 +33,5 @@ NaturalPair: TypeAlias = Natural | tuple[Natural, Natural]
 
 
 def as_pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    """(vertical, horizontal) of an option that may be given as one number."""
+    """(vertical, horizontal) from an option that may be given as one number."""
     return (value, value) if isinstance(value, int) else value

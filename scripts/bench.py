@@ -1,15 +1,15 @@
-"""How fast cnntrain is on this machine, and how large, beside PyTorch and scikit-learn.
+"""Benchmark: speed, memory and size of cnntrain, compared with PyTorch and scikit-learn.
 
     python scripts/bench.py [--quick] [--steps] [--net NAME]... [--threads N] [--json FILE]
     python scripts/bench.py --scale
 
 Times one training step (forward, backward, update) of each network, and whole processes: cold start
-to the end of the first epoch, peak memory, installed size. The contenders take turns, step by step,
-so that whatever else the machine does hits all of them. Times are milliseconds, least / median; the
-ratio is the least time of PyTorch's fastest variant over ours. Rivals are optional:
-``pip install "cnntrain[bench]"``, for PyTorch's CPU build from the index that its site names for
-it. The head says which BLAS kernels NumPy runs: an environment variable such as OPENBLAS_CORETYPE
-may hold them below what the CPU can do.
+to the end of the first epoch, peak memory, installed size. The contenders alternate step by step,
+so that other load on the machine affects all of them. Times are milliseconds, minimum / median; the
+ratio is the minimum of PyTorch's fastest variant over ours. Rivals are optional:
+``pip install "cnntrain[bench]"``; PyTorch's website gives the index of its CPU build. The header
+names the BLAS kernels that NumPy uses: an environment variable such as OPENBLAS_CORETYPE may limit
+them to less than the CPU supports.
 """
 
 import argparse
@@ -37,7 +37,7 @@ STEPS_FOR_MEMORY = 10
 
 
 def alternate(contenders: dict[str, Step], runs: int) -> dict[str, list[float]]:
-    """Milliseconds of ``runs`` steps of each, taking turns, after some to warm up."""
+    """Milliseconds of ``runs`` steps of each, alternating, after some warm-up steps."""
     for step in contenders.values():
         for _ in range(3):
             step()
@@ -51,14 +51,14 @@ def alternate(contenders: dict[str, Step], runs: int) -> dict[str, list[float]]:
 
 
 def large_product_gflops() -> float:
-    """What one thread reaches on a large float32 matrix product: the limit of all the rest."""
+    """GFLOP/s of one thread on a large float32 matrix product, the limit for everything else."""
     a = np.ones((1536, 1536), np.float32)
     best = min(alternate({"sgemm": lambda: a @ a}, 10)["sgemm"])
     return 2 * 1536**3 / best / 1e6
 
 
 def measure(name: str, threads: int, runs: int, variants: tuple[str, ...]) -> dict[str, Any]:
-    """The figures of one network."""
+    """The measurements of one network."""
     net = NETS[name]
     with Workers(threads) as workers:
         limit = large_product_gflops()
@@ -98,7 +98,7 @@ def step_rows(results: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def measure_processes(names: list[str], threads: int, runs: int) -> dict[str, Any]:
-    """Cold starts, peak memory per network and installed sizes of all that is installed."""
+    """Cold starts, peak memory per network and installed sizes of all contenders."""
     sizes = {c: processes.installed_megabytes(p) for c, p in processes.PACKAGES.items()}
     installed = {contender: size for contender, size in sizes.items() if size}
     starters = [contender for contender in processes.COLD_STARTS if contender in installed]
@@ -133,7 +133,7 @@ def process_rows(found: dict[str, Any]) -> list[list[str]]:
 
 
 def print_head() -> dict[str, Any]:
-    """The machine, its versions and its limit."""
+    """The machine, the versions and the limit."""
     with Workers(1):
         limit = large_product_gflops()
     machine = environment()
@@ -168,7 +168,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def only(contender: str, name: str, threads: int) -> None:
-    """Some steps of one contender and nothing else: a process whose memory is measured."""
+    """Run some steps of one contender and nothing else, in a process whose memory is measured."""
     with Workers(threads) as workers:
         if contender == "cnntrain":
             ours = Ours(NETS[name], workers)
@@ -183,22 +183,22 @@ def only(contender: str, name: str, threads: int) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="under two minutes: no compilation")
-    parser.add_argument("--steps", action="store_true", help="only steps, no whole processes")
+    parser.add_argument("--quick", action="store_true", help="under two minutes, no compilation")
+    parser.add_argument("--steps", action="store_true", help="time only steps, not whole processes")
     parser.add_argument(
-        "--scale", action="store_true", help="growth with data, depth, width, batch"
+        "--scale", action="store_true", help="measure growth with data, depth, width and batch size"
     )
     parser.add_argument("--net", action="append", choices=list(NETS), help="only this network")
     parser.add_argument("--threads", type=int, default=available_cores(), help="default: all cores")
-    parser.add_argument("--runs", type=int, help=f"steps of each ({RUNS}; quick {QUICK_RUNS})")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
-    parser.add_argument("--only", help=argparse.SUPPRESS)  # for the processes it starts itself
+    parser.add_argument("--runs", type=int, help=f"steps each (default {RUNS}; quick {QUICK_RUNS})")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements")
+    parser.add_argument("--only", help=argparse.SUPPRESS)  # for its own child processes
     parser.add_argument("--grow", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> int:
-    """Measure what the command line asks for."""
+    """Run the measurements requested on the command line."""
     options = parse()
     if options.only:
         only(options.only, options.net[0], options.threads)

@@ -1,11 +1,11 @@
-"""Fuzz the config reader or the checkpoint reader, guided by coverage (atheris) or plainly.
+"""Fuzz the config or checkpoint reader, guided by coverage (atheris) or with plain mutations.
 
     python scripts/fuzz.py config --seconds 300            # pip install "cnntrain[fuzz]"
     python scripts/fuzz.py checkpoint --plain --runs 1000  # random mutations, needs nothing
 
-A finding is any exception but CnntrainError, an input that takes more than 5 s, or one that makes
-the process larger than 1 GiB. It is written to --corpus as a file; exit code 1. The corpus starts
-with the configs of this repository, or a checkpoint.
+A finding is any exception other than CnntrainError, an input that takes more than 5 s, or one that
+makes the process exceed 1 GiB. It is written to --corpus as a file, and the exit code is 1. The
+corpus starts with the configs of this repository, or a checkpoint.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def checkpoint_target(folder: Path) -> tuple[Target, list[bytes]]:
 
 
 def _with_right_sums(data: bytes) -> bytes:
-    """An archive whose members' checksums are right, so that their content is looked at."""
+    """An archive with correct checksums of its members, so that their contents are read."""
     import struct
     import zlib
 
@@ -97,7 +97,7 @@ TARGETS = {"config": config_target, "checkpoint": checkpoint_target}
 
 
 def peak() -> float:
-    """Mebibytes of this process at its largest; ``ru_maxrss`` would begin with its parent's."""
+    """Peak memory of this process in MiB; ``ru_maxrss`` would start at its parent's peak."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
@@ -106,7 +106,7 @@ def peak() -> float:
 
 
 def checked(target: Target) -> Target:
-    """The target, with slow and large inputs as findings too."""
+    """The target, which also reports slow inputs and those that need too much memory."""
 
     def run(data: bytes) -> None:
         before, start = peak(), time.process_time()
@@ -121,7 +121,7 @@ def checked(target: Target) -> Target:
 
 
 def mutated(data: bytes, seeds: Sequence[bytes], rng: random.Random) -> bytes:
-    """Some bytes flipped, removed, doubled, inserted, or taken from another input."""
+    """The input with some bytes flipped, removed, doubled, inserted, or taken from another."""
     changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 4, 8))):
         start = rng.randrange(len(changed) + 1)
@@ -157,7 +157,7 @@ def mutated(data: bytes, seeds: Sequence[bytes], rng: random.Random) -> bytes:
 def fuzz_plainly(
     target: Target, seeds: Sequence[bytes], runs: int, seconds: float, seed: int, corpus: Path
 ) -> int:
-    """Random mutations; returns the number of findings."""
+    """Fuzz with random mutations; returns the number of findings."""
     rng = random.Random(seed)
     end, count, findings = time.monotonic() + seconds, 0, 0
     while count < runs and time.monotonic() < end:
@@ -175,7 +175,7 @@ def fuzz_plainly(
 
 
 def fuzz_by_coverage(name: str, folder: Path, seconds: float, seed: int, corpus: Path) -> NoReturn:
-    """libFuzzer's loop over instrumented code; it ends the process."""
+    """Run libFuzzer's loop over instrumented code; ends the process."""
     import atheris
 
     with atheris.instrument_imports(include=["cnntrain", "yaml", "zipfile"]):
@@ -201,7 +201,7 @@ def main() -> int:
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--plain", action="store_true", help="random mutations instead of coverage")
     parser.add_argument(
-        "--runs", type=int, default=sys.maxsize, help="of --plain; default: no limit"
+        "--runs", type=int, default=sys.maxsize, help="inputs of --plain; default: no limit"
     )
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,10 +1,10 @@
-"""Fetch MNIST, or take it from a folder, and verify it.
+"""Download MNIST, or copy it from a folder, and verify it.
 
     python scripts/get_data.py mnist --to DIR              from its public mirrors
-    python scripts/get_data.py mnist --to DIR --from DIR2  from files that are already there
+    python scripts/get_data.py mnist --to DIR --from DIR2  from existing files
 
 Writes DIR/mnist/*.gz. Every file is checked against the MD5 sum of its uncompressed content before
-it gets its name, so what is there is right; files that are there and right are kept.
+it gets its name, so existing files are correct; correct files are kept.
 """
 
 import argparse
@@ -29,12 +29,12 @@ MIRRORS = (
 TIMEOUT_S = 30
 
 
-class NotToBeHad(Exception):
-    """One file could not be fetched, or is not what it should be."""
+class Unavailable(Exception):
+    """A file that could not be downloaded or has the wrong content."""
 
 
 def main() -> int:
-    """Parse the command line and fetch all files; 0 if every one is there and right."""
+    """Parse the command line and fetch all files; 0 if all of them are present and correct."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("dataset", choices=["mnist"])
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="data folder")
@@ -45,20 +45,20 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for name, md5 in MD5_OF_CONTENT.items():
             print(f"{folder / name}.gz: {fetch(folder, name, md5, options.source)}")
-    except (NotToBeHad, OSError) as error:
+    except (Unavailable, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def fetch(folder: Path, name: str, md5: str, source: Path | None) -> str:
-    """Put one file into ``folder``; returns where it came from."""
+    """Put one file into ``folder``; returns its origin."""
     target = folder / f"{name}.gz"
     if target.is_file() and content_md5(target.read_bytes()) == md5:
-        return "already there"
+        return "already present"
     data, origin = _local(source, name) if source else _download(name, md5)
     if content_md5(data) != md5:
-        raise NotToBeHad(f"{origin}: its content has not the MD5 sum {md5}; nothing was written")
+        raise Unavailable(f"{origin}: its MD5 sum is not {md5}; nothing was written")
     temporary = target.with_suffix(".part")
     temporary.write_bytes(data)
     temporary.replace(target)
@@ -80,7 +80,7 @@ def _local(source: Path, name: str) -> tuple[bytes, str]:
             return packed.read_bytes(), str(packed)
         if raw.is_file():
             return gzip.compress(raw.read_bytes(), mtime=0), str(raw)
-    raise NotToBeHad(f"{source}: holds neither {name}.gz nor {name}")
+    raise Unavailable(f"{source}: contains neither {name}.gz nor {name}")
 
 
 def _download(name: str, md5: str) -> tuple[bytes, str]:
@@ -95,11 +95,11 @@ def _download(name: str, md5: str) -> tuple[bytes, str]:
             continue
         if content_md5(data) == md5:
             return data, url
-        problems.append(f"{url}: its content has not the MD5 sum {md5}")
+        problems.append(f"{url}: its MD5 sum is not {md5}")
     tried = "".join(f"\n  {problem}" for problem in problems)
-    raise NotToBeHad(
+    raise Unavailable(
         f"{name}.gz could not be fetched:{tried}\n"
-        "If you have the files, name their folder with --from DIR."
+        "If you have the files, give their folder with --from DIR."
     )
 
 

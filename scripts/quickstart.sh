@@ -1,6 +1,6 @@
 #!/bin/sh
-# From nothing to a trained and tested network: a virtual environment, the installation, a training
-# on the embedded digits, the test of its best checkpoint. About half a minute.
+# From scratch to a trained and tested network: create a virtual environment, install cnntrain, train
+# on the embedded digits, evaluate the best checkpoint. About half a minute.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh

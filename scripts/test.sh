@@ -1,7 +1,7 @@
 #!/bin/sh
-# Lint, types and tests, from nothing. `test.sh` runs the fast tests, `test.sh --all` the slow ones
-# too; other arguments go to pytest. CNNTRAIN_TEST_WITH names packages to install besides, such as
-# torch, with which some results are compared where it is present.
+# Lint, types and tests, from scratch. `test.sh` runs the fast tests, `test.sh --all` the slow ones
+# too; other arguments are passed to pytest. CNNTRAIN_TEST_WITH names additional packages to install,
+# such as torch, with which some results are compared if it is present.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh

@@ -1,4 +1,4 @@
-"""Every file in configs/ is a test case: read, laid out, trained for a few steps, evaluated."""
+"""Every file in configs/ is a test case: read, built, trained for a few steps, evaluated."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.st
 
 
 class NeedsFiles(Exception):
-    """The data is not inside the package or the config."""
+    """The data is neither in the package nor in the config."""
 
 
 def no_files(name):
@@ -33,7 +33,7 @@ def no_files(name):
 
 @pytest.fixture
 def find(request):
-    """``find(plan)``: how to find the plan's data files; skips where they are not."""
+    """``find(plan)`` locates the plan's data files; the test is skipped if they are missing."""
 
     def for_plan(plan):
         try:
@@ -50,7 +50,7 @@ def test_there_are_configs():
 
 
 @every_config
-def test_a_config_is_read_and_laid_out(path, find):
+def test_a_config_is_read_and_built(path, find):
     plan = read_config(path).plan
     network = build_network(plan, no_files if plan.input else find(plan))
     assert network.parameter_count > 0
@@ -77,7 +77,7 @@ def test_a_config_trains_and_evaluates(checked_training, path, find, train_event
 
 
 @every_config
-def test_the_comment_at_the_top_tells_how_to_run_it(path):
+def test_the_comment_at_the_top_shows_how_to_run_it(path):
     first = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
     assert all(line.startswith("#") for line in first if not re.match(r"\w+:|  ", line))
     assert any(f"cnntrain fit configs/{path.name}" in line for line in first)
@@ -101,7 +101,7 @@ def final(tmp_path, train_events):
 
 
 def test_the_worked_example(final):
-    """Seed 003: loss .29837111 before the update, .29102777 after it."""
+    """The loss is .29837111 before the update and .29102777 after it (Mazur 2015)."""
     stopped, params = final("worked-2-2-2")
     assert stopped.metrics["train/loss"] == pytest.approx(0.29837111, abs=5e-9)
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""What a run ran on."""
+"""The recorded environment of a run."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from cnntrain import environment as module
 from cnntrain.environment import environment, physical_memory
 
 
-def test_it_is_complete_and_fits_into_json(monkeypatch, tmp_path):
+def test_it_is_complete_and_json_serializable(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     found = environment()
     assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all; found in the order that is promised."""
+"""Files are written completely or not at all, and found in the documented order."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from cnntrain.files import atomic_write, write_text
 # Writing
 
 
-def test_a_file_appears_when_it_is_complete(tmp_path):
+def test_a_file_appears_only_when_complete(tmp_path):
     path = tmp_path / "a.txt"
     with atomic_write(path) as file:
         file.write(b"new")
@@ -52,7 +52,7 @@ def test_a_failing_disk_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch,
 
 
 def test_file_and_folder_are_flushed_to_the_disk(tmp_path, monkeypatch):
-    """First the content, then the name: a crash in between leaves the old file."""
+    """First the content, then the name, so that a crash in between leaves the old file."""
     calls = []
     fsync, replace = os.fsync, os.replace
 
@@ -81,7 +81,7 @@ def test_the_folder_must_exist(tmp_path):
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Four folders, each with its own a.idx: --data-dir, the variable's, the config's, the cwd."""
+    """Four folders with an a.idx each: --data-dir, the variable, the config's, the working one."""
     places = {name: tmp_path / name for name in ("option", "variable", "config", "here")}
     for place in places.values():
         (place / "mnist").mkdir(parents=True)
@@ -92,7 +92,7 @@ def folders(tmp_path, monkeypatch):
 
 
 def search_order(folders, option):
-    """The places in the order in which they are looked at: each found file is taken away."""
+    """The folders in search order, found by removing each file once it has been found."""
     found = []
     for _ in folders:
         lookup = DataFolders.of(folders["option"] if option else None, folders["config"])
@@ -109,7 +109,7 @@ def test_the_option_comes_before_config_and_working_folder(folders):
     assert search_order(folders, option=True) == ["option", "config", "here"]
 
 
-def test_the_variable_stands_in_for_the_option(folders):
+def test_the_variable_replaces_a_missing_option(folders):
     assert search_order(folders, option=False) == ["variable", "config", "here"]
 
 
@@ -127,15 +127,15 @@ def test_the_message_lists_every_place_once(folders):
         lookup.find("mnist/b.idx")
     assert caught.value.exit_code == ExitCode.FAILED
     assert str(caught.value).splitlines() == [
-        "mnist/b.idx: no such data file; looked for",
+        "mnist/b.idx: no such data file; tried",
         f"  {folders['option'] / 'mnist' / 'b.idx'}",
         f"  {folders['config'] / 'mnist' / 'b.idx'}",
         "  mnist/b.idx",
-        "Name its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.",
+        "Give its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.",
     ]
 
 
-def test_an_absolute_path_is_looked_for_there_only(folders, tmp_path):
+def test_an_absolute_path_is_not_searched_for_elsewhere(folders, tmp_path):
     lookup = DataFolders.of(folders["option"])
     absolute = tmp_path / "config" / "mnist" / "a.idx"
     assert lookup.find(str(absolute)) == absolute
@@ -145,7 +145,7 @@ def test_an_absolute_path_is_looked_for_there_only(folders, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["~/mnist/a.idx", "$PLACE/mnist/a.idx", "${PLACE}/mnist/a.idx"])
-def test_home_and_variables_are_filled_in(folders, monkeypatch, name):
+def test_home_and_variables_are_expanded(folders, monkeypatch, name):
     monkeypatch.setenv("HOME", str(folders["config"]))
     monkeypatch.setenv("PLACE", str(folders["config"]))
     assert DataFolders.of(None).find(name) == folders["config"] / "mnist" / "a.idx"

@@ -1,4 +1,4 @@
-"""The map of the house in ``cnntrain.__doc__`` is true: imports go down only, and few are heavy."""
+"""The module map in ``cnntrain.__doc__`` holds: imports go downwards, and start-up stays light."""
 
 import ast
 import subprocess
@@ -23,7 +23,7 @@ UNSAFE_YAML = {"load", "load_all", "full_load", "unsafe_load", "Loader", "FullLo
 
 
 def table_rows():
-    """{module: row} as the docstring's table says it; its line of dashes gives the columns."""
+    """{module: row} from the table in the docstring; its line of dashes defines the columns."""
     lines = cnntrain.__doc__.splitlines()
     ruler = next(i for i, line in enumerate(lines) if line.strip().startswith("---"))
     dashes = lines[ruler]
@@ -36,7 +36,7 @@ def table_rows():
         number, names = line[:modules_at].strip(), line[modules_at:text_at].split()
         row = int(number) if number else row
         for name in names:
-            assert name not in rows, f"{name} stands twice in the table"
+            assert name not in rows, f"{name} appears twice in the table"
             rows[name] = row
     return rows
 
@@ -45,7 +45,7 @@ ROWS = table_rows()
 
 
 def unit_of(path):
-    """The module or package of the table that a file belongs to."""
+    """The module or package in the table to which a file belongs."""
     return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
@@ -58,7 +58,7 @@ def parsed(path):
 
 
 def imported_units(path):
-    """Every unit of cnntrain that a file imports, also inside functions."""
+    """Every unit of cnntrain that a file imports, including inside functions."""
     for node in parsed(path):
         names = []
         if isinstance(node, ast.Import):
@@ -73,13 +73,13 @@ def imported_units(path):
                 yield unit
 
 
-def test_the_table_is_read_whole():
+def test_the_table_is_read_completely():
     assert ROWS["errors"] == ROWS["types"] == 0
     assert ROWS["cli"] == max(ROWS.values())
     assert sorted(set(ROWS.values())) == list(range(max(ROWS.values()) + 1))
 
 
-def test_every_module_is_in_the_table_and_the_reverse():
+def test_the_table_lists_exactly_the_modules():
     assert {unit_of(path) for path in FILES} - OUTSIDE_THE_TABLE == set(ROWS)
 
 
@@ -97,7 +97,7 @@ def test_imports_come_from_lower_rows(path):
 
 
 def module_parts(node):
-    """Every module of cnntrain, as its path's parts, that an import statement names."""
+    """Every module of cnntrain named by an import statement, as the parts of its path."""
     for alias in node.names:
         if isinstance(node, ast.Import):
             yield tuple(alias.name.split(".")[1:])
@@ -110,7 +110,7 @@ def module_parts(node):
 
 
 def imports_inside(folder):
-    """{entry of a folder: entries of the same folder it imports}; ``__init__`` only hands on."""
+    """{entry of a folder: entries of the same folder it imports}; ``__init__`` only re-exports."""
     own = folder.relative_to(ROOT).parts
     found = {}
     for path in folder.rglob("*.py"):
@@ -133,7 +133,7 @@ def is_ours(node):
 
 
 def circle_in(imports):
-    """One circle of imports, as a list that ends where it starts; [] if there is none."""
+    """One import cycle, as a list that ends where it starts; [] if there is none."""
     done = set()
 
     def visit(entry, path):
@@ -154,11 +154,11 @@ FOLDERS = sorted({path.parent for path in FILES})
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: relative(folder) or ".")
-def test_no_circle_inside_a_folder(folder):
+def test_no_import_cycle_inside_a_folder(folder):
     assert not circle_in(imports_inside(folder))
 
 
-def test_a_circle_would_be_seen(tmp_path, monkeypatch):
+def test_an_import_cycle_is_detected(tmp_path, monkeypatch):
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "a.py").write_text("from cnntrain.data.b import x\n")
@@ -169,7 +169,7 @@ def test_a_circle_would_be_seen(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("folder", FOLDERS[1:], ids=relative)
-def test_every_folder_says_what_lives_there_and_what_it_may_import(folder):
+def test_every_folder_documents_its_contents_and_allowed_imports(folder):
     doc = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
     assert doc.count("\nMay import: ") == 1
 
@@ -182,7 +182,7 @@ def test_the_package_itself_imports_nothing():
     assert not list(imported_units(ROOT / "__init__.py"))
 
 
-def test_an_upward_import_would_be_seen(tmp_path, monkeypatch):
+def test_an_upward_import_is_detected(tmp_path, monkeypatch):
     (tmp_path / "rng.py").write_text("def f():\n    from cnntrain.network.network import Network\n")
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     assert list(imported_units(tmp_path / "rng.py")) == ["network"]
@@ -196,7 +196,7 @@ def test_nothing_heavy_is_imported_early(module):
 
 
 def unsafe(node):
-    """What a node does that a file from a stranger could abuse; '' if nothing."""
+    """What a node does that an untrusted file could exploit; '' if nothing."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name) and node.func.id in UNSAFE_CALLS:
             return node.func.id
@@ -232,5 +232,5 @@ def test_nothing_runs_code_from_a_file(path):
         "yaml.unsafe_load(text)",
     ],
 )
-def test_the_guard_sees(code):
+def test_unsafe_code_is_detected(code):
     assert any(unsafe(node) for node in ast.walk(ast.parse(code)))

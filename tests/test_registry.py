@@ -1,4 +1,4 @@
-"""Kinds by name: registering, reading, writing, and helping with a misspelt name."""
+"""Kinds by name: registering, reading, writing, and suggestions for misspelt names."""
 
 import enum
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ FAMILIES = [Initializer, Layer, Loss, Optimizer, Schedule, Source]
 
 
 class Shape(Registered, family="shape"):
-    """A family for these tests alone."""
+    """A family used only in these tests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Circle(Shape, kind="circle"):
 
 @dataclass(frozen=True, kw_only=True)
 class Group(Shape, kind="group"):
-    """Members inside a member."""
+    """A member that contains members."""
 
     first: Shape
     named: Mapping[str, Shape] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Group(Shape, kind="group"):
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Spec):
-    """A spec that is no member, with a short form."""
+    """A spec that is not a member, with a short form."""
 
     title: str
     shape: Shape = field(default_factory=Point)
@@ -78,9 +78,9 @@ def test_the_class_line_registers():
     assert (Circle.kind, Circle.family, Shape.kind) == ("circle", "shape", "")
 
 
-def test_a_base_without_kind_is_no_member():
+def test_a_base_without_kind_is_not_a_member():
     class Round(Shape):
-        """In between."""
+        """An intermediate base."""
 
     assert Round not in Shape.kinds.values()
     assert Round.kind == ""
@@ -90,7 +90,7 @@ def test_a_kind_is_registered_once():
     with pytest.raises(TypeError, match=r"^shape 'circle' is registered twice$"):
 
         class Other(Shape, kind="circle"):
-            """Too late."""
+            """A duplicate."""
 
     assert Shape.kinds["circle"] is Circle
 
@@ -119,7 +119,7 @@ def test_members_are_documented_frozen_dataclasses_with_named_options(member):
     assert all(option.kw_only for option in fields(member))
     doc = vars(member).get("__doc__") or ""
     assert doc
-    assert not doc.startswith(f"{member.__name__}("), "the docstring is the dataclass's default"
+    assert not doc.startswith(f"{member.__name__}("), "the docstring is the default of dataclass"
 
 
 # --- reading and writing ---------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_a_missing_option():
 )
 def test_exactly_one_member(tree, names):
     ((_, _, message),) = complaint(tree)
-    assert message == f"Value error, exactly one shape belongs here; found: {names}"
+    assert message == f"Value error, expected exactly one shape; found: {names}"
 
 
 @pytest.mark.parametrize("radius", ["2.0", True, None, float("nan"), float("inf")])
@@ -213,7 +213,7 @@ class Color(enum.Enum):
 
 
 @pytest.mark.parametrize("tree", [1, None, (), Color.RED, ("point",)])
-def test_what_is_no_choice_at_all(tree):
+def test_invalid_choices(tree):
     assert complaint(tree)
 
 

@@ -1,4 +1,4 @@
-"""Random streams: Philox itself, keyed as documented, and never two purposes on one stream."""
+"""Random streams: Philox, keyed as documented, with a separate stream for every purpose."""
 
 import itertools
 
@@ -11,7 +11,7 @@ MASK = 2**64 - 1
 
 
 def philox_4x64_10(key, counter):
-    """One block of the generator as Salmon et al. 2011 define it, in Python's own integers."""
+    """One block of the generator as defined by Salmon et al. 2011, in Python integers."""
     k0, k1 = key
     c0, c1, c2, c3 = counter
     for _ in range(10):
@@ -26,7 +26,7 @@ def first_words(*arguments, n=4):
     return stream(*arguments).bit_generator.random_raw(n).tolist()
 
 
-def test_the_literal_philox_gives_the_published_answer():
+def test_the_reference_philox_gives_the_published_answer():
     # known-answer test of the authors' library (Random123), key and counter 0
     assert philox_4x64_10((0, 0), (0, 0, 0, 0)) == [
         *(0x16554D9ECA36314C, 0xDB20FE9D672D0FDC, 0xD7E772CEE186176B, 0x7E68B68AEC7BA23B)
@@ -52,7 +52,7 @@ def test_streams_are_keyed_as_documented(seed, purpose, counters):
     assert first_words(seed, purpose, *counters, n=8) == expected
 
 
-def test_first_values_are_those_of_every_earlier_version():
+def test_first_values_are_those_of_earlier_versions():
     """Checkpoints rely on them: if this fails, old runs cannot be resumed."""
     assert first_words(0, Purpose.INIT, n=2) == [15003734204198539638, 13859618513508960101]
     drawn = stream(0, Purpose.LAYER, 1, 2, 3).random(2).tolist()
@@ -65,23 +65,23 @@ def test_the_numbers_of_the_purposes_are_fixed():
     assert len({purpose.value for purpose in Purpose}) == len(Purpose.__members__)
 
 
-def test_every_seed_purpose_and_counter_has_a_stream_of_its_own():
+def test_every_seed_purpose_and_counter_has_its_own_stream():
     keys = list(itertools.product((0, 1, 2, MASK), Purpose, (0, 1, 5), (0, 1, 5), (0, 1, 5)))
     drawn = [word for key in keys for word in first_words(*key)]
     assert len(set(drawn)) == len(drawn) == 4 * len(keys)
 
 
-def test_streams_do_not_run_into_each_other():
-    """A long stream of one counter never reaches the next counter's numbers."""
+def test_streams_do_not_overlap():
+    """A long stream of one counter never reaches the values of the next counter."""
     long = set(stream(0, Purpose.LAYER, 0).bit_generator.random_raw(100_000).tolist())
     assert long.isdisjoint(stream(0, Purpose.LAYER, 1).bit_generator.random_raw(1000).tolist())
 
 
-def test_left_out_counters_are_zero():
+def test_omitted_counters_are_zero():
     assert first_words(3, Purpose.INIT) == first_words(3, Purpose.INIT, 0, 0, 0)
 
 
-def test_a_stream_starts_anew_at_every_call_and_leaves_numpys_own_alone():
+def test_a_stream_restarts_at_every_call_and_does_not_touch_the_global_generator():
     before = np.random.get_state()[1].copy()
     assert first_words(9, Purpose.SPLIT) == first_words(9, Purpose.SPLIT)
     stream(9, Purpose.SPLIT).random(10)
@@ -94,6 +94,6 @@ def test_at_most_three_counters():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64])
-def test_seeds_out_of_range_are_refused(seed):
+def test_seed_out_of_range_is_rejected(seed):
     with pytest.raises(OverflowError):
         stream(seed, Purpose.INIT)

@@ -1,4 +1,4 @@
-"""Events and metrics in words."""
+"""Events and metrics as text."""
 
 from typing import get_args
 
@@ -22,7 +22,7 @@ from cnntrain.training.events import EpochEnd, Reason, Stopped
         ("loss", float("nan"), "loss nan"),
     ],
 )
-def test_a_figure(name, value, expected):
+def test_a_metric(name, value, expected):
     assert metric_text(name, value) == expected
 
 
@@ -74,7 +74,7 @@ def test_the_line_of_the_end():
     )
 
 
-def test_every_reason_has_its_words():
+def test_every_reason_has_a_text():
     assert set(REASONS) == set(get_args(Reason))
 
 

@@ -1,6 +1,6 @@
-"""Every example with numbers of the five seeds, through the public layers, losses and optimizers.
+"""Worked examples of backpropagation, through the public layers, losses and optimizers.
 
-The seeds are five texts on backpropagation; a test quotes its text's numbers or scalar formulas.
+Each test compares with published numbers or with the scalar formulas written out as loops.
 """
 
 import math
@@ -29,32 +29,32 @@ def image(*rows):
 
 
 def as_map(array):
-    """The numbers of one sample of one channel."""
+    """The rows of one sample of one channel, as lists."""
     return array[0, :, :, 0].tolist()
 
 
 def gradients(network, params, x, y):
-    """(outcome, cost): the gradients of the mean squared error, and the mean itself."""
+    """(outcome, cost): the gradients of the mean cost, and the mean cost itself."""
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     out = forward_backward(network, COST, params, x, y, Pass(), need_dx=True)
     return out, out.loss / x.shape[-1]
 
 
 def descend(network, params, grads, lr):
-    """One update of plain gradient descent."""
+    """Apply one update of plain gradient descent."""
     rule = Sgd(lr=lr)
     for name, declared in network.params.items():
         if declared.trainable:
             params[name] += rule.change(grads[name], {}, lr, 0)
 
 
-# --- seed 002: convolution and pooling, printed by PyTorch ------------------------------------
+# --- convolution and pooling of 3x3 and 4x4 inputs, with numbers from PyTorch -----------------
 
 COUNTING = image(*np.arange(16).reshape(4, 4))
 
 
 def with_output_fed_back(layer, x, evaluation, params=None):
-    """(y, dx, grads) with δ = y, as the seed does it."""
+    """(y, dx, grads) with δ = y."""
     y, cache = layer.forward(params or {}, x, evaluation)
     return y, *layer.backward(params or {}, cache, y)
 
@@ -107,12 +107,12 @@ def test_convolution_of_0_to_8(evaluation, dtype):
     assert grads["b"].tolist() == [[124]]
 
 
-# --- seed 001: cost, δ and gradients of a network of linear units ------------------------------
+# --- cost, δ and gradients of a 3-3-2 network of linear units (Nielsen, ch. 2, eqs BP1-BP4) ----
 
 
 @pytest.fixture
 def linear(network_of):
-    """x (3) -> a² (3) -> a³ (2), linear, with the bias Θ_k0 in b; and arrays of easy numbers."""
+    """x (3) -> a² (3) -> a³ (2), linear, with the bias Θ_k0 in b, and simple numbers."""
     network = network_of((3,), Dense(units=3), Identity(), Dense(units=2), Identity())
     rng = np.random.default_rng(1)
     params = {
@@ -125,7 +125,7 @@ def linear(network_of):
 
 
 def scalar_forward(params, x):
-    """(a², a³) of one sample by the seed's sums: a_k = Θ_k0 + Σ_i Θ_ki a_i."""
+    """(a², a³) of one sample as scalar sums: a_k = Θ_k0 + Σ_i Θ_ki a_i."""
     activations = [x]
     for layer in ("dense1", "dense2"):
         W, b = params[f"{layer}.W"], params[f"{layer}.b"]
@@ -159,7 +159,7 @@ def test_cost_of_m_samples_with_penalty(linear, lam):
     )
 
 
-def test_gradients_of_one_sample_are_the_seeds_formulas(linear):
+def test_gradients_of_one_sample_equal_the_scalar_formulas(linear):
     network, params, x, y = linear
     x, y = x[:, :1], y[:, :1]
     out, _ = gradients(network, params, x, y)
@@ -175,7 +175,7 @@ def test_gradients_of_one_sample_are_the_seeds_formulas(linear):
     assert out.grads.keys() == expected.keys()
     for name, grad in out.grads.items():
         np.testing.assert_allclose(grad, expected[name], rtol=1e-13)
-    # the two derivatives that the seed writes out, with its indices from 1
+    # two derivatives written out in full
     assert out.grads["dense2.W"][0, 0] == pytest.approx((a3[0] - y[0, 0]) * a2[0], rel=1e-13)
     assert out.grads["dense1.W"][1, 1] == pytest.approx(
         ((a3[0] - y[0, 0]) * W2[0, 1] + (a3[1] - y[1, 0]) * W2[1, 1]) * x[1, 0], rel=1e-13
@@ -206,11 +206,11 @@ def test_units_that_start_equal_stay_equal(network_of):
     W = params["dense1.W"]
     assert W[0].tolist() == W[1].tolist() == W[2].tolist()
     assert len(set(params["dense1.b"].ravel().tolist())) == 1
-    assert abs(W[0] - 0.3).min() > 1e-3, "nothing was learned at all"
+    assert abs(W[0] - 0.3).min() > 1e-3, "nothing was learned"
     assert abs(params["dense2.W"][0] - params["dense2.W"][1]).min() > 1e-3
 
 
-# --- seed 003: the 2-2-2 network of sigmoid units, and the adaptive linear unit ----------------
+# --- a 2-2-2 sigmoid network (Mazur 2015, "A step by step backpropagation example") ------------
 
 
 def fixed_bias(W, b):
@@ -234,7 +234,7 @@ X, TARGETS = np.array([[0.05], [0.10]]), np.array([[0.01], [0.99]])
 
 
 def digits(array):
-    """The numbers as they are printed: eight digits after the point."""
+    """The numbers as printed, with eight decimals."""
     return np.round(array, 8).tolist()
 
 
@@ -278,6 +278,9 @@ def test_two_two_two_learns_its_targets(two_two_two):
     np.testing.assert_allclose(out.z, TARGETS, atol=0.02)
 
 
+# --- the adaptive linear unit (Widrow & Hoff 1960, "Adaptive switching circuits") --------------
+
+
 def test_adaline_reaches_the_least_squares_solution(network_of):
     rng = np.random.default_rng(5)
     x = rng.uniform(-1, 1, (2, 30))
@@ -293,7 +296,7 @@ def test_adaline_reaches_the_least_squares_solution(network_of):
     np.testing.assert_allclose(found, solution, rtol=1e-10)
 
 
-# --- seed 004: δ from layer to layer, as matrices and as sums -----------------------------------
+# --- δ of a 3-4-2-3 sigmoid network, as matrices and as sums (Nielsen, ch. 2, eqs BP1-BP4) ------
 
 
 def test_delta_recursion_in_matrices_equals_the_scalar_one(network_of):
@@ -340,10 +343,10 @@ def sigma(z):
     return 1 / (1 + math.exp(-z))
 
 
-# --- seed 000: input -> convolution -> pooling -> fully connected -> output ---------------------
+# --- a small CNN: input -> convolution -> pooling -> fully connected -> output ------------------
 
 
-def test_delta_y_minus_t_back_through_a_small_cnn(network_of):
+def test_delta_is_propagated_back_through_a_small_cnn(network_of):
     network = network_of(
         (1, 5, 5),
         *(Conv2d(filters=2, kernel=2), Sigmoid(), AvgPool2d(size=2), Flatten(), Dense(units=2)),
@@ -362,7 +365,7 @@ def test_delta_y_minus_t_back_through_a_small_cnn(network_of):
         conv[f, i, j] = sigma((K[f, 0] * window).sum() + params["conv1.b"][f, 0])
     pooled = conv.reshape(2, 2, 2, 2, 2).mean(axis=(2, 4))
     output = W @ pooled.reshape(8, 1) + params["dense1.b"]
-    delta_k = output - target  # the seed's Y - T
+    delta_k = output - target  # δ = a - y of the squared error
     np.testing.assert_allclose(out.z, output, rtol=1e-13)
 
     delta_pool = (W.T @ delta_k).reshape(2, 2, 2)

@@ -64,7 +64,7 @@ def _counts(data: Prepared, classes: Sequence[str]) -> str:
 
 def _overlap_lines(data: Prepared) -> str:
     lines = [
-        f"Warning: {count} samples of {b} are also in {a}"
+        f"Warning: {count} samples of {b} also appear in {a}"
         for (a, b), count in overlaps(data.splits).items()
         if count
     ]

@@ -1,4 +1,4 @@
-"""The only reader of YAML: parser -> document -> compose -> plan, errors with their place.
+"""The only reader of YAML: parser -> document -> compose -> plan, errors with their positions.
 
 May import: network and below.
 """

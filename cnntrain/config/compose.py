@@ -1,10 +1,10 @@
-"""A config made of parts: ``extends:``, ``vars:`` with ``${name}``, ``repeat:`` and ``--set``.
+"""Composition of a config: ``extends:``, ``vars:`` with ``${name}``, ``repeat:`` and ``--set``.
 
-The result is one plain tree, with the origin of each of its parts, so that a problem found later is
+The result is one plain tree with the origin of each of its parts, so that a problem found later is
 reported where it was written.
 
-    extends: base.yaml                      # another file, relative to this one; this one wins
-    vars: {width: 32}                       # ${width} anywhere; alone in a value it keeps its type
+    extends: base.yaml                      # another file, relative to this one, which overrides it
+    vars: {width: 32}                       # ${width} anywhere; as a whole value it keeps its type
     network:
       - repeat: {times: 3, layers: [...]}   # ${i} is 1, 2, 3 inside
 """
@@ -24,14 +24,14 @@ from cnntrain.registry import did_you_mean
 Problem = tuple[KeyPath, str]
 LONGEST_CHAIN = 10  # files that extend each other
 MOST_LAYERS = 10_000  # after repetition
-MOST_PARTS = 200_000  # keys and values, the same
+MOST_PARTS = 200_000  # keys and values, after repetition
 LONGEST_TEXT = 10_000  # after substitution
-ONE_KEY_SECTIONS = {("loss",), ("optimizer",), ("schedule",)}  # another kind replaces, not merges
+ONE_KEY_SECTIONS = {("loss",), ("optimizer",), ("schedule",)}  # another kind replaces the value
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a part of the tree was written: a path in a file, or an option of the command."""
+    """The origin of a part of the tree: a path in a file, or a command-line option."""
 
     document: Document
     path: KeyPath
@@ -40,13 +40,13 @@ class Origin:
 
 @dataclass
 class Composition:
-    """The tree, and the origins of its parts; the longest known prefix of a path counts."""
+    """The tree and the origins of its parts; a path uses the origin of its longest known prefix."""
 
     tree: dict[str, Any]
     origins: dict[KeyPath, Origin]
 
     def origin(self, path: KeyPath) -> Origin:
-        """Where ``path`` was written."""
+        """The origin of the value at ``path``."""
         for end in range(len(path), -1, -1):
             found = self.origins.get(path[:end])
             if found is not None:
@@ -76,7 +76,7 @@ class Composition:
 
 
 def compose(path: Path, settings: Sequence[str], seed: int | None) -> Composition:
-    """Read a config file and all it extends; override, substitute and repeat."""
+    """Read a config file and those it extends; apply overrides, variables and repetitions."""
     whole = _extended(path, ())
     options = {setting: f"--set {setting}" for setting in settings}
     if seed is not None:
@@ -95,24 +95,24 @@ def compose(path: Path, settings: Sequence[str], seed: int | None) -> Compositio
         _substitute(whole, notes)
         _repeat(whole, notes)
     except _TooLarge as error:
-        problem = f"the config grows to more than {MOST_PARTS:,} values here; repeat less"
+        problem = f"the config expands to more than {MOST_PARTS:,} values here; repeat less"
         raise whole.error([(error.args[0], problem)]) from None
     return whole
 
 
 class _TooLarge(Exception):
-    """Variables and repetitions make the config too large, at this path."""
+    """Variables and repetitions make the config too large at this path."""
 
 
 @dataclass
 class _Notes:
-    """What is noted while variables and repetitions are written out."""
+    """Problems and size recorded while variables and repetitions are expanded."""
 
     problems: list[Problem] = field(default_factory=list)
     parts: int = 0
 
     def count(self, path: KeyPath, parts: int) -> None:
-        """So many more parts of the tree stand under ``path``."""
+        """Count ``parts`` more parts of the tree under ``path``."""
         self.parts += parts
         if self.parts > MOST_PARTS:
             raise _TooLarge(path)
@@ -141,12 +141,10 @@ def _extended(path: Path, chain: tuple[Path, ...]) -> Composition:
         return own
     here = path.resolve()
     if not isinstance(base_name, str):
-        raise own.error([(("extends",), "must be the name of a file")])
+        raise own.error([(("extends",), "must be a file name")])
     base_path = path.parent / base_name
     if base_path.resolve() in (*chain, here) or len(chain) >= LONGEST_CHAIN:
-        raise own.error(
-            [(("extends",), f"{base_name} extends this file in turn; break the circle")]
-        )
+        raise own.error([(("extends",), f"{base_name} extends this file in turn; break the cycle")])
     if not base_path.is_file():
         raise own.error([(("extends",), f"{base_path}: no such file")])
     base = _extended(base_path, (*chain, here))
@@ -158,7 +156,7 @@ def _extended(path: Path, chain: tuple[Path, ...]) -> Composition:
 def _merge(
     base: Composition, over: dict[str, Any], path: KeyPath, origins: dict[KeyPath, Origin]
 ) -> dict[str, Any]:
-    """``over`` on top of what ``base`` has at ``path``; notes what came from the base."""
+    """``over`` merged over the part of ``base`` at ``path``; records what came from the base."""
     under = _at(base.tree, path)
     merged = dict(over)
     for key, value in under.items():
@@ -172,7 +170,7 @@ def _merge(
 
 
 def _mix(path: KeyPath, under: Any, over: Any) -> bool:
-    """Whether two values are merged key by key, or the upper one replaces the lower."""
+    """Whether two values are merged key by key; otherwise ``over`` replaces ``under``."""
     if not (isinstance(under, dict) and isinstance(over, dict)):
         return False
     if path in ONE_KEY_SECTIONS:
@@ -216,19 +214,19 @@ def _filled(tree: Any, variables: Mapping[str, Any], path: KeyPath, notes: _Note
         notes.problems.append((path, f"no variable {unknown[0]!r} in 'vars'{hint}"))
         return tree
     if len(tree) + sum(_length(variables.get(name)) for name in used) > LONGEST_TEXT and used:
-        longest = f"more than {LONGEST_TEXT:,} characters with its variables; write less"
+        longest = f"more than {LONGEST_TEXT:,} characters after substitution; shorten it"
         notes.problems.append((path, longest))
         return tree
     return _with_values(tree, variables)
 
 
 def _length(value: Any) -> int:
-    """Of a variable in a text; a list or mapping stands alone, or is a slip."""
+    """Length of a variable in a text; a list or mapping must be the whole value."""
     return len(value) if isinstance(value, str) else 0
 
 
 def _with_values(text: str, variables: Mapping[str, Any]) -> Any:
-    """A text with its variables replaced; one alone keeps the type of its value."""
+    """A text with its variables replaced; a variable that is the whole text keeps its type."""
     alone = VARIABLE.fullmatch(text)
     if alone:
         return copy.deepcopy(variables.get(alone[1], text))
@@ -236,7 +234,7 @@ def _with_values(text: str, variables: Mapping[str, Any]) -> Any:
 
 
 def _repeat(whole: Composition, notes: _Notes) -> None:
-    """Write every ``repeat`` of the network out."""
+    """Expand every ``repeat`` of the network."""
     items = whole.tree.get("network")
     if not isinstance(items, list):
         return
@@ -261,7 +259,7 @@ def _write_out(
     flat: list[tuple[Any, KeyPath]],
     notes: _Notes,
 ) -> None:
-    """Append an item, or the layers of a ``repeat`` as often as it says."""
+    """Append an item, or the layers of a ``repeat`` the given number of times."""
     if not (isinstance(item, dict) and "repeat" in item):
         flat.append((_filled(item, variables, path, notes), path))
         return
@@ -275,11 +273,11 @@ def _write_out(
     for i in range(1, times + 1):
         for k, layer in enumerate(layers):
             if len(flat) >= MOST_LAYERS:
-                if not notes.problems:  # an inner block may have said it
+                if not notes.problems:  # an inner block may have reported it
                     problem = f"more than {MOST_LAYERS:,} layers; repeat less"
                     notes.problems.append((path, problem))
                 return
             place = (*path, "repeat", "layers", k)
             _write_out(layer, place, {**variables, "i": i}, flat, notes)
         if notes.problems:
-            return  # each further repetition would only say the same
+            return  # further repetitions would report the same

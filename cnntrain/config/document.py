@@ -1,6 +1,6 @@
-"""The text of a YAML file -> a plain tree that knows where each of its keys stands.
+"""The text of a YAML file -> a plain tree with the position of each key.
 
-All mistakes are ``ConfigError``s that show the place:
+All mistakes are ``ConfigError``s that show the position:
 
     lenet.yaml:4:3: train.batchsize: unknown key; did you mean 'batch_size'?
         4 |   batchsize: 64
@@ -30,15 +30,15 @@ __all__ = [
     "show_path",
 ]
 
-MAX_BYTES = 2**18  # what the parser reads in about a second at worst
+MAX_BYTES = 2**18  # takes the parser about a second at worst
 MAX_PROBLEMS = 20
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# A FIFO put in place after the first check must not make the open wait; Windows has no such flag.
+# If a FIFO replaces the file after the first check, open must not block; Windows lacks the flag.
 _READ_WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _WIDTH = 100
 _LEFT_OF_CARET = 60
-_FOUND = {type(None): "empty", list: "a list", str: "a text", bool: "a truth value"}
-_LOOKS_LIKE = "a config is lines such as 'loss: cross_entropy' and sections such as 'train:'"
+_FOUND = {type(None): "empty", list: "a list", str: "a string", bool: "a boolean"}
+_LOOKS_LIKE = "a config has lines such as 'loss: cross_entropy' and sections such as 'train:'"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Document:
     positions: Mapping[KeyPath, Place]
 
     def error(self, problems: Iterable[tuple[KeyPath, str]]) -> ConfigError:
-        """One error that lists all problems in the order of the text."""
+        """One error that lists all problems in the order of their positions."""
         placed = [Problem(self._place(path), path, text) for path, text in problems]
         return _report(self.name, self.lines, placed)
 
@@ -62,7 +62,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """The config in a file; refuses at once what is not a small regular file of UTF-8 text."""
+    """The config in a file; rejects anything but a small regular file of UTF-8 text."""
     name = _visible(str(path))
     return parse_document(_decoded(_read(path, name), name), name)
 
@@ -77,12 +77,12 @@ def parse_document(text: str, name: str) -> Document:
 
 
 def parse_value(text: str, name: str) -> Tree:
-    """One value of any kind, as on the right of ``--set key=value``."""
+    """One value of any type, as on the right of ``--set key=value``."""
     return _parsed(text, name).tree
 
 
 def show_path(path: KeyPath) -> str:
-    """A path as in ``network[2].conv2d.kernel``."""
+    """A path as text, such as ``network[2].conv2d.kernel``."""
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{_name(part)}" for part in path)
     return shown.removeprefix(".")
 
@@ -127,7 +127,8 @@ def _check_regular(mode: int, name: str) -> None:
 
 
 def _too_large(name: str) -> str:
-    return f"{name}: larger than {MAX_BYTES // 1024} KiB, the most a config may have; is it data?"
+    limit = f"{MAX_BYTES // 1024} KiB, the limit for a config"
+    return f"{name}: larger than {limit}; is it a data file?"
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -162,7 +163,7 @@ def _shown(name: str, lines: tuple[str, ...], problem: Problem) -> str:
 
 
 def _excerpt(line: str, index: int) -> tuple[str, int]:
-    """The part of a line around an index, in at most about 100 columns, and the index's column."""
+    """The part of a line around an index, in about 100 columns at most, and the index's column."""
     left = _visible(line[max(0, index - _WIDTH) : index])
     if index > _WIDTH or len(left) > _LEFT_OF_CARET:
         left = "..." + left[3 - _LEFT_OF_CARET :]
@@ -173,7 +174,7 @@ def _excerpt(line: str, index: int) -> tuple[str, int]:
 
 
 def _visible(text: str) -> str:
-    """The text with control characters, odd spaces and half characters as escapes."""
+    """The text with unprintable characters as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

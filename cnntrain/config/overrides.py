@@ -1,4 +1,4 @@
-"""``--set key.path=value``: one value put into the tree of a config."""
+"""``--set key.path=value``: overriding one value in the tree of a config."""
 
 import itertools
 from typing import Any
@@ -8,7 +8,7 @@ from cnntrain.errors import ConfigError
 
 
 def override(tree: dict[str, Any], setting: str) -> KeyPath:
-    """Put one ``key.path=value`` into the tree; returns its path."""
+    """Apply one ``key.path=value`` to the tree and return its path."""
     words, equals, text = setting.partition("=")
     if not equals or not words:
         raise ConfigError(f"--set {setting}: write it as key=value, such as train.epochs=3")
@@ -29,12 +29,12 @@ def override(tree: dict[str, Any], setting: str) -> KeyPath:
 
 
 def dotted(path: KeyPath) -> str:
-    """A path as ``--set`` takes it."""
+    """A path in the notation of ``--set``."""
     return ".".join(str(key) for key in path)
 
 
 def _below(place: Any, key: str | int, following: str) -> Any:
-    """What stands at ``key``, or None; made a mapping if it is missing or a bare kind."""
+    """The value at ``key``, or None; a missing key or a bare kind becomes a mapping."""
     if isinstance(place, dict):
         place.setdefault(key, {})
     elif not _has_item(place, key):

@@ -1,8 +1,8 @@
-"""YAML text -> plain values with positions, strictly and within bounds.
+"""YAML text -> plain values with positions, strictly and within limits.
 
-PyYAML's parser cuts the text into events; the values are built here. So no tag can name a class,
+PyYAML's parser splits the text into events; the values are built here. So no tag can name a class,
 numbers and booleans follow the YAML 1.2 core schema, duplicate keys are found, and a hostile file
-is refused before it costs time or memory. PyYAML's C parser is not used: deep nesting crashes it.
+is rejected before it costs time or memory. PyYAML's C parser is not used: deep nesting crashes it.
 """
 
 import math
@@ -21,7 +21,7 @@ MAX_NODES = 50_000
 MAX_CHARACTERS = 2**20
 MAX_DIGITS = 100
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what PyYAML counts as the end of a line
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what PyYAML treats as a line break
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _CONSTANTS: dict[str, float | bool | None] = {
@@ -34,11 +34,11 @@ _CONSTANTS: dict[str, float | bool | None] = {
 }
 
 _IF_TEXT = "if it is text, put it in quotes"
-_EXPANDED = "every use of an alias counts; a config is far smaller"
+_EXPANDED = "shorten it (every use of an alias counts)"
 
 
 class Problem(NamedTuple):
-    """What is wrong, at which place of the text and of the tree."""
+    """A mistake with its position in the text and in the tree."""
 
     place: Place
     path: KeyPath
@@ -46,7 +46,7 @@ class Problem(NamedTuple):
 
 
 class GuardError(Exception):
-    """The text is not an acceptable YAML value."""
+    """A text that is not an acceptable YAML value."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(problems)
@@ -54,18 +54,18 @@ class GuardError(Exception):
 
 
 def split_lines(text: str) -> tuple[str, ...]:
-    """The lines of ``text`` as positions count them."""
+    """The lines of ``text``, as counted by positions."""
     return tuple(_BREAK.split(text))
 
 
 def end_place(text: str) -> Place:
-    """The place just behind ``text``."""
+    """The position just after ``text``."""
     lines = split_lines(text)
     return len(lines), len(lines[-1]) + 1
 
 
 def build(text: str) -> tuple[Tree, dict[KeyPath, Place]]:
-    """The one value in ``text``, and the place of each of its keys and items."""
+    """The single value in ``text``, and the position of each of its keys and items."""
     if bad := yaml.reader.Reader.NON_PRINTABLE.search(text):
         shown = bad.group().encode("unicode_escape").decode()
         problem = f"the character {shown} is not allowed; remove it, or save the file as UTF-8 text"
@@ -88,7 +88,8 @@ def resolve(text: str) -> str | int | float | bool | None:
 
 def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise ValueError(f"an integer of {len(text)} digits, {MAX_DIGITS} are allowed; {_IF_TEXT}")
+        limit = f"at most {MAX_DIGITS} are allowed"
+        raise ValueError(f"an integer of {len(text)} digits; {limit}; {_IF_TEXT}")
     return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
 
 
@@ -100,19 +101,20 @@ def _finite(text: str) -> float:
 
 
 def _joined(text: str) -> str:
-    """Quoted text with escaped surrogate pairs, as JSON writes them, made whole."""
+    """Quoted text with escaped surrogate pairs, as written by JSON, combined into characters."""
     if "\0" in text:
-        raise ValueError("text must not contain a NUL character; leave the escape out")
+        raise ValueError("text must not contain a NUL character; remove the escape")
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        raise ValueError("half of a surrogate pair is no character; complete the escape") from None
+        problem = "half of a surrogate pair is not a character; complete the escape"
+        raise ValueError(problem) from None
 
 
 class _Builder:
-    """Builds the value of one text from its events; notes small mistakes and reads on.
+    """Builds the value of one text from its events; records minor mistakes and continues.
 
-    A path is as long as its value is deep, so bounding it bounds the recursion.
+    The length of a path is the depth of its value, so limiting it limits the recursion.
     """
 
     def __init__(self, text: str) -> None:
@@ -158,7 +160,7 @@ class _Builder:
         if event.tag is not None:
             self.complain(event, path, NO_TAGS)
         if event.anchor in self.anchors or event.anchor in self.unfinished:
-            self.complain(event, path, f"the anchor &{event.anchor:.40} exists already; rename one")
+            self.complain(event, path, f"the anchor &{event.anchor:.40} already exists; rename one")
 
     def content(self, event: Any, path: KeyPath) -> Tree:
         if isinstance(event, yaml.ScalarEvent):
@@ -197,7 +199,7 @@ class _Builder:
         return entries
 
     def key(self, event: Any, path: KeyPath) -> str:
-        """The name of an entry; for anything but a plain name a complaint and a stand-in."""
+        """The name of an entry; anything but a plain name is reported and replaced."""
         key = self.node(event, (*path, "?"))
         if isinstance(event, yaml.AliasEvent):
             self.complain(event, path, "an alias cannot be a key; write the key itself")
@@ -205,7 +207,7 @@ class _Builder:
             self.complain(event, path, "a list or mapping cannot be a key; if it is text, quote it")
         elif not isinstance(key, str):
             shown = event.value or "empty"
-            self.complain(event, path, f"a key must be text, this one is {shown}; put it in quotes")
+            self.complain(event, path, f"a key must be text, not {shown}; put it in quotes")
         elif key == "<<" and event.style is None:
             self.complain(event, path, "merge keys are not supported; write the entries out")
         else:
@@ -221,7 +223,7 @@ class _Builder:
         return None
 
     def copy(self, value: Tree, event: yaml.AliasEvent, path: KeyPath) -> Tree:
-        """A copy of its own, so that changing one place of the tree never changes another."""
+        """An independent copy, so that changing one part of the tree never changes another."""
         if isinstance(value, list):
             self.enter(event, path)
             return [self.copy(item, event, (*path, i)) for i, item in enumerate(value)]
@@ -234,11 +236,11 @@ class _Builder:
         return value
 
     def enter(self, event: yaml.Event, path: KeyPath, text: str | None = None) -> None:
-        """Count one more key or value, a scalar if it has a text, and stop at the bounds."""
+        """Count one more key or value (a scalar if ``text`` is given); stop at the limits."""
         self.nodes += 1
         self.characters += len(text or "")
         if text is None and len(path) >= MAX_DEPTH:
-            excess = f"nested more than {MAX_DEPTH} deep; flatten it"
+            excess = f"nested more than {MAX_DEPTH} levels deep; flatten it"
         elif self.nodes > MAX_NODES:
             excess = f"more than {MAX_NODES} keys and values; {_EXPANDED}"
         elif self.characters > MAX_CHARACTERS:

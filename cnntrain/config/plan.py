@@ -1,4 +1,4 @@
-"""What a config says, as frozen values. The docstrings are the reference of the keys."""
+"""The contents of a config as frozen values. The docstrings are the reference of its keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -28,11 +28,11 @@ DEFAULT_EPOCHS = 10
 class Data(Spec):
     """``data:`` the source and its options, and how its samples are used.
 
-    ``test_split``: samples of the training files that become the test split, if the source has
-    none: a count or a fraction.
+    ``test_split``: samples of the training files used as the test split, if the source has none: a
+    count or a fraction.
     ``validation``: samples held out of the training split, a count or a fraction.
     ``fold``: i/k, the i-th of k parts is held out instead (cross-validation; ``--fold``).
-    ``augment``: random changes of the training samples, in this order.
+    ``augment``: random changes of the training samples, applied in this order.
     ``normalize``: none | unit | per_channel | per_feature, with statistics of the training split.
     """
 
@@ -45,7 +45,7 @@ class Data(Spec):
 
     @classmethod
     def expand(cls, options: Any) -> Any:
-        """Gather the options of the source, which stand beside our own, under its kind."""
+        """Move the options of the source, given next to the keys of ``data``, under its kind."""
         if not isinstance(options, dict) or not isinstance(options.get("source"), str):
             return options
         own = {name: options[name] for name in cls.own_keys() & options.keys()}
@@ -70,11 +70,11 @@ class Data(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Stop(Spec):
-    """``train.stop:`` further reasons to stop, whichever comes first.
+    """``train.stop:`` additional reasons to stop, whichever comes first.
 
     ``threshold``: ε, stop when no W or b changed by ε or more in an update.
-    ``patience``: epochs without a better monitored figure. ``target``: metrics that suffice, such
-    as ``{val/accuracy: 0.99}``. ``minutes``: time spent training.
+    ``patience``: epochs without improvement of the monitored metric. ``target``: sufficient values
+    of metrics, such as ``{val/accuracy: 0.99}``. ``minutes``: time spent training.
     """
 
     threshold: Positive | None = None
@@ -87,8 +87,8 @@ class Stop(Spec):
 class Clip(Spec):
     """``train.clip:`` bounds on ∂C/∂W, penalty included.
 
-    ``value``: every entry into [-value, value]. ``norm``: all gradients together scaled down to
-    this Euclidean norm (Pascanu et al. 2013). With both, ``value`` comes first.
+    ``value``: every entry is clipped to [-value, value]. ``norm``: all gradients together are
+    scaled down to this Euclidean norm (Pascanu et al. 2013). ``value`` is applied first.
     """
 
     value: Positive | None = None
@@ -97,18 +97,18 @@ class Clip(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Spec):
-    """``train:`` how long, in which portions, and with which penalty.
+    """``train:`` duration, batch size, penalties and stopping.
 
     ``mode``: batch (all samples per update), mini-batch (``batch_size`` samples, default 32) or
     sgd (one). ``epochs``, ``max_steps``: whichever comes first; 10 epochs if neither is given.
-    ``l2``: λ of the penalty λ/2m Σ W² over all weights, m training samples, biases left out;
-    ``l1``: λ of λ/m Σ |W| (both: elastic).
+    ``l2``: λ of the penalty λ/2m Σ W² over all weights, not biases, for m training samples;
+    ``l1``: λ of λ/m Σ |W| (with ``l2``: elastic net).
     ``clip``: bounds on the gradient. ``max_norm``: largest norm of the weights of one unit.
-    ``average``: decay of a moving average of the weights, which then is what is evaluated.
-    ``shuffle``: a new order every epoch (not in batch mode, where order means nothing).
-    ``monitor``: the metric that decides which epoch is best; default val/accuracy, or val/loss for
+    ``average``: decay of a moving average of the weights, which is then used for evaluation.
+    ``shuffle``: a new order every epoch (ignored in batch mode, where order is irrelevant).
+    ``monitor``: the metric that determines the best epoch; default val/accuracy, or val/loss for
     regression, or the same of the training split if there is no validation split.
-    ``checkpoint_steps``: keep a checkpoint every so many steps.
+    ``checkpoint_steps``: steps between checkpoints that are kept.
     """
 
     mode: Literal["batch", "mini-batch", "sgd"] = "mini-batch"
@@ -130,7 +130,7 @@ class Train(Spec):
         if self.batch_size is not None and allowed is not None and self.batch_size != allowed:
             portion = "one sample" if self.mode == "sgd" else "all samples"
             raise ValueError(
-                f"mode {self.mode!r} takes {portion} per update; leave 'batch_size' out, "
+                f"mode {self.mode!r} uses {portion} per update; omit 'batch_size' "
                 "or use mode 'mini-batch'"
             )
         if self.mode == "mini-batch" and self.batch_size is None:
@@ -139,22 +139,22 @@ class Train(Spec):
             object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
 
     def samples_per_step(self, samples: int) -> int:
-        """How many of ``samples`` training samples one update takes."""
+        """The number of training samples, out of ``samples``, that one update uses."""
         return {"batch": samples, "sgd": 1}.get(self.mode) or min(self.batch_size or 1, samples)
 
     def monitored(self, has_validation: bool, has_labels: bool) -> str:
-        """The metric that decides which epoch is best."""
+        """The metric that determines the best epoch."""
         split = "val" if has_validation else "train"
         return self.monitor or f"{split}/{'accuracy' if has_labels else 'loss'}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Log(Spec):
-    """``log:`` what a run writes besides its metrics; changes no bit of the training.
+    """``log:`` what a run writes besides its metrics; has no effect on training.
 
-    ``stats``: every so many steps, metrics of each layer go to ``stats.jsonl``: mean, deviation and
-    norm of every array, norm of its gradient (penalty and clipping included), ‖ΔW‖/‖W‖; mean and
-    deviation of every output, and the share of units of an activation that give 0 for all samples.
+    ``stats``: steps between records of layer statistics in ``stats.jsonl``: mean, deviation and
+    norm of every array, norm of its gradient (including penalty and clipping), ‖ΔW‖/‖W‖; mean and
+    deviation of every output, and the share of units of an activation that are 0 for all samples.
     ``tensorboard``: event files for TensorBoard (``pip install "cnntrain[tensorboard]"``).
     """
 
@@ -164,10 +164,10 @@ class Log(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Spec):
-    """A whole config. ``name`` names the run folder (default: the file's name).
+    """A complete config. ``name``: name of the run folder (default: that of the file).
 
-    ``seed``: of all random draws. ``dtype``: float32 or float64. ``input``: shape of a sample,
-    checked against the data; with it, the network can be inspected without the data.
+    ``seed``: seed of all random draws. ``dtype``: float32 or float64. ``input``: shape of a sample,
+    checked against the data; if given, the network can be inspected without the data.
     """
 
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
@@ -186,7 +186,7 @@ class Plan(Spec):
     def __post_init__(self) -> None:
         on_last = sum(term.output is None for term in self.loss)
         if on_last != 1:
-            raise ValueError(f"exactly one loss must be without 'output'; found {on_last}")
+            raise ValueError(f"exactly one loss must omit 'output'; found {on_last}")
 
     @classmethod
     def expand(cls, options: Any) -> Any:

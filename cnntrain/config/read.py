@@ -21,19 +21,19 @@ from cnntrain.registry import to_tree
 
 @dataclass(frozen=True)
 class Config:
-    """A plan with the place of each of its words, for errors that show later."""
+    """A plan with the positions of its keys, for errors that are found later."""
 
     plan: Plan
     source: Composition
 
     def located(self, error: ConfigError) -> ConfigError:
-        """An error that showed after reading, with the line and column of what it is about."""
+        """An error found after reading, with the line and column of its cause."""
         errors = error.errors if isinstance(error, ConfigErrors) else (error,)
         return self.source.error([(each.path, str(each)) for each in errors])
 
     @contextmanager
     def places(self) -> Iterator[None]:
-        """Give errors raised inside the line and column of what they are about."""
+        """Add the line and column of their cause to errors raised inside."""
         try:
             yield
         except ConfigError as error:
@@ -54,7 +54,7 @@ def read_config(path: Path, settings: Sequence[str] = (), seed: int | None = Non
 
 
 def _path_of(value: str, tree: Any, path: KeyPath) -> KeyPath:
-    """Where a text stands in the tree; ``path`` if nowhere."""
+    """The path of a text in the tree; ``path`` if it does not occur."""
     entries = tree.items() if isinstance(tree, dict) else enumerate(tree)
     for key, found in entries:
         below = (*path, key)
@@ -68,18 +68,18 @@ def _path_of(value: str, tree: Any, path: KeyPath) -> KeyPath:
 
 
 def plan_from_tree(tree: object) -> Plan:
-    """The plan of a resolved config, as a checkpoint carries it."""
+    """The plan of a resolved config, as stored in a checkpoint."""
     plan, problems = _validated(tree)
     if plan is None:
         raise ConfigError("; ".join(message for _, message in problems))
     return plan
 
 
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # texts that nobody takes for something else
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # texts that need no quotes
 
 
 class _QuotingDumper(yaml.SafeDumper):
-    """Quotes every text that a reader of YAML 1.2 would take for something else, such as 1e-3."""
+    """Quotes every text that YAML 1.2 would read as another type, such as 1e-3."""
 
 
 def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -91,12 +91,12 @@ _QuotingDumper.add_representer(str, _quoted)
 
 
 def dump_plan(plan: Plan) -> str:
-    """The resolved config as YAML text that ``read_config`` reads back to the same plan."""
+    """The resolved config as YAML text, from which ``read_config`` gives the same plan."""
     return yaml.dump(plan_to_tree(plan), Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True)
 
 
 def plan_to_tree(plan: Plan) -> dict[str, Any]:
-    """The resolved config, defaults filled in; ``plan_from_tree`` gives the plan back."""
+    """The resolved config with all defaults; ``plan_from_tree`` turns it back into the plan."""
     tree: dict[str, Any] = to_tree(plan)
     return tree
 
@@ -114,7 +114,7 @@ def _validated(tree: object) -> tuple[Plan | None, list[Problem]]:
 
 
 def _frozen(tree: Any) -> Any:
-    """The tree with tuples for lists, which is what frozen dataclasses hold."""
+    """The tree with tuples instead of lists, as required by frozen dataclasses."""
     if isinstance(tree, Mapping):
         return {key: _frozen(value) for key, value in tree.items()}
     return tuple(_frozen(item) for item in tree) if isinstance(tree, list | tuple) else tree

@@ -1,4 +1,4 @@
-"""Broken YAML in our words: what PyYAML says -> where the mistake is, and what would be right."""
+"""Invalid YAML explained: PyYAML's error -> the position of the mistake and how to correct it."""
 
 import re
 from typing import Any, TypeAlias
@@ -7,10 +7,10 @@ import yaml
 
 Place: TypeAlias = tuple[int, int]
 
-NO_TAGS = "tags are not supported; leave the tag out, and put text that starts with '!' in quotes"
+NO_TAGS = "tags are not supported; remove the tag, or put text that starts with '!' in quotes"
 NO_CHARACTER = r"a number out of range; the last escape is '\U0010FFFF'"
 _AT_START, _AT_END = True, False
-# (in PyYAML's words, whether the mistake is where the broken construct starts, in ours)
+# (PyYAML's wording, whether the mistake is at the start of the broken construct, our message)
 _SYNTAX = (
     ("got '<stream end>'", _AT_START, "this bracket is never closed; add the closing one"),
     ("expected ',' or", _AT_END, "the bracket opened on line {start} is not closed before this; "
@@ -37,17 +37,17 @@ _SYNTAX = (
      "or '&'"),
     ("a block scalar", _AT_START, "only '+', '-' or a digit may follow '|' or '>'; quote text "
      "that starts with them"),
-    ("directive|YAML document", _AT_START, "a broken directive (a line with '%'); leave it out"),
+    ("directive|YAML document", _AT_START, "an invalid directive (a line with '%'); remove it"),
 )  # fmt: skip
 
 
 def place_of(mark: Any) -> Place:
-    """The (line, column), from 1, of a mark of PyYAML."""
+    """The (line, column), from 1, of a PyYAML mark."""
     return mark.line + 1, mark.column + 1
 
 
 def explain(error: yaml.MarkedYAMLError, text: str, here: Any) -> tuple[Place, str]:
-    """Where a syntax error of ``text`` is, and what it means; ``here``: how far the parser got."""
+    """The position and meaning of a syntax error; ``here``: how far the parser got."""
     end = error.problem_mark or here
     start = error.context_mark or end
     char = text[end.index : end.index + 1]

@@ -1,4 +1,4 @@
-"""What pydantic says about a config -> where in the document that is, and what would be right."""
+"""Pydantic's errors about a config -> the path in the document and how to correct it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -23,13 +23,13 @@ from cnntrain.registry import Registered, Spec, did_you_mean
 
 
 def problems_of(error: ValidationError, tree: Any) -> list[Problem]:
-    """Every problem of a config once, by its path in ``tree``."""
+    """Every problem of a config, once, with its path in ``tree``."""
     found = error.errors()
     return _merged(_problem(details, tree) for details in found if not _is_echo(details, found))
 
 
 def _is_echo(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
-    """Whether a list only seems too short because all of its items are wrong."""
+    """Whether a list only appears too short because all of its items are invalid."""
     loc, others = details["loc"], (other["loc"] for other in found)
     return details["type"] == "too_short" and any(
         len(other) > len(loc) and other[: len(loc)] == loc for other in others
@@ -37,7 +37,7 @@ def _is_echo(details: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
 
 
 def _merged(problems: Iterable[Problem]) -> list[Problem]:
-    """One problem per place: the branches of a choice are joined by "or"."""
+    """One problem per path: the alternatives of a choice are joined by "or"."""
     joined: dict[KeyPath, list[str]] = {}
     for path, message in problems:
         found = joined.setdefault(path, [])
@@ -73,8 +73,8 @@ def _problem(details: ErrorDetails, tree: Any) -> Problem:
 
 
 PLAIN = {
-    r"String should match pattern '^\w[\w.-]*$'": "must be letters, digits, '_', '-' and '.', "
-    "the first no '-' or '.'",
+    r"String should match pattern '^\w[\w.-]*$'": "must consist of letters, digits, '_', '-' "
+    "and '.', starting with a letter, a digit or '_'",
     "Input should be a valid integer": "must be an integer",
     "Input should be a valid number": "must be a number",
     "Input should be a valid boolean": "must be true or false",
@@ -100,7 +100,7 @@ def _thawed(value: Any) -> Any:
 
 
 def _unknown(loc: KeyPath, path: KeyPath) -> str:
-    """Why a key is not known where it stands, and where it may be meant."""
+    """Why a key is unknown in its section, and where it may belong."""
     key = str(loc[-1])
     family = _family_at(loc[:-1])
     if family is not None:
@@ -119,7 +119,7 @@ def _unknown_kind(key: str, family: type[Registered]) -> str:
 
 
 def _homes_of(key: str) -> list[str]:
-    """Sections of the config in which ``key`` is at home."""
+    """Sections of the config to which ``key`` belongs."""
     members: dict[str, type[Registered]] = {"optimizer": Optimizer, "schedule": Schedule}
     specs = {section or "the top level": [spec] for section, spec in SECTIONS.items()}
     specs |= {section: list(family.kinds.values()) for section, family in members.items()}
@@ -131,7 +131,7 @@ def _names(spec: type[Any]) -> set[str]:
 
 
 def _options_at(place: KeyPath) -> set[str]:
-    """The keys that may stand at ``place``, a location in pydantic's terms."""
+    """The keys allowed at ``place``, a location in pydantic's terms."""
     family, spec = _family_at(place[:-1]), _spec_at(place)
     names = _names(spec) if spec else set()
     beside = {Source: Data.own_keys(), Layer: {"activation"}}
@@ -139,7 +139,7 @@ def _options_at(place: KeyPath) -> set[str]:
 
 
 def _spec_at(place: KeyPath) -> type[Any] | None:
-    """The class whose options stand at ``place``."""
+    """The class whose options are given at ``place``."""
     if dotted(place) in SECTIONS:
         return SECTIONS[dotted(place)]
     name = str(place[-1])
@@ -162,7 +162,7 @@ CHOICES: dict[str, type[Registered]] = {
 
 
 def _family_at(place: KeyPath) -> type[Registered] | None:
-    """The family of which a member is chosen at ``place``, if one is."""
+    """The family from which a member is chosen at ``place``, if any."""
     if len(place) >= 2 and place[-2] == "init":
         return Initializer
     if len(place) == 2 and place[0] == "metrics":
@@ -173,7 +173,7 @@ def _family_at(place: KeyPath) -> type[Registered] | None:
 
 
 def _source_path(loc: KeyPath, tree: Any) -> KeyPath:
-    """Pydantic's location as a path of the document: undo what the specs' ``expand`` rewrote."""
+    """Pydantic's location as a path in the document, undoing the ``expand`` of the specs."""
     path = list(loc)
     if path[:2] == ["data", "source"] and len(path) > 3:
         path[1:3] = []

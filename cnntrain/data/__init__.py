@@ -1,4 +1,4 @@
-"""Data: named splits, how they are cut, normalized and augmented, and the batches they leave in.
+"""Data: named splits, their division, normalization and augmentation, and batches.
 Importing this package registers every source and augmentation.
 
 May import: errors, types, rng, registry, files.

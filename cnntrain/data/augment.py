@@ -1,7 +1,7 @@
-"""Augmentation: training samples changed at random, so that more is learned from few.
+"""Augmentation: random changes of training samples, to learn more from few of them.
 
-Random numbers are keyed by step and shard, so nothing has to be remembered. Samples are changed in
-the units of the source, before normalization; what comes in from outside an image is 0.
+Random numbers are keyed by step and shard, so there is no state. Samples are changed in the units
+of the source, before normalization; pixels from outside an image are 0.
 """
 
 import math
@@ -23,25 +23,25 @@ class Augmentation(Registered, family="augmentation"):
     images_only: ClassVar[bool] = True
 
     def check(self, sample_shape: Shape) -> None:
-        """Raise ``ShapeError`` for samples that it cannot change."""
+        """Raise ``ShapeError`` for samples that this augmentation cannot change."""
         if self.images_only and len(sample_shape) != 3:
-            raise ShapeError(f"{self.kind} is for images (C, H, W), but samples are {sample_shape}")
+            raise ShapeError(f"{self.kind} needs images (C, H, W), but samples are {sample_shape}")
 
     def apply(
         self, x: Array, y: Array, classes: int | None, rng: np.random.Generator
     ) -> tuple[Array, Array]:
-        """(x, y) changed; the arguments stay as they are."""
+        """The changed (x, y); the arguments are not modified."""
         return self.change(x, rng), y
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
-        """x changed, for augmentations that leave the targets alone."""
+        """The changed x, for augmentations that do not change the targets."""
         raise NotImplementedError
 
 
 def sample_at(x: Array, rows: Array, columns: Array) -> Array:
-    """Read maps between their pixels: (C, H, W, N) at places (H', W', N) -> (C, H', W', N).
+    """Sample maps between their pixels: (C, H, W, N) at positions (H', W', N) -> (C, H', W', N).
 
-    Bilinear; 0 outside. Places at whole numbers give the pixels themselves.
+    Bilinear; 0 outside. Integer positions give the pixels themselves.
     """
     top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
     down, across = (rows - top).astype(x.dtype), (columns - left).astype(x.dtype)
@@ -68,7 +68,7 @@ def grid(shape: Shape) -> tuple[Array, Array]:
 
 
 def warp(x: Array, matrices: Array) -> Array:
-    """Turn each image about its middle: output place p shows what was at M p, M (2, 2, N)."""
+    """Transform each image about its centre: output position p shows input M p, M (2, 2, N)."""
     _, h, w, _ = x.shape
     rows, columns = grid(x.shape)
     down, across = rows - (h - 1) / 2, columns - (w - 1) / 2
@@ -81,7 +81,7 @@ def warp(x: Array, matrices: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Shift(Augmentation, kind="shift"):
-    """Moved by up to ``pixels`` whole pixels in each direction."""
+    """Shift by up to ``pixels`` whole pixels in each direction."""
 
     pixels: Count = 1
 
@@ -96,7 +96,7 @@ class Shift(Augmentation, kind="shift"):
 
 
 def _overlap(length: int, offset: int) -> tuple[slice, slice]:
-    """(to, from) of an axis whose place p shows what was at p + offset."""
+    """Slices (to, from) of an axis, so that position p shows input p + offset."""
     kept = max(0, length - abs(offset))
     first, start = max(0, -offset), max(0, offset)
     return slice(first, first + kept), slice(start, start + kept)
@@ -104,9 +104,9 @@ def _overlap(length: int, offset: int) -> tuple[slice, slice]:
 
 @dataclass(frozen=True, kw_only=True)
 class RandomCrop(Augmentation, kind="random_crop"):
-    """Padded with ``padding`` zeros on every side, then cut back to size at a random place.
+    """Padding with ``padding`` zeros on every side, then a crop to the original size.
 
-    The same as a shift by up to ``padding`` pixels; under the name by which CIFAR recipes know it.
+    Equivalent to a shift by up to ``padding`` pixels; this is its usual name for CIFAR.
     """
 
     padding: Count = 4
@@ -117,7 +117,7 @@ class RandomCrop(Augmentation, kind="random_crop"):
 
 @dataclass(frozen=True, kw_only=True)
 class Flip(Augmentation):
-    """Base: mirrored with probability ``share``."""
+    """Base: reflection with probability ``share``."""
 
     share: Fraction = 0.5
 
@@ -132,19 +132,19 @@ class Flip(Augmentation):
 
 @dataclass(frozen=True, kw_only=True)
 class FlipHorizontal(Flip, kind="flip_horizontal"):
-    """Left and right exchanged in a ``share`` of the samples."""
+    """Reflection left to right, with probability ``share``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FlipVertical(Flip, kind="flip_vertical"):
-    """Top and bottom exchanged in a ``share`` of the samples."""
+    """Reflection top to bottom, with probability ``share``."""
 
     axis: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rotation(Augmentation, kind="rotation"):
-    """Turned about the middle by up to ``degrees`` to either side."""
+    """Rotation about the centre by up to ``degrees`` in either direction."""
 
     degrees: Positive = 10.0
 
@@ -156,7 +156,7 @@ class Rotation(Augmentation, kind="rotation"):
 
 @dataclass(frozen=True, kw_only=True)
 class Scale(Augmentation, kind="scale"):
-    """Enlarged about the middle by a factor between 1/(1 + ``by``) and 1 + ``by``."""
+    """Scaling about the centre by a factor between 1/(1 + ``by``) and 1 + ``by``."""
 
     by: Positive = 0.1
 
@@ -169,7 +169,7 @@ class Scale(Augmentation, kind="scale"):
 
 @dataclass(frozen=True, kw_only=True)
 class Shear(Augmentation, kind="shear"):
-    """Rows slid sideways, by up to ``degrees`` off the vertical."""
+    """Horizontal shear by up to ``degrees`` from the vertical."""
 
     degrees: Positive = 10.0
 
@@ -181,9 +181,9 @@ class Shear(Augmentation, kind="shear"):
 
 @dataclass(frozen=True, kw_only=True)
 class Elastic(Augmentation, kind="elastic"):
-    """Every pixel displaced by a smooth random field.
+    """Elastic distortion: every pixel is displaced by a smooth random field.
 
-    ``alpha``: pixels that a field of norm 1 would move; ``sigma``: its smoothness in pixels.
+    ``alpha``: displacement in pixels of a field of norm 1; ``sigma``: its smoothness in pixels.
     Source: Simard, Steinkraus & Platt 2003, section 2 (there alpha 34, sigma 4 for MNIST).
     """
 
@@ -199,7 +199,7 @@ class Elastic(Augmentation, kind="elastic"):
 
 
 def blur(field: Array, sigma: float) -> Array:
-    """Gaussian smoothing of (H, W, N) along both axes; beyond the edge is 0."""
+    """Gaussian smoothing of (H, W, N) along both axes, 0 beyond the edges."""
     smooth = [_gaussian_matrix(size, sigma) for size in field.shape[:2]]
     return np.einsum("ih,hwn,jw->ijn", smooth[0], field, smooth[1], optimize=True)
 
@@ -213,7 +213,7 @@ def _gaussian_matrix(size: int, sigma: float) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Brightness(Augmentation, kind="brightness"):
-    """All of a sample multiplied by a factor between 1 - ``by`` and 1 + ``by``."""
+    """Multiplication of a sample by a factor between 1 - ``by`` and 1 + ``by``."""
 
     by: Fraction = 0.2
 
@@ -223,7 +223,7 @@ class Brightness(Augmentation, kind="brightness"):
 
 @dataclass(frozen=True, kw_only=True)
 class Contrast(Augmentation, kind="contrast"):
-    """Distances from the sample's mean multiplied by 1 - ``by`` to 1 + ``by``."""
+    """Deviations from the mean of a sample, multiplied by 1 - ``by`` to 1 + ``by``."""
 
     by: Fraction = 0.2
 
@@ -239,7 +239,7 @@ def _factors(by: float, x: Array, rng: np.random.Generator) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Cutout(Augmentation, kind="cutout"):
-    """A square of ``size`` pixels at a random place set to 0. DeVries & Taylor 2017."""
+    """A square of side ``size`` pixels at a random position, set to 0. DeVries & Taylor 2017."""
 
     size: Count = 8
 
@@ -255,7 +255,7 @@ class Cutout(Augmentation, kind="cutout"):
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianNoise(Augmentation, kind="gaussian_noise"):
-    """N(0, std²) added to every number; ``std`` in the units of the source."""
+    """N(0, std²) added to every value; ``std`` in the units of the source."""
 
     std: Positive = 0.1
 
@@ -267,7 +267,7 @@ class GaussianNoise(Augmentation, kind="gaussian_noise"):
 
 @dataclass(frozen=True, kw_only=True)
 class Mixup(Augmentation, kind="mixup"):
-    """λ x_a + (1 - λ) x_b with targets mixed alike, λ from Beta(``alpha``, ``alpha``).
+    """λ x_a + (1 - λ) x_b, and likewise for targets, with λ from Beta(``alpha``, ``alpha``).
 
     Labels become soft targets (K, N). Source: Zhang et al. 2018.
     """
@@ -283,7 +283,7 @@ class Mixup(Augmentation, kind="mixup"):
         n = x.shape[-1]
         share = np.asarray(rng.beta(self.alpha, self.alpha, n), x.dtype)
         other = rng.permutation(n)
-        if classes is not None and y.ndim == 1:  # a single output is 1 for yes
+        if classes is not None and y.ndim == 1:  # with a single output, 1 means yes
             y = y[None] if classes == 1 else np.eye(classes)[:, y]  # (K, N)
         return (
             share * x + (1 - share) * x[..., other],

@@ -1,4 +1,4 @@
-"""The one place that turns a batch around: sources have the sample first, networks have it last."""
+"""Batches: the only place that moves the sample axis from first (sources) to last (networks)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Draw = Callable[[int], np.random.Generator]
 
 @dataclass(frozen=True)
 class Batches:
-    """Samples of a split, normalized, in the network's precision, batch last.
+    """Normalized samples of a split in the network's precision, batch axis last.
 
     ``augmentations`` are for training; ``classes`` is None for real-valued targets.
     """
@@ -30,7 +30,8 @@ class Batches:
     def take(self, indices: Array, draw: Draw | None = None) -> tuple[Array, Array]:
         """(x (C, H, W, N) or (J, N); y (N,) labels or (K, N) targets).
 
-        With ``draw``, which gives the k-th augmentation its random stream, x and y are augmented.
+        With ``draw``, which returns the random stream of the k-th augmentation, x and y are
+        augmented.
         """
         x, y = np.moveaxis(self.split.gather(indices), 0, -1), self.split.y[indices]
         if y.dtype.kind == "f":

@@ -8,15 +8,15 @@ import numpy as np
 
 from cnntrain.types import Array, Shape
 
-CHUNK = 4096  # samples that are looked at together
+CHUNK = 4096  # samples processed at a time
 
 
 @dataclass(frozen=True)
 class Split:
-    """Samples (N, C, H, W) or (N, J) of any number type; labels (N,) or targets (N, K).
+    """Samples (N, C, H, W) or (N, J) of any numeric type, with labels (N,) or targets (N, K).
 
-    With ``rows``, only those samples of ``stored`` belong to it, so that the parts of one array
-    share it: a memory-mapped file stays on disk until a batch is gathered.
+    With ``rows``, the split consists of those samples of ``stored``, so that several splits can
+    share one array: a memory-mapped file stays on disk until a batch is gathered.
     """
 
     stored: Array
@@ -32,7 +32,7 @@ class Split:
 
     @property
     def x(self) -> Array:
-        """All samples; copied if they are only some of those stored."""
+        """All samples; a copy if they are only a part of those stored."""
         return self.stored if self.rows is None else self.stored[self.rows]
 
     @property
@@ -45,7 +45,7 @@ class Split:
         return self.stored[indices if self.rows is None else self.rows[indices]]
 
     def chunks(self) -> Iterator[Array]:
-        """All samples, some thousands at a time."""
+        """All samples, a few thousand at a time."""
         for start in range(0, len(self), CHUNK):
             yield self.gather(np.arange(start, min(start + CHUNK, len(self))))
 
@@ -57,12 +57,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All that a source knows. ``classes`` names the labels; None means real-valued targets."""
+    """Everything a source provides. ``classes``: names of the labels; None: real-valued targets."""
 
     train: Split
     test: Split | None
     classes: tuple[str, ...] | None
-    val: Split | None = None  # if the source has files of its own for validation
+    val: Split | None = None  # if the source has its own validation files
 
     @property
     def sample_shape(self) -> Shape:

@@ -14,14 +14,14 @@ Normalization = Literal["none", "unit", "per_channel", "per_feature"]
 
 @dataclass(frozen=True)
 class Normalizer:
-    """``shift`` and ``scale``: shaped like one sample, with 1 for every axis they are constant
-    along, so that they broadcast over a batch-last array once an axis is added."""
+    """``shift`` and ``scale``: shaped like one sample, with length 1 along every axis on which they
+    are constant, so that they broadcast over a batch-last array once an axis is added."""
 
     shift: Array
     scale: Array
 
     def arrays(self) -> Params:
-        """What the checkpoint keeps."""
+        """The state stored in a checkpoint."""
         return {"shift": self.shift, "scale": self.scale}
 
     def apply(self, x: Array, dtype: np.dtype) -> Array:
@@ -35,7 +35,7 @@ class Normalizer:
 
 
 def statistics_shape(kind: Normalization, sample_shape: Shape) -> Shape:
-    """Shape of ``shift`` and ``scale``: one value in all, per channel, or per feature."""
+    """Shape of ``shift`` and ``scale``: one value overall, per channel, or per feature."""
     if kind == "per_feature" or (kind == "per_channel" and len(sample_shape) == 1):
         return sample_shape
     if kind == "per_channel":
@@ -44,8 +44,8 @@ def statistics_shape(kind: Normalization, sample_shape: Shape) -> Shape:
 
 
 def fit_normalizer(kind: Normalization, split: Split) -> Normalizer:
-    """``none``: x; ``unit``: the training range onto [0, 1]; ``per_channel`` and ``per_feature``:
-    mean 0 and standard deviation 1 (population) of each. A constant feature is only shifted."""
+    """``none``: x; ``unit``: maps the training range to [0, 1]; ``per_channel``, ``per_feature``:
+    mean 0 and (population) standard deviation 1 of each. A constant feature is only shifted."""
     shape = statistics_shape(kind, split.sample_shape)
     if kind == "none":
         return Normalizer(np.zeros(shape), np.ones(shape))

@@ -1,4 +1,4 @@
-"""From a dataset to what training and evaluation read: splits, statistics, batches."""
+"""Preparing a dataset for training and evaluation: splits, statistics, batches."""
 
 import hashlib
 import itertools
@@ -42,14 +42,14 @@ class Prepared:
 def split_dataset(
     dataset: Dataset, validation: int | float, seed: int, fold: str | None = None
 ) -> dict[SplitName, Split]:
-    """Hold ``validation`` samples (a count or a fraction) or a fold out of the training split."""
+    """Hold out ``validation`` samples (a count or a fraction) or a fold of the training split."""
     named = {"training": dataset.train, "test": dataset.test, "validation": dataset.val}
     for name, split in named.items():
         if split is not None:
             _check_values(split, name)
     if dataset.val is not None and (validation or fold):
         raise ConfigError(
-            "the source has validation files of its own; remove 'validation' and 'fold'",
+            "the source has its own validation files; remove 'validation' and 'fold'",
             ("data", "validation"),
         )
     held_out = held_out_indices(dataset, validation, seed, fold)
@@ -67,15 +67,15 @@ def split_dataset(
 
 
 def with_test_split(dataset: Dataset, test_split: int | float, seed: int) -> Dataset:
-    """The dataset with a part of its training samples as test split, every class in proportion.
+    """The dataset with a stratified part of its training samples as test split.
 
-    Which samples they are depends on ``seed``; they are no longer training samples of any kind.
+    ``seed`` determines which samples; they are removed from the training split.
     """
     if not test_split:
         return dataset
     if dataset.test is not None:
         raise ConfigError(
-            "the source has a test split of its own; remove 'test_split'", ("data", "test_split")
+            "the source has its own test split; remove 'test_split'", ("data", "test_split")
         )
     n = len(dataset.train)
     count = _count(test_split, n, "test_split")
@@ -85,12 +85,12 @@ def with_test_split(dataset: Dataset, test_split: int | float, seed: int) -> Dat
 
 
 def _count(part: int | float, n: int, option: str) -> int:
-    """How many of n samples a count or a fraction means; some must be in either part."""
+    """The number of n samples given by a count or a fraction; both parts must be nonempty."""
     count = round(part * n) if isinstance(part, float) else part
     if not 0 < count < n:
         raise ConfigError(
-            f"{part} would hold {count} of {n} training samples out; "
-            "at least one must be held out and one must be left",
+            f"{part} would hold out {count} of {n} training samples; "
+            "at least one must be held out and one must remain",
             ("data", option),
         )
     return count
@@ -99,9 +99,9 @@ def _count(part: int | float, n: int, option: str) -> int:
 def held_out_indices(
     dataset: Dataset, validation: int | float, seed: int, fold: str | None = None
 ) -> Array:
-    """Sorted indices of the validation samples: drawn by ``seed``, every class in proportion.
+    """Sorted indices of the validation samples: drawn by ``seed``, stratified by class.
 
-    The k folds of one seed are disjoint and together all samples.
+    The k folds of one seed are disjoint and together contain all samples.
     """
     n = len(dataset.train)
     if not validation and fold is None:
@@ -119,7 +119,7 @@ def held_out_indices(
 
 
 def _stratified_order(dataset: Dataset, seed: int) -> Array:
-    """All training samples in random order, such that any stretch has every class in proportion."""
+    """Training samples in random order, such that every contiguous part is stratified by class."""
     n = len(dataset.train)
     order = stream(seed, Purpose.SPLIT).permutation(n)
     if dataset.classes is None:
@@ -138,7 +138,7 @@ def _check_values(split: Split, name: str) -> None:
     for array, what in ((split.stored, "input"), (split.y, "target")):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             sample = np.argwhere(~np.isfinite(array))[0][0]
-            raise DataError(f"the {what} of {name} sample {sample} holds a NaN or an infinity")
+            raise DataError(f"the {what} of {name} sample {sample} contains NaN or infinity")
 
 
 def prepare(
@@ -148,7 +148,7 @@ def prepare(
     seed: int,
     fold: str | None = None,
 ) -> Prepared:
-    """Split the data and fit the normalization, unless a fitted one is given."""
+    """Split the data and fit the normalization, unless a fitted normalizer is given."""
     splits = split_dataset(dataset, validation, seed, fold)
     fitted = (
         normalization
@@ -159,7 +159,7 @@ def prepare(
 
 
 def overlaps(splits: Mapping[SplitName, Split]) -> dict[tuple[SplitName, SplitName], int]:
-    """For each pair of splits, how many samples of the second also stand in the first, exactly."""
+    """For each pair of splits, the number of samples of the second that are also in the first."""
     digests = {
         name: [_digest(sample) for chunk in split.chunks() for sample in chunk]
         for name, split in splits.items()

@@ -1,4 +1,4 @@
-"""Numerical proof of gradients, a check of a training before it starts, and where time goes.
+"""Diagnostics: gradient checking, a self-test before training, and timing.
 
 May import: training and below; not runs.
 """

@@ -1,10 +1,10 @@
-"""Numerical proof of gradients: every analytic derivative against central differences, in float64.
+"""Gradient checking: analytic derivatives against central differences, in float64.
 
     ∂C/∂w ≈ (C(w + h) - C(w - h)) / 2h
 
-Small arrays are checked entry by entry, large ones in sampled entries and along random directions.
-Where C has a kink (ReLU at 0, a tie in a max-pool) there is no derivative: such a point is
-recognized by left and right slopes that stay apart as h shrinks, and is counted apart, provided
+Small arrays are checked entry by entry, large ones at sampled entries and along random directions.
+At a kink of C (ReLU at 0, a tie in a max-pool) there is no derivative: such a point is recognized
+by left and right slopes that remain different as h shrinks, and is counted separately, provided
 that the analytic value lies between them.
 """
 
@@ -25,7 +25,7 @@ from cnntrain.types import Array, Arrays, Params, Shape
 ALL_ENTRIES_UP_TO = 100
 SAMPLED_ENTRIES = 40
 DIRECTIONS = 4
-STEPS = (1e-4, 1e-5, 1e-6, 1e-7)  # all are tried until one agrees: a kink nearby spoils the large
+STEPS = (1e-4, 1e-5, 1e-6, 1e-7)  # tried until one agrees; a nearby kink spoils large ones
 DEFAULT_TOLERANCE = 1e-5
 FLOOR = 1e-4  # derivatives below this are compared absolutely, as if they were this large
 BATCH = 4
@@ -33,12 +33,12 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check of one array found."""
+    """The result of checking one array."""
 
     name: str
     shape: Shape
     checked: int  # entries and directions
-    kinks: int  # of them, points without a derivative
+    kinks: int  # those of them without a derivative
     error: float  # the largest relative error of the others
     ok: bool
 
@@ -57,7 +57,7 @@ def check_array(
 ) -> Verdict:
     """Compare dw with the numerical derivative of ``cost``, which reads ``w`` at every call.
 
-    ``entries``: of a large array, how many are compared one by one.
+    ``entries``: number of entries of a large array that are compared individually.
     """
     if dw.shape != w.shape or not np.isfinite(dw).all():
         return Verdict(name, w.shape, checked=0, kinks=0, error=float("inf"), ok=False)
@@ -86,7 +86,7 @@ def _directions(w: Array, rng: np.random.Generator, sampled: int) -> Iterator[Ar
 
 @dataclass(frozen=True)
 class Derivative:
-    """One directional derivative: relative error, whether that is within bounds, or a kink."""
+    """One directional derivative: its relative error, whether that is acceptable, or a kink."""
 
     error: float
     ok: bool
@@ -96,7 +96,7 @@ class Derivative:
 def compare(
     w: Array, direction: Array, analytic: float, cost: Cost, tolerance: float
 ) -> Derivative:
-    """The analytic derivative against the numerical one, with the step that brings them nearest."""
+    """The analytic derivative against the numerical one, for the step with the best agreement."""
     slopes, errors, excused = [], [], False
     for h in STEPS:
         left, right, noise = one_sided_slopes(w, direction, h, cost)
@@ -114,7 +114,7 @@ def compare(
 def one_sided_slopes(
     w: Array, direction: Array, h: float, cost: Cost
 ) -> tuple[float, float, float]:
-    """((C(w) - C(w - h))/h, (C(w + h) - C(w))/h, what rounding may add to either)."""
+    """((C(w) - C(w - h))/h, (C(w + h) - C(w))/h, bound on their rounding error)."""
     original = w.copy()
     here = cost()
     w += h * direction
@@ -129,7 +129,7 @@ def one_sided_slopes(
 def _is_kink(
     slopes: Sequence[tuple[float, float, float]], analytic: float, tolerance: float
 ) -> bool:
-    """The gap between the slopes stays as h shrinks (curvature would shrink it in proportion)."""
+    """Whether the slopes remain different as h shrinks (with curvature, the gap shrinks too)."""
     gaps = [abs(right - left) for left, right, _ in slopes]
     left, right, noise = slopes[-1]
     slack = noise + tolerance * max(abs(left), abs(right), FLOOR)
@@ -138,21 +138,21 @@ def _is_kink(
 
 
 def spread(shape: Shape, rng: np.random.Generator) -> Array:
-    """A shuffled grid on (-1, 1) without 0 and without equal values: no kink is near."""
+    """A shuffled grid on (-1, 1) without 0 and without equal values, hence far from kinks."""
     n = int(np.prod(shape))
     grid = (np.arange(n) - (n - 1) / 2 + 0.25) * (2 / max(n, 2))
     return rng.permutation(grid).reshape(shape)
 
 
 def example_input(example: Example, rng: np.random.Generator) -> Any:
-    """The array, or for a layer that joins the tuple of arrays, that an example takes."""
+    """The input of an example: an array, or a tuple of arrays for a layer that joins several."""
     if example.layer.joins:
         return tuple(spread((*shape, example.batch), rng) for shape in example.in_shape)
     return example.reach * spread((*example.in_shape, example.batch), rng)
 
 
 def check_layer(example: Example, seed: int, tolerance: float) -> list[Verdict]:
-    """Input and parameters of one layer, for C = Σ r ⊙ y with fixed random r."""
+    """Check input and parameters of one layer, with C = Σ r ⊙ y for a fixed random r."""
     rng = stream(seed, Purpose.GRADCHECK)
     layer = example.layer
     x = example_input(example, rng)
@@ -179,7 +179,7 @@ def check_layer(example: Example, seed: int, tolerance: float) -> list[Verdict]:
 def check_loss(
     loss: Loss, out_shape: Shape, target_shape: Shape | None, seed: int, tolerance: float
 ) -> list[Verdict]:
-    """δ of a loss, for BATCH samples."""
+    """Check δ of a loss, for BATCH samples."""
     rng = stream(seed, Purpose.GRADCHECK)
     z = rng.standard_normal((*out_shape, BATCH))
     y = _targets(out_shape, target_shape, rng)
@@ -195,7 +195,7 @@ def _targets(out_shape: Shape, target_shape: Shape | None, rng: np.random.Genera
 
 
 def check_registry(seed: int, tolerance: float) -> Iterator[Verdict]:
-    """Every registered layer and loss on its own examples."""
+    """Check every registered layer and loss on its own examples."""
     for layer in Layer.kinds.values():
         for example in layer.examples():
             yield from check_layer(example, seed, tolerance)
@@ -243,9 +243,9 @@ def check_batch(
     tolerance: float,
     entries: int = SAMPLED_ENTRIES,
 ) -> Iterator[Verdict]:
-    """Every parameter array and the input of a whole network on one batch, penalty included.
+    """Check every parameter array and the input of a network on one batch, including penalties.
 
-    Dropout masks are frozen: they depend on seed and step alone.
+    Dropout masks are fixed, because they depend only on seed and step.
     """
     rng = stream(seed, Purpose.GRADCHECK, 1)
     exact: Params = {name: array.astype(np.float64) for name, array in params.items()}
@@ -282,7 +282,7 @@ def check_batch(
 
 
 def _target_shape(objective: Objective, network: Network) -> Shape | None:
-    """Real-valued targets if the only loss takes them, else labels, which fit several outputs."""
+    """Real-valued targets if the only loss accepts them, else labels, which suit any outputs."""
     if objective.on_heads:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A self-test of an experiment before it is trained: what usually goes wrong, found in seconds."""
+"""Self-test of an experiment before training: the most common mistakes, found in seconds."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,21 +21,21 @@ from cnntrain.training.step import gradients, train_step
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array
 
-LARGEST_SPREAD = 10.0  # standard deviation of inputs that networks still take well
-LOSS_FACTOR = 4.0  # the loss at start may be this many times that of guessing
+LARGEST_SPREAD = 10.0  # largest standard deviation of inputs that networks tolerate
+LOSS_FACTOR = 4.0  # largest ratio of the initial loss to the loss of guessing
 RANGE_SAMPLES = 1000
 LARGEST_BATCH = 256
-NOISE = 0.01  # of the deviation of the inputs
+NOISE = 0.01  # relative to the standard deviation of the inputs
 CHECKED_ENTRIES = 8
 OVERFIT_STEPS = 500
 OVERFIT_BATCHES = 2
-FITTED_LOSS = 0.1  # of the loss at start
+FITTED_LOSS = 0.1  # relative to the initial loss
 FITTED_ACCURACY = 0.95
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One verdict: what was looked at, what was found, and what helps if that is wrong."""
+    """One result: what was checked, what was found, and a remedy if it is wrong."""
 
     name: str
     ok: bool
@@ -44,14 +44,14 @@ class Finding:
 
 
 def self_test(experiment: Experiment, workers: Workers) -> Iterator[Finding]:
-    """All verdicts, one after the other, the quick ones first."""
+    """All findings in turn, the quick ones first."""
     for check in CHECKS:
         with np.errstate(all="ignore"):
             yield check(experiment, workers)
 
 
 def check_inputs(experiment: Experiment, workers: Workers) -> Finding:
-    """The first samples, as the network takes them."""
+    """Check the range of the first samples, as read by the network."""
     batches = experiment.batches("train")
     x, _ = batches.take(_some(experiment, RANGE_SAMPLES))
     mean, std = float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64))
@@ -61,31 +61,32 @@ def check_inputs(experiment: Experiment, workers: Workers) -> Finding:
 
 
 def check_targets(experiment: Experiment, workers: Workers) -> Finding:
-    """Every class has samples to learn from; numbers vary."""
+    """Check that every class has training samples, or that real-valued targets vary."""
     data = experiment.data
     if data.classes is None:
         y = data.train.y.astype(np.float64)
         found = f"{y.min():.4g} to {y.max():.4g}, mean {y.mean():.3g}, deviation {y.std():.3g}"
         ok = bool(np.isfinite(y).all()) and (len(y) == 1 or y.std() > 0)
-        return Finding("targets", ok, found, "targets that never vary teach nothing")
+        return Finding("targets", ok, found, "constant targets teach nothing; check the data")
     counts = np.bincount(data.train.labels, minlength=len(data.classes))
     missing = [label for label, count in zip(data.classes, counts, strict=True) if not count]
     found = f"{len(data.classes)} classes, {counts.min():,} to {counts.max():,} samples each"
     if missing:
         found = f"no training sample of {', '.join(missing[:5])}{' ...' * (len(missing) > 5)}"
-    return Finding("targets", not missing, found, "add samples of these classes, or leave them out")
+    return Finding("targets", not missing, found, "add samples of these classes or remove them")
 
 
 def check_splits(experiment: Experiment, workers: Workers) -> Finding:
-    """What is evaluated was not trained on."""
+    """Check that no evaluation sample is also a training sample."""
     shared = {pair: count for pair, count in overlaps(experiment.data.splits).items() if count}
-    found = ", ".join(f"{n:,} samples of {b} stand in {a} too" for (a, b), n in shared.items())
-    remedy = "remove them: metrics of samples that were trained on are too good"
-    return Finding("splits", not shared, found or "no sample stands in two of them", remedy)
+    found = ", ".join(f"{n:,} samples of {b} also appear in {a}" for (a, b), n in shared.items())
+    remedy = "remove them: metrics on training samples are too optimistic"
+    found = found or "no sample appears in more than one split"
+    return Finding("splits", not shared, found, remedy)
 
 
 def check_start(experiment: Experiment, workers: Workers) -> Finding:
-    """The loss of the first batch, against that of guessing: ln(classes) for cross_entropy."""
+    """Compare the loss of the first batch with that of guessing: ln(classes) for cross_entropy."""
     state = start(experiment.plan, experiment.network)
     indices = _some(experiment, _batch(experiment))
     loss = means(gradients(experiment, state.params, indices, 0, workers).sums)["loss"]
@@ -94,14 +95,14 @@ def check_start(experiment: Experiment, workers: Workers) -> Finding:
         guess = math.log(experiment.network.out_shape[0])
         found += f"; guessing gives {guess:.4g}"
         ok = ok and loss <= LOSS_FACTOR * guess
-    remedy = "use smaller initial weights, above all in the last layer, or scale the inputs"
+    remedy = "use smaller initial weights, especially in the last layer, or scale the inputs"
     return Finding("loss at start", ok, found, remedy)
 
 
 def check_gradients(experiment: Experiment, workers: Workers) -> Finding:
-    """The whole network against numerical derivatives, on real samples, in float64.
+    """Check the whole network against numerical derivatives, on real samples, in float64.
 
-    A little noise parts equal pixels: where a max-pooling has a tie there is no derivative.
+    A little noise separates equal pixels, because at ties of a max-pooling there is no derivative.
     """
     exact = replace(experiment, plan=replace(experiment.plan, dtype="float64"))
     x, y = exact.batches("train").take(_some(exact, BATCH))
@@ -122,24 +123,24 @@ def check_gradients(experiment: Experiment, workers: Workers) -> Finding:
     )
     wrong = [v.name for v in verdicts if not v.ok and v.kinks < v.checked]
     checked = sum(v.checked for v in verdicts)
-    found = f"wrong: {', '.join(wrong)}" if wrong else f"{checked:,} derivatives are right"
-    return Finding("gradients", not wrong, found, "report what cnntrain gradcheck prints")
+    found = f"wrong: {', '.join(wrong)}" if wrong else f"{checked:,} derivatives are correct"
+    return Finding("gradients", not wrong, found, "report the output of cnntrain gradcheck")
 
 
 def check_reach(experiment: Experiment, workers: Workers) -> Finding:
-    """Every trainable array gets a gradient from the first batch."""
+    """Check that every trainable array receives a gradient from the first batch."""
     state = start(experiment.plan, experiment.network)
     indices = _some(experiment, _batch(experiment))
     grads = gradients(experiment, state.params, indices, 0, workers).grads
     trained = [name for name, p in experiment.network.params.items() if p.trainable]
     still = [name for name in trained if not grads[name].any()]
     found = f"none reaches {', '.join(still)}" if still else f"reach all {len(trained)} arrays"
-    remedy = "look for dead units (another init or activation) and for a layer that cuts the path"
+    remedy = "look for dead units (try another init or activation) or a layer that blocks gradients"
     return Finding("first gradients", not still, found, remedy)
 
 
 def check_overfit(experiment: Experiment, workers: Workers) -> Finding:
-    """Without dropout, augmentation and penalty the network learns two batches by heart."""
+    """Check that the network can overfit two batches without dropout, augmentation and penalty."""
     small = without_noise(experiment, OVERFIT_BATCHES * _batch(experiment))
     state = start(small.plan, small.network)
     clock = training_clock(small.plan, len(small.data.train))
@@ -155,17 +156,17 @@ def check_overfit(experiment: Experiment, workers: Workers) -> Finding:
             loss = metrics["loss"]
             ok = is_fitted(loss, first, metrics.get("accuracy"))
     found = f"loss {first:.4g} -> {loss:.4g} in {state.step} steps"
-    remedy = "try 10 times and a tenth of the learning rate, a wider network; check the targets"
+    remedy = "try 10 and 0.1 times the learning rate or a wider network; check the targets"
     return Finding("overfits two batches", ok, found, remedy)
 
 
 def is_fitted(loss: float, first: float, accuracy: float | None) -> bool:
-    """Whether a loss has fallen enough, or nearly every sample is told right."""
+    """Whether the loss has fallen enough, or nearly every sample is classified correctly."""
     return loss <= FITTED_LOSS * first or (accuracy is not None and accuracy >= FITTED_ACCURACY)
 
 
 def without_noise(experiment: Experiment, samples: int) -> Experiment:
-    """The experiment on its first samples, with nothing that keeps it from learning them."""
+    """The experiment on its first samples, without anything that prevents overfitting."""
     plan, data, network = experiment.plan, experiment.data, experiment.network
     calm = replace(
         plan,
@@ -186,7 +187,7 @@ def _some(experiment: Experiment, samples: int) -> Array:
 
 
 def _batch(experiment: Experiment) -> int:
-    """Samples of a batch; where that is all data, a few are enough."""
+    """Samples per batch, limited for training on the whole split."""
     samples = len(experiment.data.train)
     return min(experiment.plan.train.samples_per_step(samples), LARGEST_BATCH)
 

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: milliseconds per layer, and of what is around them."""
+"""Timing of a training step: milliseconds per layer and for everything around the layers."""
 
 import time
 from collections.abc import Callable
@@ -21,20 +21,20 @@ from cnntrain.types import Array, Arrays, Params, Shape
 
 @dataclass(frozen=True)
 class LayerTime:
-    """The least time of one layer over all runs, for one shard on one thread."""
+    """The shortest time of one layer over all runs, for one shard on one thread."""
 
     name: str
     kind: str
     out_shape: Shape
     forward_ms: float
     backward_ms: float
-    gflops: float  # 10⁹ operations a second, the backward pass counted as two forward passes
+    gflops: float  # 10⁹ operations per second, the backward pass counted as two forward passes
     megabytes: float  # of its output
 
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Least milliseconds of a step, and of its parts for one of the shards that it is cut into.
+    """Shortest time of a step in milliseconds, and of its parts for one of its shards.
 
     The input is loaded in the background.
     """
@@ -49,7 +49,7 @@ class StepTimes:
 
 
 class Stopwatch(Layer):
-    """A layer that does what another does and notes how long that took."""
+    """A layer that delegates to another and records how long that takes."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
@@ -73,13 +73,13 @@ class Stopwatch(Layer):
 
 
 class Least:
-    """The least of the times it is given, in milliseconds."""
+    """The shortest of the recorded times, in milliseconds."""
 
     def __init__(self) -> None:
         self.ms = float("inf")
 
     def of(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """The result of ``work``, timed."""
+        """Run ``work``, record its time and return its result."""
         began = time.perf_counter()
         result = work(*arguments)
         self.ms = min(self.ms, 1e3 * (time.perf_counter() - began))
@@ -89,7 +89,7 @@ class Least:
 def time_step(
     experiment: Experiment, state: State, clock: Clock, workers: Workers, runs: int
 ) -> StepTimes:
-    """Time ``runs`` steps as a whole, and as many in parts, one after the other."""
+    """Time ``runs`` steps as a whole, then as many in parts."""
     step, loss, change, read = (Least() for _ in range(4))
     with Feed(experiment, clock) as feed:
         for _ in range(runs):

@@ -1,5 +1,5 @@
-"""One file per layer: the pure forward and backward functions on top, a small frozen class under
-them. Importing this package registers every layer.
+"""Layers, one file each: pure forward and backward functions first, then a small frozen class.
+Importing this package registers every layer.
 
 May import: errors, types, registry, ops.
 """

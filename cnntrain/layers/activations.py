@@ -1,6 +1,6 @@
-"""Activations a = f(z): one value of z gives one of a, except softmax, which couples channels.
+"""Activations a = f(z): elementwise, except softmax, which couples channels.
 
-Each is a pair: f, and δ = ∂C/∂z from ∂C/∂a, written with whatever of z and a makes it cheapest.
+Each defines f, and δ = ∂C/∂z from ∂C/∂a in terms of z or of a, whichever is cheaper.
 """
 
 import math
@@ -17,13 +17,13 @@ from cnntrain.types import Array, Arrays, NonNegative, Params, Positive, Shape
 
 
 class Activation(Layer):
-    """Base: any shape -> the same; δ = ∂C/∂a ⊙ f'(z), from ``kept``, which is a or z."""
+    """Base: any shape -> the same; δ = ∂C/∂a ⊙ f'(z), where ``kept`` is a or z."""
 
     arithmetic: ClassVar[tuple[str, ...]] = ("f", "delta")
     reads: ClassVar[str] = "z"
     gives: ClassVar[str] = "a"
-    derivative: ClassVar[str] = ""  # f', in LaTeX, unless ``gradients`` says all
-    keeps_z: ClassVar[bool] = False  # whether the backward pass needs z, or else a
+    derivative: ClassVar[str] = ""  # f' in LaTeX, unless ``gradients`` is given
+    keeps_z: ClassVar[bool] = False  # whether the backward pass needs z instead of a
 
     @classmethod
     def backward_formulas(cls) -> Mapping[str, str]:
@@ -38,7 +38,7 @@ class Activation(Layer):
         raise NotImplementedError
 
     def delta(self, da: Array, kept: Array) -> Array:
-        """δ = ∂C/∂z from ∂C/∂a and a = f(z), or z."""
+        """δ = ∂C/∂z from ∂C/∂a and ``kept``."""
         raise NotImplementedError
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Array]:
@@ -152,7 +152,7 @@ class LeakyRelu(Activation, kind="leaky_relu"):
 class Elu(Activation, kind="elu"):
     """a = z for z > 0, else alpha (e^z - 1); f' = 1 or alpha e^z. Clevert et al. 2016.
 
-    Option: ``alpha``, minus the limit of a for very negative z.
+    Option: ``alpha``: a tends to -alpha as z → -∞.
     """
 
     formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; \alpha (e^z - 1)"
@@ -198,7 +198,7 @@ class Selu(Activation, kind="selu"):
 class Celu(Activation, kind="celu"):
     """a = z for z > 0, else alpha (e^(z/alpha) - 1); f' = 1 or e^(z/alpha). Barron 2017.
 
-    Option: ``alpha``, minus the limit of a for very negative z.
+    Option: ``alpha``: a tends to -alpha as z → -∞.
     """
 
     formula: ClassVar[str] = r"a = z \;\text{if}\; z > 0 \;\text{else}\; \alpha (e^{z/\alpha} - 1)"
@@ -218,7 +218,7 @@ class Celu(Activation, kind="celu"):
 
 @dataclass(frozen=True, kw_only=True)
 class Gelu(Activation, kind="gelu"):
-    """a = z Φ(z), Φ the normal distribution; f' = Φ(z) + z φ(z).
+    """a = z Φ(z), Φ the standard normal distribution function; f' = Φ(z) + z φ(z), φ = Φ'.
 
     Option: ``approximation``, ``none`` or ``tanh``:
     Φ ≈ ½ (1 + tanh(√(2/π) (z + 0.044715 z³))). Hendrycks & Gimpel 2016.
@@ -321,7 +321,7 @@ class Softsign(Activation, kind="softsign"):
 
 @dataclass(frozen=True, kw_only=True)
 class HardSigmoid(Activation, kind="hard_sigmoid"):
-    """a = min(max(z/6 + ½, 0), 1); f' = 1/6 for -3 < z < 3, else 0. The slope of PyTorch."""
+    """a = min(max(z/6 + ½, 0), 1); f' = 1/6 for -3 < z < 3, else 0. The slope is PyTorch's."""
 
     formula: ClassVar[str] = r"a = \min(\max(\frac{z}{6} + \frac{1}{2}, 0), 1)"
     derivative: ClassVar[str] = r"f' = \frac{1}{6} \;\text{if}\; |z| < 3 \;\text{else}\; 0"
@@ -357,7 +357,7 @@ class HardSwish(Activation, kind="hard_swish"):
 class Softmax(Activation, kind="softmax"):
     """a_k = e^(z_k) / Σ_j e^(z_j) over channels or units; δ_k = a_k (∂C/∂a_k - Σ_j a_j ∂C/∂a_j).
 
-    For classification leave it out: the loss ``cross_entropy`` takes logits and contains it.
+    Omit it for classification: the loss ``cross_entropy`` takes logits and includes the softmax.
     """
 
     formula: ClassVar[str] = r"a_k = \frac{e^{z_k}}{\sum_j e^{z_j}}"

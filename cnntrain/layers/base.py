@@ -1,6 +1,6 @@
-"""What a layer is: options in a frozen class, arrays in and arrays out.
+"""The layer interface: options in a frozen class, arrays in, arrays out.
 
-A layer never holds arrays, so one network may run in many threads at once.
+A layer never holds arrays, so one network can run in several threads at once.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Context:
-    """What a layer may know about the pass it takes part in.
+    """The information about the current pass that is available to a layer.
 
-    ``generator()`` starts the random stream of this layer, step and shard anew at every call.
+    Every call of ``generator()`` restarts the random stream of this layer, step and shard.
     """
 
     training: bool
@@ -31,7 +31,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Param:
-    """Declaration of one parameter array: known before any array exists."""
+    """Declaration of one parameter array, available before any array exists."""
 
     shape: Shape
     fan_in: int
@@ -40,52 +40,52 @@ class Param:
     trainable: bool = True
     lr_mult: float = 1.0  # factor on the learning rate
     decay_mult: float = 0.0  # factor on penalties and decay: 1 for weights, 0 for biases
-    unit_axis: int = 0  # along which the units of this layer are counted
+    unit_axis: int = 0  # the axis that enumerates the units of this layer
     is_buffer: bool = False  # a running statistic: no gradient, updated by ``Layer.buffers``
 
 
 @dataclass(frozen=True)
 class View:
-    """Along one axis, an output sees ``size`` inputs, and its neighbour those ``step`` further."""
+    """The inputs of one output along one axis: ``size`` of them, ``step`` apart between outputs."""
 
     size: int = 1
     step: float = 1.0
 
     @classmethod
     def of(cls, window: Axis) -> "View":
-        """Of a window that slides over the input."""
+        """The view of a window that slides over the input."""
         return cls(window.span, window.stride)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A small case of a layer: the contract tests and ``cnntrain gradcheck`` run it."""
+    """A small test case of a layer, run by the contract tests and ``cnntrain gradcheck``."""
 
     layer: "Layer"
-    in_shape: Any  # a shape; a tuple of shapes for a layer that joins several inputs
+    in_shape: Any  # a shape, or a tuple of shapes for a layer with several inputs
     batch: int = 2
     reach: float = 1.0  # inputs are spread over (-reach, reach)
 
 
 class Layer(Registered, family="layer"):
-    """A function y = f(x; parameters) with its derivative. Shapes here are those of one sample.
+    """A function y = f(x; parameters) with its derivative. All shapes are those of one sample.
 
     A layer with ``joins`` takes several inputs: x is then a tuple of arrays, ``in_shape`` a tuple
-    of shapes, and ∂C/∂x a tuple.
+    of shapes, and ∂C/∂x a tuple of arrays.
     """
 
     arithmetic: ClassVar[tuple[str, ...]] = ("forward", "backward")
-    reads: ClassVar[str] = "x"  # the letters of the formulas: what it reads,
-    gives: ClassVar[str] = "y"  # and what it gives; δ is ∂C/∂y
+    reads: ClassVar[str] = "x"  # letter of the input in the formulas,
+    gives: ClassVar[str] = "y"  # and of the output; δ is ∂C/∂y
     formula: ClassVar[str]  # of y, in LaTeX
-    gradients: ClassVar[Mapping[str, str]] = {}  # of x and of every letter, in LaTeX
+    gradients: ClassVar[Mapping[str, str]] = {}  # of x and of every parameter, in LaTeX
 
     joins: ClassVar[bool] = False
-    is_random: ClassVar[bool] = False  # draws random numbers while training
+    is_random: ClassVar[bool] = False  # draws random numbers in training
     commutes_with_max: ClassVar[bool] = (
-        False  # elementwise, never falls, and flat only where f' = 0
+        False  # elementwise, non-decreasing, constant only where f' = 0
     )
-    takes_largest: ClassVar[bool] = False  # every output is the largest of some inputs
+    takes_largest: ClassVar[bool] = False  # every output is the maximum of some inputs
 
     @classmethod
     def backward_formulas(cls) -> Mapping[str, str]:
@@ -97,11 +97,11 @@ class Layer(Registered, family="layer"):
         raise NotImplementedError
 
     def params(self, in_shape: Any) -> dict[str, Param]:
-        """The layer's parameter arrays by their letter (W, b); most layers have none."""
+        """The layer's parameter arrays by letter (W, b); most layers have none."""
         return {}
 
     def forward(self, params: Arrays, x: Any, ctx: Context) -> tuple[Array, Any]:
-        """(y, cache): the output, and what ``backward`` needs to remember."""
+        """(y, cache): the output, and what ``backward`` needs from this pass."""
         raise NotImplementedError
 
     def backward(
@@ -109,7 +109,7 @@ class Layer(Registered, family="layer"):
     ) -> tuple[Any, Params]:
         """(∂C/∂x, {letter: ∂C/∂parameter}) from dy = ∂C/∂y.
 
-        ``need_dx=False`` allows to skip ∂C/∂x: nobody reads it at the first layer.
+        With ``need_dx=False``, ∂C/∂x may be skipped: at the first layer nothing reads it.
         """
         raise NotImplementedError
 
@@ -118,31 +118,31 @@ class Layer(Registered, family="layer"):
         return {}
 
     def flops(self, in_shape: Any) -> int:
-        """Floating-point operations of ``forward`` for one sample (a multiply-add counts 2)."""
+        """Floating-point operations of ``forward`` for one sample (a multiply-add counts as 2)."""
         return int(np.prod(self.out_shape(in_shape)))
 
     def backward_flops(self, in_shape: Any, need_dx: bool = True) -> int:
-        """The same of ``backward``; as many as ``flops`` unless a layer says otherwise."""
+        """The same for ``backward``; equal to ``flops`` unless a layer overrides it."""
         return self.flops(in_shape) if need_dx else 0
 
     def view(self, in_shape: Any) -> tuple[View, View] | None:
-        """Which inputs one output sees, along height and width; None: all of them."""
+        """The inputs that one output sees, along height and width; None means all of them."""
         return (View(), View())
 
     @classmethod
     def examples(cls) -> list[Example]:
-        """Small cases that together reach every branch of the layer."""
+        """Small cases that together cover every branch of the layer."""
         raise NotImplementedError
 
 
-BatchSums = Params  # what is added up over the shards of a batch
+BatchSums = Params  # quantities that are summed over the shards of a batch
 Steps = Generator[
     BatchSums, BatchSums, T
 ]  # yields sums over one shard, receives those over all shards
 
 
 def alone(steps: Steps[T]) -> T:
-    """Run steps for a batch that is not cut: its own sums are those of the whole batch."""
+    """Run the steps for an undivided batch, whose own sums are those of the whole batch."""
     try:
         sums = next(steps)
         while True:
@@ -153,22 +153,22 @@ def alone(steps: Steps[T]) -> T:
 
 
 class WholeBatchLayer(Layer):
-    """A layer whose output depends on sums over the whole batch, however that is cut into shards.
+    """A layer whose output depends on sums over the whole batch, however it is split into shards.
 
-    ``forward_steps`` and ``backward_steps`` are written for one shard; where a sum over the whole
-    batch is needed they yield their share of it and receive the total.
+    ``forward_steps`` and ``backward_steps`` process one shard; where a sum over the whole batch is
+    needed, they yield the shard's contribution and receive the total.
     """
 
     arithmetic: ClassVar[tuple[str, ...]] = ("forward_steps", "backward_steps")
 
     def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Any]]:
-        """As ``forward``."""
+        """``forward`` for one shard."""
         raise NotImplementedError
 
     def backward_steps(
         self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        """As ``backward``; the parameters' gradients are this shard's share."""
+        """``backward`` for one shard; the parameter gradients are this shard's contribution."""
         raise NotImplementedError
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
@@ -184,9 +184,9 @@ class WholeBatchLayer(Layer):
 class ParametricLayer(Layer):
     """A layer with parameter arrays.
 
-    Options, each for all arrays or per letter: ``init``, an initializer (for the first letter, if
-    not per letter); ``trainable``: false freezes; ``lr_mult``, a factor on the learning rate;
-    ``decay_mult``, a factor on penalties (by default 1 for weights, 0 for biases; Caffe's names).
+    Options, each for all arrays or per letter: ``init``, an initializer (of the first letter, if
+    not per letter); ``trainable``, false to freeze; ``lr_mult``, a factor on the learning rate;
+    ``decay_mult``, a factor on penalties (default: 1 for weights, 0 for biases; names from Caffe).
     """
 
     init: Mapping[str, Initializer] = field(default_factory=dict)
@@ -231,13 +231,13 @@ class ParametricLayer(Layer):
 
 
 def _for(letter: str, option: Any, default: Any) -> Any:
-    """What an option says about one array: it may hold for all, or per letter."""
+    """The value of an option for one array; options are given for all arrays or per letter."""
     return option.get(letter, default) if isinstance(option, Mapping) else option
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedLayer(ParametricLayer):
-    """A layer z = W · a + b, by whatever product. Option: ``bias``: false leaves b out."""
+    """A layer z = W · a + b, with some product ·. Option: ``bias``, false to omit b."""
 
     bias: bool = True
 

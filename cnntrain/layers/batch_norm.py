@@ -1,4 +1,4 @@
-"""Batch normalization, with statistics of the whole mini-batch however it is cut into shards."""
+"""Batch normalization, with statistics of the whole mini-batch, however it is split into shards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cnntrain.types import Array, Arrays, Fraction, Params, Positive, Shape
 
 
 class Moments(NamedTuple):
-    """Of each channel or unit, over all samples and positions of the batch."""
+    """Mean and variance of each channel or unit, over all samples and positions of the batch."""
 
     mean: Array
     variance: Array  # biased: Σ (x - mean)² / m
@@ -27,8 +27,8 @@ def per_channel(array: Array) -> Array:
 def batch_norm_forward(
     centered: Array, gamma: Array, beta: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """(y, x̂, 1/σ): x̂ = (x - mean)/σ, σ = √(variance + ε), y = γ x̂ + β. Takes ``centered``, the
-    (C, M) array x - mean, over for x̂: these maps are large, and each pass over them counts."""
+    """(y, x̂, 1/σ): x̂ = (x - mean)/σ, σ = √(variance + ε), y = γ x̂ + β. Overwrites
+    ``centered``, the (C, M) array x - mean, with x̂: every pass over these large maps costs time."""
     inverse = 1 / np.sqrt(variance + centered.dtype.type(epsilon))  # (C, 1)
     x_hat = np.multiply(centered, inverse, out=centered)
     y = gamma * x_hat
@@ -53,7 +53,7 @@ def batch_norm_dx(
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs; ``moments`` is None in evaluation."""
+    """Values that the backward pass needs; ``moments`` is None in evaluation."""
 
     x_hat: Array
     inverse: Array
@@ -67,8 +67,8 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     Any shape -> the same; gamma (C, 1) ones, beta (C, 1) zeros; running statistics mean (C, 1)
     zeros and variance (C, 1) ones. In training, mean and (biased) variance are those of the whole
     mini-batch, over samples and positions; running ← momentum·running + (1 - momentum)·batch, the
-    running variance from the unbiased one (m - 1), as PyTorch does. In evaluation the running
-    statistics take their place. Options: ``momentum`` (0.9; PyTorch's 0.1 is 1 - 0.9), ``epsilon``,
+    running variance from the unbiased one (m - 1), as in PyTorch. Evaluation uses the running
+    statistics instead. Options: ``momentum`` (0.9; PyTorch's 0.1 is 1 - 0.9), ``epsilon``,
     and ``init``, ``trainable``, ``lr_mult``, ``decay_mult`` for gamma and beta.
     Source: Ioffe & Szegedy 2015, algorithms 1 and 2.
     """
@@ -147,7 +147,7 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
 
 
 def _batch_moments(x: Array) -> Steps[tuple[Array, Moments]]:
-    """(x - mean, moments) of the whole batch, in two passes: exact also far from 0."""
+    """(x - mean, moments) of the whole batch, in two passes: accurate even for means far from 0."""
     count = np.array(x.shape[1], dtype=np.float64)
     first = yield {"m": count, "sum": x.sum(axis=1, keepdims=True)}
     m = float(first["m"])

@@ -1,4 +1,4 @@
-"""Two-dimensional convolution: one matrix product per row of the map, or per group of channels."""
+"""Two-dimensional convolution, as one matrix product per row of the map or per channel group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from cnntrain.ops.windows import (
 )
 from cnntrain.types import Array, Arrays, Count, CountPair, Params, Shape, as_pair
 
-LONG_ROW = 128  # OW*N, measured: below, one large product beats many small ones
-MANY_CHANNELS = 32  # measured: from here on, adding columns of outputs beats copying inputs
+LONG_ROW = 128  # OW*N; with shorter rows, one large product beats many small ones (measured)
+MANY_CHANNELS = 32  # from here on, adding columns of outputs beats copying inputs (measured)
 
 
 def conv2d_forward(
@@ -32,8 +32,8 @@ def conv2d_forward(
 ) -> tuple[Array, Array]:
     """z[f, oh, ow] = Σ_{c,i,j} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f].
 
-    A cross-correlation, as in seed 002 and every library. Also gives what ``conv2d_dW`` needs
-    again: the lowered inputs, or the inputs themselves.
+    A cross-correlation (Goodfellow, Bengio & Courville 2016, eq. 9.6), as in other libraries. Also
+    returns what ``conv2d_dW`` needs: the lowered inputs, or the inputs themselves.
     """
     if not works_by_rows(vertical, horizontal, groups, a.shape[-1]):
         kept = lower_columns(a, vertical, horizontal)  # (C, KH, KW, OH, OW, N)
@@ -50,17 +50,17 @@ def conv2d_forward(
 
 
 def works_by_rows(vertical: Axis, horizontal: Axis, groups: int, samples: int) -> bool:
-    """The rule, on shapes alone: windows of one group share their rows, unless dilation skips some.
+    """Whether to multiply row by row, where windows share rows; decided from the shapes alone.
 
-    A 1x1 kernel has nothing to share, and products of short rows (a sample alone, seed 004's
-    stochastic mode) are many and small: there one product takes the whole map.
+    Grouped, dilated and 1x1 kernels share no rows, and short rows (a single sample, as in
+    stochastic gradient descent) mean many small products: there one product takes the whole map.
     """
     shares = groups == 1 and vertical.dilation == 1 and (vertical.size, horizontal.size) != (1, 1)
     return shares and horizontal.out * samples >= LONG_ROW
 
 
 def adds_outputs(W_shape: Shape, horizontal: Axis) -> bool:
-    """The rule, on shapes: few inputs are copied KW times, of many the outputs are added."""
+    """Whether to add up outputs (many channels) instead of copying inputs KW times (few)."""
     return horizontal.stride == 1 and W_shape[1] >= MANY_CHANNELS
 
 
@@ -119,8 +119,8 @@ def conv2d_db(delta: Array) -> Array:
 def conv2d_da_rows(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
     """∂C/∂a = δ, padded, convolved with the kernel rotated by 180°, row by row.
 
-    Every row of ∂C/∂a is one product with the KH rows of δ that its kernel meets; its KW columns
-    are then added where they belong. Vertical stride 1 only.
+    Every row of ∂C/∂a is one product with the KH rows of δ that its kernel covers; the KW columns
+    of the product are then added at their positions. Vertical stride 1 only.
     """
     f, c, kh, kw = W.shape
     before, after = kh - 1 - vertical.before, kh - 1 - vertical.after
@@ -137,7 +137,7 @@ def conv2d_da_rows(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> 
 def conv2d_da_scatter(
     delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: int = 1
 ) -> Array:
-    """∂C/∂a by adding Wᵀ δ, tap by tap, to the inputs that each tap has read."""
+    """∂C/∂a by adding Wᵀ δ, tap by tap, to the inputs that each tap read."""
     f, c, kh, kw = W.shape
     W_groups = W.reshape(groups, f // groups, -1).transpose(0, 2, 1)  # (G, C/G*KH*KW, F/G)
     taps = W_groups @ delta.reshape(groups, f // groups, -1)  # (G, C/G*KH*KW, OH*OW*N)
@@ -150,7 +150,7 @@ def conv2d_da_scatter(
 
 
 def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: int = 1) -> Array:
-    """∂C/∂a by the faster of two equal ways, by a rule on shapes alone."""
+    """∂C/∂a by the faster of two equivalent methods, chosen from the shapes alone."""
     padding = max(vertical.before, vertical.after)
     by_rows = vertical.stride == vertical.dilation == groups == 1 and padding < vertical.size
     if by_rows and (vertical.size, horizontal.size) != (1, 1):
@@ -159,7 +159,7 @@ def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: 
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs of the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     kept: Array
     vertical: Axis
@@ -173,11 +173,12 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     (C, H, W) -> (F, OH, OW) with OH = floor((H + padding - dilation·(KH - 1) - 1) / stride) + 1,
     OW alike; W (F, C/groups, KH, KW) he_normal, b (F, 1) zeros. Options: ``filters`` is F;
     ``kernel``, ``stride`` and ``dilation`` a number or [vertical, horizontal]; ``padding`` the same
-    (zeros on both sides), or ``valid`` (none), or ``same`` (OH = ceil(H / stride), the odd row and
-    column after); ``groups``: channels and filters fall into so many groups that do not see each
-    other (C of them: depth-wise); ``activation: KIND`` appends that layer; ``bias``, ``init``,
+    (zeros on both sides), or ``valid`` (none), or ``same`` (OH = ceil(H / stride), an odd row or
+    column at the end); ``groups``, the number of independent groups of channels and filters (C:
+    depth-wise convolution); ``activation: KIND`` appends that layer; ``bias``, ``init``,
     ``trainable``, ``lr_mult``, ``decay_mult`` as for every layer with weights. Raises
-    ``ShapeError`` if the input is no image, the kernel does not fit or the groups do not divide.
+    ``ShapeError`` if the input is not an image, the kernel does not fit, or the number of groups
+    does not divide both channels and filters.
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition".
     """
 

@@ -1,4 +1,4 @@
-"""Transposed convolution: the map that is the gradient of a convolution, used forwards."""
+"""Transposed convolution: the input gradient of a convolution, used as a forward pass."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from cnntrain.types import Array, Arrays, Count, CountPair, NaturalPair, Params,
 def conv_transpose2d_forward(
     a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis
 ) -> Array:
-    """z = the ∂C/∂input of the convolution whose δ is a; every a[c] stamps W[c, f] onto z[f]."""
+    """z = ∂C/∂input of a convolution whose δ is a: each value of a[c] adds its W[c, f] to z[f]."""
     z = conv2d_da(a, W, vertical, horizontal)
     if b is not None:
         z += b[:, :, None, None]
@@ -33,7 +33,7 @@ def conv_transpose2d_backward(
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs of the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     a: Array
     vertical: Axis
@@ -42,13 +42,13 @@ class Cache(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
-    """z[f] = Σ_c of a[c] with W[c, f] stamped at every position, ``stride`` apart, + b[f].
+    """z[f] = b[f] + Σ_c copies of W[c, f], ``stride`` apart, each scaled by one value of a[c].
 
     (C, H, W) -> (F, OH, OW) with OH = (H - 1)·stride - 2·padding + KH + output_padding, OW alike;
     W (C, F, KH, KW) he_normal, b (F, 1) zeros. Options: ``filters`` is F; ``kernel``, ``stride``,
-    ``padding`` (cut off on both sides) and ``output_padding`` (added after; less than the stride),
-    each a number or [vertical, horizontal]; the rest as for every layer with weights.
-    Source: Zeiler et al. 2010, "Deconvolutional networks"; the definition is PyTorch's.
+    ``padding`` (cut off on both sides) and ``output_padding`` (added at the end; less than the
+    stride), each a number or [vertical, horizontal]; the rest as for every layer with weights.
+    Source: Zeiler et al. 2010, "Deconvolutional networks"; defined as in PyTorch.
     """
 
     formula: ClassVar[str] = r"z_f = \sum_c a_c * W_{c,f} + b_f"
@@ -65,7 +65,7 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
     output_padding: NaturalPair = 0
 
     def _axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
-        """The windows of the convolution whose gradient this is: they slide over the output."""
+        """Windows of the convolution of which this is the gradient; they slide over the output."""
         require_image(in_shape)
         options = (self.kernel, self.stride, self.padding, self.output_padding)
         vertical, horizontal = (
@@ -77,7 +77,7 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
     def _axis(length: int, size: int, stride: int, pad: int, extra: int) -> Axis:
         out = (length - 1) * stride - 2 * pad + size + extra
         if out < 1:
-            raise ShapeError(f"padding {pad} cuts everything off; use less", ("padding",))
+            raise ShapeError(f"padding {pad} leaves no output; use less", ("padding",))
         if extra >= stride:
             raise ShapeError(
                 f"output_padding {extra} must be less than the stride {stride}",
@@ -86,7 +86,7 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
         return Axis(out, size, stride, pad, pad)
 
     def view(self, in_shape: Shape) -> tuple[View, View]:
-        """The inputs whose stamps may meet in one output."""
+        """The inputs that may contribute to one output."""
         vertical, horizontal = (
             View(-(-axis.size // axis.stride), 1 / axis.stride) for axis in self._axes(in_shape)
         )

@@ -1,4 +1,4 @@
-"""Fully connected layer: every unit sees every unit of the layer before."""
+"""Fully connected layer: every unit is connected to every unit of the previous layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ def dense_backward(
 ) -> tuple[Array | None, Array, Array]:
     """(∂C/∂a, ∂C/∂W, ∂C/∂b) = (Wᵀ δ, δ aᵀ, Σ_n δ) from δ = ∂C/∂z."""
     da = W.T @ delta if need_da else None  # (J, N) = (J, K) @ (K, N)
-    alone = delta.shape[1] == 1  # a sample alone: one product an entry, no sums
+    alone = delta.shape[1] == 1  # a single sample: one product per entry, no sums
     dW = delta * a.T if alone else delta @ a.T  # (K, J) = (K, N) @ (N, J)
     db = delta.sum(axis=1, keepdims=True)  # (K, 1)
     return da, dW, db
@@ -35,7 +35,7 @@ class Dense(WeightedLayer, kind="dense"):
 
     (J,) -> (K,); W (K, J) he_normal, b (K, 1) zeros. Options: ``units`` is K; ``activation: KIND``
     appends that layer; ``bias``, ``init``, ``trainable`` as for every layer with weights.
-    Raises ``ShapeError`` for an image: put ``flatten`` before.
+    Raises ``ShapeError`` for an image: put ``flatten`` before it.
     """
 
     formula: ClassVar[str] = "z = W a + b"

@@ -1,4 +1,4 @@
-"""Layers that are random while training and do nothing in evaluation."""
+"""Layers that are random in training and pass their input through in evaluation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,18 +12,19 @@ from cnntrain.types import Array, Arrays, Fraction, NonNegative, Params, Shape
 
 
 def dropout_mask(shape: Shape, rate: float, rng: np.random.Generator, like: Array) -> Array:
-    """1/(1 - rate) where a unit stays (probability 1 - rate), 0 where it is left out."""
+    """1/(1 - rate) where a unit is kept (probability 1 - rate), 0 where it is dropped."""
     stays = rng.random(shape, dtype=np.float32) >= rate
     return stays * like.dtype.type(1 / (1 - rate))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dropout(Layer, kind="dropout"):
-    """y = x ⊙ mask while training, y = x otherwise.
+    """y = x ⊙ mask in training, y = x otherwise.
 
-    Any shape -> the same. Option: ``rate``, the share of units left out, in [0, 1). Each unit of
-    each sample is drawn anew in every step; kept ones are scaled by 1/(1 - rate) ("inverted"), so
-    that evaluation needs no change. Source: Srivastava et al. 2014, section 10 for the scaling.
+    Any shape -> the same. Option: ``rate``, the probability of dropping a unit, in [0, 1). The mask
+    is drawn anew for each unit, sample and step; kept units are scaled by 1/(1 - rate)
+    ("inverted"), so that evaluation needs no change. Source: Srivastava et al. 2014, section 10
+    for the scaling.
     """
 
     formula: ClassVar[str] = r"y = x \odot M, \; M = 0 \;\text{or}\; \frac{1}{1 - \text{rate}}"
@@ -39,7 +40,7 @@ class Dropout(Layer, kind="dropout"):
         return in_shape
 
     def mask_shape(self, shape: Shape) -> Shape:
-        """Which units share a fate: here each is drawn by itself."""
+        """Shape of the mask, with axes of length 1 where units are dropped together."""
         return shape
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Array | None]:
@@ -60,7 +61,7 @@ class Dropout(Layer, kind="dropout"):
 
 @dataclass(frozen=True, kw_only=True)
 class SpatialDropout(Dropout, kind="spatial_dropout"):
-    """Dropout of whole maps: (C, H, W) -> the same, one draw per sample and channel.
+    """Dropout of whole feature maps: (C, H, W) -> the same, one draw per sample and channel.
 
     Option: ``rate``. Source: Tompson et al. 2015.
     """
@@ -75,9 +76,9 @@ class SpatialDropout(Dropout, kind="spatial_dropout"):
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianNoise(Layer, kind="gaussian_noise"):
-    """y = x + N(0, std²) while training, y = x otherwise.
+    """y = x + N(0, std²) in training, y = x otherwise.
 
-    Any shape -> the same. Option: ``std``, drawn anew for every number in every step.
+    Any shape -> the same. Option: ``std``, of the noise, drawn anew for every value and step.
     """
 
     formula: ClassVar[str] = r"y = x + N(0, \text{std}^2)"

@@ -1,4 +1,4 @@
-"""Global pooling: a whole map becomes one number."""
+"""Global pooling: each feature map is reduced to one number."""
 
 import math
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class GlobalAvgPool2d(Layer, kind="global_avg_pool2d"):
 
 @dataclass(frozen=True, kw_only=True)
 class GlobalMaxPool2d(Layer, kind="global_max_pool2d"):
-    """y[c] = the largest value of map c, the first of equals: (C, H, W) -> (C,)."""
+    """y[c] = the maximum of map c; ties go to the first: (C, H, W) -> (C,)."""
 
     formula: ClassVar[str] = r"y_c = \max_{h,w} x_c"
     gradients: ClassVar[Mapping[str, str]] = {

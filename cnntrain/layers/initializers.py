@@ -1,7 +1,7 @@
 """Initializers: (shape, fan_in, fan_out, generator) -> array.
 
-fan_in and fan_out count the connections of one unit: J and K for a dense layer, C*KH*KW and
-F*KH*KW for a convolution.
+fan_in and fan_out are the numbers of connections: J and K for a dense layer, C*KH*KW and F*KH*KW
+for a convolution.
 """
 
 import math
@@ -17,19 +17,19 @@ from cnntrain.types import Array, NonNegative, Positive, Shape
 
 
 class Initializer(Registered, family="initializer"):
-    """Base of the family; ``init: {W: he_normal}`` in a layer's options."""
+    """Base of all initializers; ``init: {W: he_normal}`` in a layer's options."""
 
     arithmetic: ClassVar[tuple[str, ...]] = ("draw",)
 
     @classmethod
     def expand_choice(cls, value: Any) -> Any:
-        """A number or a nested list stands for the literal values."""
+        """A number or a nested list is short for ``literal``."""
         if isinstance(value, int | float | tuple) and not isinstance(value, bool):
             return {"literal": {"values": value}}
         return super().expand_choice(value)
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-        """A float64 array of ``shape``; the network casts it to its own precision."""
+        """A float64 array of ``shape``, which the network casts to its own precision."""
         raise NotImplementedError
 
 
@@ -44,7 +44,7 @@ def _scaled_uniform(shape: Shape, variance: float, rng: np.random.Generator) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class HeNormal(Initializer, kind="he_normal"):
-    """N(0, 2/fan_in), not truncated. He et al. 2015, eq. 10. Made for ReLU."""
+    """N(0, 2/fan_in), not truncated. He et al. 2015, eq. 10. Intended for ReLU."""
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         return _scaled_normal(shape, 2.0 / fan_in, rng)
@@ -113,7 +113,7 @@ class Uniform(Initializer, kind="uniform"):
 
 @dataclass(frozen=True, kw_only=True)
 class Zeros(Initializer, kind="zeros"):
-    """All 0."""
+    """All zeros."""
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         return np.zeros(shape)
@@ -121,7 +121,7 @@ class Zeros(Initializer, kind="zeros"):
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Initializer, kind="constant"):
-    """All ``value``. For the W of a hidden layer this keeps its units equal for ever."""
+    """All ``value``. With a constant W, the units of a hidden layer never become different."""
 
     value: float
 
@@ -131,10 +131,10 @@ class Constant(Initializer, kind="constant"):
 
 @dataclass(frozen=True, kw_only=True)
 class Literal(Initializer, kind="literal"):
-    """The values written in the config: a nested list of the array's shape.
+    """The values given in the config, as a nested list with the shape of the array.
 
-    Option: ``values``. One number fills the array; axes of length 1 may be left out (``b`` is a
-    plain list).
+    Option: ``values``. A single number fills the array; axes of length 1 may be omitted (``b`` is
+    a plain list).
     """
 
     values: Any
@@ -160,14 +160,14 @@ class Literal(Initializer, kind="literal"):
 
 @dataclass(frozen=True, kw_only=True)
 class TruncatedNormal(Initializer, kind="truncated_normal"):
-    """N(mean, std²), drawn again where it is more than ``limit`` standard deviations off.
+    """N(mean, std²), redrawn where it is more than ``limit`` standard deviations from the mean.
 
     Options: ``mean``, ``std``, ``limit``.
     """
 
     mean: float = 0.0
     std: NonNegative = 0.01
-    limit: Annotated[float, Ge(0.1)] = 2.0  # a smaller one would be drawn for ever
+    limit: Annotated[float, Ge(0.1)] = 2.0  # smaller limits would reject nearly every draw
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         drawn = rng.standard_normal(shape)
@@ -178,10 +178,10 @@ class TruncatedNormal(Initializer, kind="truncated_normal"):
 
 @dataclass(frozen=True, kw_only=True)
 class Orthogonal(Initializer, kind="orthogonal"):
-    """Rows (or columns, of which there may be fewer) orthonormal, times ``gain``.
+    """Orthonormal rows (or columns, if there are fewer columns than rows), times ``gain``.
 
-    A filter counts as one row. Source: Saxe, McClelland & Ganguli 2014, section 3; by the QR
-    decomposition of a normal matrix, with the signs of Mezzadri 2007.
+    A filter counts as one row. Source: Saxe, McClelland & Ganguli 2014, section 3; from the QR
+    decomposition of a normal matrix, with signs as in Mezzadri 2007.
     """
 
     gain: Positive = 1.0
@@ -196,10 +196,10 @@ class Orthogonal(Initializer, kind="orthogonal"):
 
 @dataclass(frozen=True, kw_only=True)
 class Identity(Initializer, kind="identity"):
-    """Unit k passes on input k: ``gain`` on the diagonal, else 0; for a kernel at its middle.
+    """Unit k passes on input k: ``gain`` on the diagonal, 0 elsewhere; for kernels, at the centre.
 
-    Kernels begin anew with channel 0 after their last, so that every filter of a depth-wise
-    convolution passes its channel on.
+    Filter k of a convolution passes on channel k mod C, so that every filter of a depth-wise
+    convolution passes on its own channel.
     """
 
     gain: float = 1.0
@@ -215,10 +215,10 @@ class Identity(Initializer, kind="identity"):
 
 @dataclass(frozen=True, kw_only=True)
 class Bilinear(Initializer, kind="bilinear"):
-    """The kernel of bilinear interpolation, for ``conv_transpose2d`` that upsamples; as in Caffe.
+    """The kernel of bilinear interpolation, for upsampling by ``conv_transpose2d``; as in Caffe.
 
     Weight (i, j) is (1 - |i/f - c|) (1 - |j/f - c|) with f = ceil(K/2), c = (2f - 1 - f mod 2)/2f,
-    at (k, k) alone; the second index begins anew after its last.
+    in kernel (k, k mod second axis) of every k; all other kernels are 0.
     """
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:

@@ -1,4 +1,4 @@
-"""Layers that join several inputs: what residual and branching networks are made of."""
+"""Layers that join several inputs, for residual and branching networks."""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Joining(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Add(Joining, kind="add"):
-    """y = Σ of all inputs, which have the same shape; ∂C/∂y goes to each. He et al. 2016."""
+    """y = Σ of all inputs, which have the same shape; each receives ∂C/∂y. He et al. 2016."""
 
     formula: ClassVar[str] = r"y = \sum_i x_i"
     gradients: ClassVar[Mapping[str, str]] = {
@@ -33,7 +33,7 @@ class Add(Joining, kind="add"):
     def out_shape(self, in_shape: tuple[Shape, ...]) -> Shape:
         if len(in_shape) < 2 or len(set(in_shape)) != 1:
             shapes = " and ".join(map(str, in_shape))
-            raise ShapeError(f"adds two or more inputs of one shape, but they are {shapes}")
+            raise ShapeError(f"needs two or more inputs of the same shape, but got {shapes}")
         return in_shape[0]
 
     def forward(self, params: Arrays, x: tuple[Array, ...], ctx: Context) -> tuple[Array, int]:
@@ -54,9 +54,9 @@ class Add(Joining, kind="add"):
 
 @dataclass(frozen=True, kw_only=True)
 class Concat(Joining, kind="concat"):
-    """All inputs one after the other along the channels (or units).
+    """Concatenation of all inputs along the channels (or units).
 
-    (C₁, H, W), (C₂, H, W), ... -> (C₁ + C₂ + ..., H, W). ∂C/∂y is cut at the same places.
+    (C₁, H, W), (C₂, H, W), ... -> (C₁ + C₂ + ..., H, W). ∂C/∂y is split in the same way.
     """
 
     formula: ClassVar[str] = r"y = [x_1, x_2, \dots]"
@@ -68,7 +68,7 @@ class Concat(Joining, kind="concat"):
         if len(in_shape) < 2 or len({shape[1:] for shape in in_shape}) != 1:
             shapes = " and ".join(map(str, in_shape))
             raise ShapeError(
-                f"joins two or more inputs that differ in their channels alone, not {shapes}"
+                f"needs two or more inputs that differ only in their channels, but got {shapes}"
             )
         return (sum(shape[0] for shape in in_shape), *in_shape[0][1:])
 

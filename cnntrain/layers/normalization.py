@@ -1,4 +1,4 @@
-"""Normalization within a sample: by layer, by groups of channels, by neighbours (LRN)."""
+"""Normalization within a sample: over the layer, groups of channels, or neighbours (LRN)."""
 
 import math
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def standardize_backward(d_hat: Array, x_hat: Array, inverse: Array) -> Array:
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs of the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     x_hat: Array
     inverse: Array
@@ -97,7 +97,7 @@ class SampleNorm(ParametricLayer):
 
 
 def _onto(array: Array, shape: Shape) -> Array:
-    """Sum over the samples, and over every axis that ``shape`` has with length 1."""
+    """Sum over the samples, and over every axis that has length 1 in ``shape``."""
     axes = tuple(k for k, size in enumerate(shape) if size == 1 and array.shape[k] != 1)
     total: Array = array.sum(axis=-1)
     return total.sum(axis=axes, keepdims=True) if axes else total
@@ -108,7 +108,7 @@ class LayerNorm(SampleNorm, kind="layer_norm"):
     """y = γ (x - mean) / √(variance + ε) + β, mean and variance over all features of a sample.
 
     Any shape -> the same; gamma and beta have the shape of a sample. Option: ``epsilon``.
-    Source: Ba, Kiros & Hinton 2016; over (C, H, W) for images, as PyTorch with the full shape.
+    Source: Ba, Kiros & Hinton 2016; over (C, H, W) for images, as in PyTorch with the full shape.
     """
 
     def _groups(self) -> int:
@@ -127,7 +127,7 @@ class GroupNorm(SampleNorm, kind="group_norm"):
     """y = γ (x - mean) / √(variance + ε) + β, mean and variance over each group of channels.
 
     Any shape -> the same; gamma and beta (C, 1, 1), or (C,) for vectors. Options: ``groups``, which
-    must divide C (1: like layer_norm but for γ and β; C: instance normalization); ``epsilon``.
+    must divide C (1: layer_norm except for γ and β; C: instance normalization); ``epsilon``.
     Source: Wu & He 2018.
     """
 
@@ -156,7 +156,7 @@ class GroupNorm(SampleNorm, kind="group_norm"):
 
 
 class LrnCache(NamedTuple):
-    """What the backward pass needs of the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     x: Array
     scale: Array
@@ -164,12 +164,12 @@ class LrnCache(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Lrn(Layer, kind="lrn"):
-    """y = x · s^-β with s = k + α/n · Σ x² over the n neighbours, x itself included.
+    """y = x · s^-β with s = k + α/n · Σ x² over n neighbours, including x itself.
 
-    (C, H, W) -> the same. Options: ``size``, the odd side of the neighbourhood; ``across``:
-    ``channels`` (n = size neighbouring channels at the same place) or ``space`` (n = size² places
-    of the same map, zeros beyond the edge); ``alpha``, ``beta``, ``k``.
-    Source: Krizhevsky et al. 2012, section 3.3, with α divided by n, as Caffe and PyTorch do.
+    (C, H, W) -> the same. Options: ``size``, the odd width of the neighbourhood; ``across``:
+    ``channels`` (n = size neighbouring channels at the same position) or ``space`` (n = size²
+    positions of the same map, zeros beyond the edge); ``alpha``, ``beta``, ``k``.
+    Source: Krizhevsky et al. 2012, section 3.3, with α divided by n, as in Caffe and PyTorch.
     """
 
     formula: ClassVar[str] = r"y = x s^{-\beta}, \; s = k + \frac{\alpha}{n} \sum x^2"
@@ -193,7 +193,7 @@ class Lrn(Layer, kind="lrn"):
     def out_shape(self, in_shape: Shape) -> Shape:
         require_image(in_shape)
         if self.size % 2 == 0:
-            raise ShapeError(f"size {self.size} has no middle; make it odd", ("size",))
+            raise ShapeError(f"size {self.size} is even; it must be odd", ("size",))
         return in_shape
 
     def _windows(self, shape: Shape) -> list[tuple[int, Axis]]:

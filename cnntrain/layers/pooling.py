@@ -1,6 +1,6 @@
-"""Pooling: each window of a map becomes one number. Two passes: along the width, then the height.
+"""Pooling: each window of a map is reduced to one number, along the width and then the height.
 
-Two passes of KW and KH steps replace one of KH*KW, and the second works on a map already reduced.
+Two passes of KW and KH steps replace one of KH*KW, and the second works on an already reduced map.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ AT_HEIGHT, AT_WIDTH = 1, 2  # axes of (C, H, W, N)
 
 
 def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
-    """(y, winner): the largest value of each window along one axis, and the tap that holds it.
+    """(y, winner): the maximum of each window along one axis, and the tap that holds it.
 
-    The first of equal values wins; NaN wins over all, so that it is not lost.
+    Ties go to the first value; NaN wins over every number, so that it is not lost.
     """
-    x, window = _filled_up(x, window, axis)
+    x, window = _extended(x, window, axis)
     y, *rivals = (x[along(axis, inputs)] for _, _, inputs in window.taps)
     number: Any = np.uint8 if window.size <= 256 else np.intp
     winner = np.zeros(y.shape, number)
@@ -33,8 +33,8 @@ def max_along(x: Array, window: Axis, axis: int) -> tuple[Array, Array]:
     return y, winner
 
 
-def _filled_up(x: Array, window: Axis, axis: int) -> tuple[Array, Axis]:
-    """The maps with -inf where windows reach beyond them, and the window over these."""
+def _extended(x: Array, window: Axis, axis: int) -> tuple[Array, Axis]:
+    """The maps extended by -inf where windows overlap the edge, and the window over the result."""
     length = (window.out - 1) * window.stride + window.size
     if window.before == 0 and length <= window.length:
         return x, window
@@ -45,13 +45,13 @@ def _filled_up(x: Array, window: Axis, axis: int) -> tuple[Array, Axis]:
 
 
 def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Array:
-    """∂C/∂x: each δ goes to the tap that won its window, 0 to all others."""
+    """∂C/∂x: each δ goes to the tap that won its window; all others get 0."""
     shape = with_length(dy.shape, axis, window.length)
     if is_pair(window):
         dx = np.empty(shape, dy.dtype)
         first, second = (dx[along(axis, inputs)] for _, _, inputs in window.taps)
         np.multiply(dy, winner, out=second)
-        np.subtract(dy, second, out=first)  # what the second has not won: dy or 0
+        np.subtract(dy, second, out=first)  # dy where the second did not win, else 0
         return dx
     dx = np.zeros(shape, dy.dtype)
     for j, outputs, inputs in window.taps:
@@ -64,12 +64,12 @@ def max_along_backward(dy: Array, winner: Array, window: Axis, axis: int) -> Arr
 
 
 def is_pair(window: Axis) -> bool:
-    """Whether the windows are disjoint pairs that fill the axis: the usual pooling by 2."""
+    """Whether the windows are disjoint pairs that cover the axis, as in the usual pooling by 2."""
     return window.size == window.stride == 2 and 2 * window.out == window.length
 
 
 def max_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis) -> tuple[Array, Sequence[Array]]:
-    """y = max over each window. Ties go to the first row, and in it to the first column."""
+    """y = max over each window. Ties go to the first row, then to the first column."""
     row_max, column_of = max_along(x, horizontal, AT_WIDTH)  # (C, H, OW, N)
     y, row_of = max_along(row_max, vertical, AT_HEIGHT)  # (C, OH, OW, N)
     return y, (column_of, row_of)
@@ -85,18 +85,18 @@ def max_pool2d_backward(
 
 
 def avg_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis, counts: Array) -> Array:
-    """y = (Σ over each window) / (how many of its inputs count); padding is zeros."""
+    """y = (Σ over each window) / (the number of inputs that count); padding is zeros."""
     return sum_along(sum_along(x, horizontal, AT_WIDTH), vertical, AT_HEIGHT) / counts
 
 
 def avg_pool2d_backward(dy: Array, vertical: Axis, horizontal: Axis, counts: Array) -> Array:
-    """∂C/∂x: each δ, divided as in the forward pass, goes to its whole window."""
+    """∂C/∂x: each δ, divided as in the forward pass, goes to every input of its window."""
     share = dy / counts
     return sum_along_backward(sum_along_backward(share, vertical, AT_HEIGHT), horizontal, AT_WIDTH)
 
 
 class Cache(NamedTuple):
-    """What the backward pass needs of the forward pass."""
+    """Values of the forward pass that the backward pass needs."""
 
     winners: Sequence[Array]
     vertical: Axis
@@ -105,9 +105,9 @@ class Cache(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Pool2d(Layer):
-    """A window over each map: ``size``, ``stride`` (default: the size) and ``padding``, each a
+    """Base: a window over each map. ``size``, ``stride`` (default: size) and ``padding``, each a
     number or [vertical, horizontal]. Padding is at most half the window, so that none is empty.
-    ``ceil``: a last window that hangs over the edge counts too, if it starts inside (Caffe)."""
+    ``ceil``: also use a last window that overlaps the edge, if it starts inside (as in Caffe)."""
 
     size: CountPair
     stride: CountPair | None = None
@@ -154,7 +154,7 @@ class Pool2d(Layer):
 
 
 def _overhanging(axis: Axis) -> Axis:
-    """The axis with as much more padding after it as one more window needs, if it starts inside."""
+    """The axis with padding added for one more window, if that starts inside the input."""
     padded = axis.length + axis.before + axis.after
     rest = (padded - axis.size) % axis.stride
     starts_inside = axis.out * axis.stride < axis.length + axis.before
@@ -165,7 +165,7 @@ def _overhanging(axis: Axis) -> Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool2d(Pool2d, kind="max_pool2d"):
-    """y = the largest value of each window.
+    """y = the maximum of each window.
 
     (C, H, W) -> (C, OH, OW) with OH = floor((H + 2·padding - KH) / stride) + 1, OW alike; rounded
     up with ``ceil``. Padding never wins. Options: ``size``, ``stride`` (default: size),
@@ -199,9 +199,9 @@ class AvgPool2d(Pool2d, kind="avg_pool2d"):
 
     (C, H, W) -> (C, OH, OW) with OH = floor((H + 2·padding - KH) / stride) + 1, OW alike; rounded
     up with ``ceil``. Options: ``size``, ``stride`` (default: size), ``padding``, each a number or
-    [vertical, horizontal]; ``ceil``; ``count_padding``: whether padding counts, as zeros, in the
-    mean (default, as PyTorch) or not (as TensorFlow). What hangs over beyond the padding never
-    counts. Raises ``ShapeError`` if the window does not fit.
+    [vertical, horizontal]; ``ceil``; ``count_padding``: whether the mean includes padding, as zeros
+    (default, as in PyTorch), or not (as in TensorFlow). Positions beyond the padding never count.
+    Raises ``ShapeError`` if the window does not fit.
     """
 
     formula: ClassVar[str] = r"y = \frac{1}{k} \sum_{\text{window}} x"
@@ -212,7 +212,7 @@ class AvgPool2d(Pool2d, kind="avg_pool2d"):
     count_padding: bool = True
 
     def _counts(self, vertical: Axis, horizontal: Axis, like: Array) -> Array:
-        """How many inputs count in each window: (OH, OW, 1)."""
+        """The number of inputs that count in each window: (OH, OW, 1)."""
         pads = as_pair(self.padding) if self.count_padding else (0, 0)
         down, across = (
             ax.counts(pad, pad) for ax, pad in zip((vertical, horizontal), pads, strict=True)

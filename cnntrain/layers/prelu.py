@@ -1,4 +1,4 @@
-"""An activation that learns: its slope on the negative side is a parameter."""
+"""PReLU, an activation whose slope on the negative side is a parameter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

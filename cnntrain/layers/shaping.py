@@ -1,4 +1,4 @@
-"""Layers that move numbers and compute nothing: flatten, reshape, pad."""
+"""Layers that only rearrange values: flatten, reshape, zero padding."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from cnntrain.types import Array, Arrays, Count, Natural, Params, Shape, as_pair
 
 
 class Reshaping(Layer):
-    """Base: the same numbers in the same order in another shape; copies nothing."""
+    """Base: the same values in the same order in another shape, without copying."""
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
         return x.reshape(*self.out_shape(x.shape[:-1]), x.shape[-1]), x.shape
@@ -47,7 +47,7 @@ class Flatten(Reshaping, kind="flatten"):
 
 @dataclass(frozen=True, kw_only=True)
 class Reshape(Reshaping, kind="reshape"):
-    """Any shape -> ``shape``, with as many numbers, last axis fastest."""
+    """Any shape -> ``shape`` with the same number of values, last axis fastest."""
 
     formula: ClassVar[str] = r"y = \text{the numbers of}\; x \;\text{in another shape}"
     gradients: ClassVar[Mapping[str, str]] = {
@@ -59,7 +59,7 @@ class Reshape(Reshaping, kind="reshape"):
     def out_shape(self, in_shape: Shape) -> Shape:
         if math.prod(in_shape) != math.prod(self.shape):
             raise ShapeError(
-                f"{in_shape} has {math.prod(in_shape)} numbers, {self.shape} has "
+                f"{in_shape} has {math.prod(in_shape)} values, {self.shape} has "
                 f"{math.prod(self.shape)}",
                 ("shape",),
             )

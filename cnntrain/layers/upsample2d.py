@@ -1,4 +1,4 @@
-"""Upsampling: maps made larger by an integer factor."""
+"""Upsampling of feature maps by an integer factor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ def resize(x: Array, vertical: Array, horizontal: Array) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class Upsample2d(Layer, kind="upsample2d"):
-    """(C, H, W) -> (C, factor·H, factor·W).
+    """Upsampling (C, H, W) -> (C, factor·H, factor·W).
 
-    Options: ``factor``, a number or [vertical, horizontal]; ``mode``: nearest or bilinear (half
-    pixel centres, as PyTorch with align_corners off). ∂C/∂x multiplies by the transposed matrices.
+    Options: ``factor``, a number or [vertical, horizontal]; ``mode``, nearest or bilinear (half
+    pixel centres, as in PyTorch with align_corners off). ∂C/∂x uses the transposed matrices.
     """
 
     formula: ClassVar[str] = "y_c = V x_c H^T"

@@ -1,4 +1,4 @@
-"""Losses: the cost of a batch of outputs, and delta, its derivative with respect to them.
+"""Losses: the cost of a batch of outputs, and its derivative δ with respect to them.
 Importing this package registers every loss.
 
 May import: errors, types, registry, ops.

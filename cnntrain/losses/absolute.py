@@ -1,4 +1,4 @@
-"""Losses that grow with the error itself, so that outliers pull less."""
+"""Losses that grow linearly for large errors, so that outliers have less influence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ def huber(a: Array, y: Array, limit: float) -> tuple[float, Array]:
 
 @dataclass(frozen=True, kw_only=True)
 class AbsoluteError(Loss, kind="absolute_error"):
-    """C = 1/m Σ_n Σ_k |a_k - y_k|; δ = sign(a - y)/m.
+    """C = 1/m Σ_n Σ_k |a_k - t_k|; δ = sign(a - t)/m.
 
-    Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
+    Outputs a of any shape, targets t of the same; integer labels become one-hot columns.
     """
 
     formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \sum_k |a_k - t_k|"
@@ -43,9 +43,9 @@ class AbsoluteError(Loss, kind="absolute_error"):
 
 @dataclass(frozen=True, kw_only=True)
 class Huber(Loss, kind="huber"):
-    """C = 1/m Σ_n Σ_k h(a_k - y_k), h(e) = ½e² for |e| <= limit, else limit (|e| - ½ limit).
+    """C = 1/m Σ_n Σ_k h(a_k - t_k), h(e) = ½e² for |e| <= limit, else limit (|e| - ½ limit).
 
-    Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
+    Outputs a of any shape, targets t of the same; integer labels become one-hot columns.
     Option: ``limit``. Source: Huber 1964.
     """
 

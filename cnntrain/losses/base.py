@@ -1,7 +1,6 @@
-"""What a loss is: outputs and targets in; cost and δ out, both summed over the samples.
+"""The loss interface: outputs and targets in; cost and δ out, both summed over the samples.
 
-The mean over the whole batch is taken by whoever adds up the shards, because only he knows how
-many samples there are in all.
+The mean is taken by the caller, which adds up the shards and knows the size of the whole batch.
 """
 
 from collections.abc import Sequence
@@ -15,12 +14,12 @@ from cnntrain.types import Array, Shape
 
 
 def is_labels(y: Array) -> bool:
-    """Whether targets are class numbers (N,), and not real numbers shaped like the output."""
+    """Whether targets are class labels (N,) rather than real numbers shaped like the output."""
     return y.dtype.kind in "iu"
 
 
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
-    """(N,) integers -> (K, N) columns with a single 1; of a single output, the label itself."""
+    """(N,) integers -> (K, N) columns with a single 1; for a single output, the label itself."""
     if classes == 1:
         return labels[None].astype(dtype)
     hot = np.zeros((classes, len(labels)), dtype)
@@ -29,12 +28,12 @@ def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
 
 
 def as_targets(y: Array, like: Array) -> Array:
-    """Labels as one-hot columns for the outputs ``like``; real-valued targets as they are."""
+    """Class labels as one-hot columns shaped like ``like``; real-valued targets unchanged."""
     return one_hot(y, len(like), like.dtype) if is_labels(y) else y
 
 
 class Loss(Registered, family="loss"):
-    """C = 1/m Σ_n cost(z_n, y_n). ``contains``: activations that it must not be given."""
+    """C = 1/m Σ_n cost(z_n, y_n). ``contains``: activations that must not precede it."""
 
     arithmetic: ClassVar[tuple[str, ...]] = ("forward",)
     formula: ClassVar[str]  # of C, in LaTeX
@@ -43,11 +42,11 @@ class Loss(Registered, family="loss"):
     contains: ClassVar[tuple[str, ...]] = ()
     needs_vector: ClassVar[bool] = False  # outputs (K,), not maps
     least_outputs: ClassVar[int] = 1
-    takes_soft_labels: ClassVar[bool] = False  # whether real-valued targets are shares of classes
-    single_output_is_yes: ClassVar[bool] = False  # whether one output can tell two classes apart
+    takes_soft_labels: ClassVar[bool] = False  # whether real-valued targets are class probabilities
+    single_output_is_yes: ClassVar[bool] = False  # whether one output can separate two classes
 
     def check(self, out_shape: Shape, target_shape: Shape | None) -> None:
-        """Raise ``ShapeError`` unless outputs and targets fit; ``None`` stands for labels."""
+        """Raise ``ShapeError`` unless outputs and targets match; ``None`` means class labels."""
         if (self.needs_vector or target_shape is None) and (
             len(out_shape) != 1 or out_shape[0] < self.least_outputs
         ):
@@ -71,7 +70,7 @@ class Loss(Registered, family="loss"):
         raise NotImplementedError
 
     def fitted(self, y: Array, classes: int | None) -> Self:
-        """With what it takes from the training targets ``y``; most losses take nothing."""
+        """This loss adjusted to the training targets ``y``; most losses ignore them."""
         return self
 
     @classmethod
@@ -81,5 +80,5 @@ class Loss(Registered, family="loss"):
 
 
 def total(costs: Array) -> float:
-    """Σ in float64."""
+    """Σ costs, in float64."""
     return float(np.sum(costs, dtype=np.float64))

@@ -1,7 +1,7 @@
-"""Losses of yes-or-no answers: each output is a question of its own.
+"""Losses for yes-or-no answers: each output is an independent binary decision.
 
-Labels (N,) of K classes ask "is it class k?" at each of K outputs; with a single output, label 1
-means yes and 0 no.
+With class labels (N,), output k of K answers "is it class k?"; for a single output, label 1 means
+yes and 0 means no.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cnntrain.types import Array, Shape
 
 
 def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
-    """(Σ log(1 + e^z) - t z, σ(z) - t): -t log σ(z) - (1-t) log(1-σ(z)) without its logs of 0."""
+    """(Σ log(1 + e^z) - t z, σ(z) - t): -t log σ(z) - (1-t) log(1-σ(z)) without logarithms of 0."""
     return total(softplus(z) - t * z), sigmoid(z) - t
 
 
@@ -36,8 +36,8 @@ def squared_hinge(z: Array, sign: Array) -> tuple[float, Array]:
 class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     """C = -1/m Σ_n Σ_k t_k log σ(z_k) + (1 - t_k) log(1 - σ(z_k)); δ = (σ(z) - t)/m.
 
-    Logits of any shape, targets in [0, 1] of the same, or labels; the last layer has no sigmoid.
-    Source: Bishop 2006, eq. 4.90.
+    Logits z of any shape, targets t in [0, 1] of the same, or labels; the last layer has no
+    sigmoid. Source: Bishop 2006, eq. 4.90.
     """
 
     formula: ClassVar[str] = (
@@ -58,10 +58,10 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
 
 @dataclass(frozen=True, kw_only=True)
 class Hinge(Loss, kind="hinge"):
-    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k), s_k = 1 for the right class, else -1.
+    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k), s_k = 1 for the true class, else -1.
 
-    One against all, as Caffe. Scores (K, N) and labels, or targets of which 1 means yes and
-    0 no. Source: Cortes & Vapnik 1995; Caffe's HingeLoss with norm L1.
+    One against all, as in Caffe. Outputs z (K, N) and labels, or targets where 1 means yes and 0
+    means no. Source: Cortes & Vapnik 1995; Caffe's HingeLoss with norm L1.
     """
 
     formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \sum_k \max(0, 1 - s_k z_k)"
@@ -79,9 +79,9 @@ class Hinge(Loss, kind="hinge"):
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredHinge(Loss, kind="squared_hinge"):
-    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k)², s_k = 1 for the right class, else -1.
+    """C = 1/m Σ_n Σ_k max(0, 1 - s_k z_k)², s_k = 1 for the true class, else -1.
 
-    Scores and targets as for ``hinge``. Source: Caffe's HingeLoss with norm L2.
+    Outputs and targets as for ``hinge``. Source: Caffe's HingeLoss with norm L2.
     """
 
     formula: ClassVar[str] = r"C = \frac{1}{m} \sum_n \sum_k \max(0, 1 - s_k z_k)^2"

@@ -1,4 +1,4 @@
-"""Softmax and the negative log-likelihood of the right class, as one function."""
+"""Softmax and the negative log-likelihood of the true class, as one function."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from cnntrain.types import Array, Fraction, NonNegative, Shape
 def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
     """(-Σ_n log softmax(z_n)[y_n], softmax(z) - one-hot(y)).
 
-    Taking logits keeps both exact: no log of a rounded 0, and δ is a plain difference.
+    Working on logits keeps both accurate: no log of a rounded 0, and δ is a plain difference.
     """
     log_p = log_softmax(z)  # (K, N)
     columns = np.arange(len(labels))
@@ -26,7 +26,7 @@ def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
 
 
 def soft_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
-    """(-Σ t log softmax(z), softmax(z) Σ_k t_k - t) for targets t >= 0 of any sum."""
+    """(-Σ t log softmax(z), softmax(z) Σ_k t_k - t) for targets t >= 0 with any sum."""
     log_p = log_softmax(z)
     return -total(t * log_p), np.exp(log_p) * t.sum(axis=0, keepdims=True) - t
 
@@ -35,11 +35,11 @@ def soft_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
 class CrossEntropy(Loss, kind="cross_entropy"):
     """C = -1/m Σ_n Σ_k w_k t_k log softmax(z_n)_k; δ = (softmax(z) Σ w t - w t)/m.
 
-    Logits (K, N); integer labels (N,), or soft targets (K, N): the last layer has one unit per
-    class and no softmax. Options: ``label_smoothing`` ε: t = (1 - ε) one-hot + ε/K;
-    ``class_weight`` w: K numbers, or ``balanced``: m/(K · samples of the class). The mean is over
-    m samples, not over their weights. Sources: Bishop 2006, eq. 4.108 (cost) and 4.109 (δ);
-    Szegedy et al. 2016, section 7 (smoothing).
+    Logits z (K, N); labels (N,) or soft targets t (K, N). The last layer has one unit per class and
+    no softmax. Options: ``label_smoothing`` ε: t = (1 - ε) one-hot + ε/K; ``class_weight`` w: K
+    numbers, or ``balanced``: m/(K · samples of the class). The mean is over the m samples, not
+    weighted. Sources: Bishop 2006, eq. 4.108 (cost) and 4.109 (δ); Szegedy et al. 2016, section 7
+    (smoothing).
     """
 
     formula: ClassVar[str] = (
@@ -80,7 +80,7 @@ class CrossEntropy(Loss, kind="cross_entropy"):
         return t
 
     def fitted(self, y: Array, classes: int | None) -> Self:
-        """The weights that ``balanced`` stands for, from the training labels."""
+        """With the weights of ``balanced`` computed from the training labels."""
         if self.class_weight is None or classes is None:
             return self
         if self.class_weight != "balanced":
@@ -109,8 +109,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
 class KlDivergence(Loss, kind="kl_divergence"):
     """C = 1/m Σ_n Σ_k t_k (log t_k - log softmax(z_n)_k); δ as for cross_entropy.
 
-    Logits (K, N) and target distributions (K, N), or labels. It differs from cross_entropy by the
-    entropy of the targets, which no weight changes. Source: Kullback & Leibler 1951.
+    Logits z (K, N) and target distributions t (K, N), or labels. Differs from cross_entropy by the
+    entropy of the targets, which is constant. Source: Kullback & Leibler 1951.
     """
 
     formula: ClassVar[str] = (

@@ -1,4 +1,4 @@
-"""Half the sum of squared errors: the cost of all five seeds."""
+"""Half the sum of squared errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from cnntrain.types import Array, Shape
 
 
 def squared_error(a: Array, y: Array) -> tuple[float, Array]:
-    """(½ Σ (a - y)², a - y): the seeds' J(θ) before the mean, and their δ = Y - T."""
+    """(½ Σ (a - y)², a - y): cost and δ before the mean is taken."""
     delta = a - y
     return 0.5 * total(delta * delta), delta
 
 
 @dataclass(frozen=True, kw_only=True)
 class SquaredError(Loss, kind="squared_error"):
-    """C = 1/m Σ_n ½ Σ_k (a_k - y_k)²; δ = (a - y)/m.
+    """C = 1/m Σ_n ½ Σ_k (a_k - t_k)²; δ = (a - t)/m.
 
-    Outputs of any shape, targets of the same; integer labels are turned into one-hot columns.
+    Outputs a of any shape, targets t of the same; integer labels become one-hot columns.
     Source: Bishop 2006, eq. 5.11, divided by m. A penalty on the weights is ``train.l2``.
     """
 

@@ -1,4 +1,4 @@
-"""Metrics of a split, as sums that add up over shards; one file per group of metrics.
+"""Metrics of a split, from sums that add up over shards; one file per group of metrics.
 Importing this package registers every metric.
 
 May import: errors, types, registry, ops.

@@ -1,6 +1,7 @@
-"""Metrics that a config chooses with ``metrics:``, beside loss and accuracy (or MAE and RMSE).
+"""Metrics that a config selects with ``metrics:``, besides loss and accuracy (or MAE and RMSE).
 
-Each says what it sums up over samples and what the sums mean, so it is the same for any cut.
+Each defines sums over samples and its value as a function of them, so its value is the same for any
+division into shards.
 """
 
 from collections.abc import Mapping
@@ -32,15 +33,15 @@ class Metric(Registered, family="metric"):
 
     @property
     def name(self) -> str:
-        """How the metric is called in ``metrics.jsonl``, behind the split."""
+        """Name of the metric in ``metrics.jsonl``, after the split."""
         return self.kind
 
     def sums(self, z: Array, y: Array) -> Sums:
-        """What this metric needs of one shard, beyond ``metrics.batch_sums``."""
+        """The sums this metric needs from one shard, besides ``metrics.batch_sums``."""
         return {}
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
-        """The metric; None where it is not defined."""
+        """The metric; None where it is undefined."""
         raise NotImplementedError
 
 

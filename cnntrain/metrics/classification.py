@@ -1,4 +1,4 @@
-"""Metrics of class labels."""
+"""Metrics for classification."""
 
 import re
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from cnntrain.metrics.sums import Sums, confusion_matrix, labels_of, means
 from cnntrain.ops.stable import log_softmax, sigmoid, softplus
 from cnntrain.types import Array, Count
 
-BINS = 4096  # of the histogram from which the area under the ROC curve is taken
+BINS = 4096  # of the histogram from which the area under the ROC curve is computed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy(Metric, kind="accuracy"):
-    """The share of samples whose largest output is their class."""
+    """The share of samples whose largest output belongs to their class."""
 
     unit: ClassVar[str] = "%"
 
@@ -51,7 +51,7 @@ class TopK(Metric, kind="top_k"):
 
 
 class ConfusionMetric(Metric):
-    """Base of metrics that follow from the confusion matrix."""
+    """Base of metrics computed from the confusion matrix."""
 
     def sums(self, z: Array, y: Array) -> Sums:
         return {"confusion": confusion_matrix(z, y)}
@@ -71,7 +71,7 @@ class BalancedAccuracy(ConfusionMetric, kind="balanced_accuracy"):
 
 @dataclass(frozen=True, kw_only=True)
 class MacroF1(ConfusionMetric, kind="macro_f1"):
-    """The mean over classes of F1 = 2 hits / (samples of it + samples taken for it).
+    """The mean over classes of F1 = 2 hits / (samples of the class + predictions of the class).
 
     Classes that neither occur nor are predicted do not count.
     """
@@ -102,10 +102,10 @@ class LogLoss(Metric, kind="log_loss"):
 
 @dataclass(frozen=True, kw_only=True)
 class Auc(Metric, kind="auc"):
-    """Area under the ROC curve of two classes: how often a sample of class 1 scores above one of 0.
+    """Area under the ROC curve: how often a sample of class 1 is ranked above one of class 0.
 
-    Ties count half. From histograms of the probability of class 1 with 4,096 bins, so that it adds
-    up over shards: probabilities in one bin count as ties.
+    Ties count half. Computed from histograms of the probability of class 1 with 4,096 bins, which
+    add up over shards: probabilities in the same bin count as ties.
     """
 
     two_classes: ClassVar[bool] = True

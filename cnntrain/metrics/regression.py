@@ -1,4 +1,4 @@
-"""Metrics of real-valued targets."""
+"""Metrics for regression."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
-"""Metrics as sums: what is added up over shards, and what the sums say in the end.
+"""Metrics as sums: what is added up over shards, and the metrics computed from the totals.
 
-A sum is a plain number or array, so partial sums of any cut of the data add up to the same total.
+A sum is a plain number or array, so the partial sums of any division of the data add up to the same
+total.
 """
 
 from collections.abc import Mapping
@@ -15,18 +16,18 @@ Sums = dict[str, Any]
 
 
 def predicted(z: Array) -> Array:
-    """The class that outputs z (K, N) stand for; a single output means yes where it is > 0."""
+    """The classes predicted by outputs z (K, N); a single output means class 1 where it is > 0."""
     winners: Array = (z[0] > 0).astype(np.int64) if len(z) == 1 else z.argmax(axis=0)
     return winners
 
 
 def labels_of(z: Array, y: Array) -> Array:
-    """Class numbers (N,) of targets y: they are that, or soft labels shaped like z."""
+    """Class labels (N,) of targets y, which are class labels or soft labels shaped like z."""
     return y if y.dtype.kind in "iu" else predicted(y if len(z) > 1 else 2 * y - 1)
 
 
 def batch_sums(loss: float, z: Array, y: Array, classes: bool | None = None) -> Sums:
-    """The sums of one shard: samples, loss, and what the kind of target allows.
+    """The sums of one shard: samples, loss, and those that suit the kind of target.
 
     ``classes``: whether the targets are classes; by default, whether they are integers.
     """
@@ -41,14 +42,14 @@ def batch_sums(loss: float, z: Array, y: Array, classes: bool | None = None) -> 
 
 
 def confusion_matrix(z: Array, y: Array) -> Array:
-    """Samples by their class (rows) and the class they were taken for (columns)."""
+    """Number of samples by true class (rows) and predicted class (columns)."""
     classes = max(len(z), 2)
     cells = np.bincount(labels_of(z, y) * classes + predicted(z), minlength=classes * classes)
     return cells.reshape(classes, classes)
 
 
 def detail_sums(z: Array, y: Array) -> Sums:
-    """The further sums of an evaluation: a confusion matrix, or the moments of the targets."""
+    """The additional sums of an evaluation: a confusion matrix, or the moments of the targets."""
     if y.dtype.kind in "iu":
         return {"confusion": confusion_matrix(z, y)}
     y = y.astype(np.float64)
@@ -73,7 +74,7 @@ def means(sums: Mapping[str, Any]) -> dict[str, float]:
 
 
 def r_squared(sums: Mapping[str, Any]) -> float | None:
-    """R² = 1 - Σ(a - y)² / Σ(y - ȳ)², over all outputs; None if the targets never vary."""
+    """R² = 1 - Σ(a - y)² / Σ(y - ȳ)², over all outputs; None if the targets are constant."""
     n = sums["n"]
     variation = float((sums["target_squared"] - sums["target"] ** 2 / n).sum())
     rounding = 64 * np.finfo(np.float64).eps * float(np.sum(sums["target_squared"]))
@@ -83,10 +84,10 @@ def r_squared(sums: Mapping[str, Any]) -> float | None:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """How one class fared: of ``support`` samples, and of all that were taken for it."""
+    """Precision, recall and F1 of one class with ``support`` samples."""
 
     label: str
-    precision: float | None  # None: nothing was taken for this class
+    precision: float | None  # None: no sample was predicted as this class
     recall: float | None  # None: no sample of this class
     f1: float | None
     support: int

@@ -1,5 +1,5 @@
-"""A graph of layers whose shapes are known before any array exists; its arrays, forward and
-backward passes, and the objective it minimizes.
+"""Networks: a graph of layers with shapes known before any array exists, its arrays, its forward
+and backward passes, and the objective that training minimizes.
 
 May import: layers, losses, and below.
 """

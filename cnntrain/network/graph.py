@@ -1,6 +1,6 @@
-"""Who reads whom: from the config's list of items to layers at their places, with their shapes.
+"""The layer graph: from the config's list of items to connected layers with known shapes.
 
-Everything about a network that can be wrong shows here, before any array exists.
+Any mistake in a network is detected here, before any array exists.
 """
 
 from collections import Counter
@@ -20,10 +20,10 @@ AT_INPUT = -1  # its index among the nodes
 
 @dataclass(frozen=True, kw_only=True)
 class Item(Spec):
-    """One entry of the config's ``network`` list: a layer, and the activation it may carry.
+    """One entry of the config's ``network`` list: a layer with an optional activation.
 
-    ``name`` lets others refer to its output; ``from`` names what it reads (default: the item
-    before).
+    ``name`` lets other items refer to its output; ``from`` names its inputs (default: the previous
+    item).
     """
 
     layer: Layer
@@ -33,7 +33,7 @@ class Item(Spec):
 
     @classmethod
     def expand(cls, options: Any) -> Any:
-        """``{dense: {units: 3, activation: relu}, name: x}``: take layer and activation apart."""
+        """``{dense: {units: 3, activation: relu}, name: x}``: separate layer and activation."""
         if not isinstance(options, dict):
             return {"layer": options}
         own = {"name": "name", "from": "source"}
@@ -61,18 +61,18 @@ class Item(Spec):
 
 @dataclass(frozen=True)
 class Node:
-    """A layer at its place in the network. ``item`` is its index in the config's list."""
+    """A layer in the network. ``item`` is its index in the config's list."""
 
     name: str
     layer: Layer
     item: int
-    inputs: tuple[int, ...]  # the nodes it reads
-    in_shape: Any  # a tuple of shapes for a layer that joins
+    inputs: tuple[int, ...]  # the nodes whose outputs it reads
+    in_shape: Any  # a tuple of shapes for a layer with several inputs
     out_shape: Shape
     params: dict[str, Param]
 
     def own(self, arrays: Arrays) -> Params:
-        """This node's arrays by their letter."""
+        """This node's arrays by letter."""
         return {letter: arrays[f"{self.name}.{letter}"] for letter in self.params}
 
 
@@ -82,7 +82,7 @@ def lay_out(
     """(nodes, indices of the ``heads``) for samples of ``in_shape``; errors name the item."""
     names = _names(items)
     nodes: list[Node] = []
-    ends = {INPUT: AT_INPUT}  # the node that gives the output of a name
+    ends = {INPUT: AT_INPUT}  # from a name to the node that produces its output
     for (item, layer), name in zip(_layers(items), names, strict=True):
         is_activation = layer is not items[item].layer
         sources = None if is_activation else items[item].source
@@ -92,7 +92,7 @@ def lay_out(
         ends[items[item].name or name] = len(nodes) - 1
     found = tuple(_head(head, ends, len(nodes) - 1) for head in heads)
     if len(set(found)) < len(found):
-        raise ShapeError("two losses read one output; give each output one loss", ("loss",))
+        raise ShapeError("two losses on the same output; give each output one loss", ("loss",))
     _check_all_read(nodes, found)
     return tuple(nodes), found
 
@@ -105,7 +105,7 @@ def _inputs(
     ends: dict[str, int],
     names: Sequence[str],
 ) -> tuple[int, ...]:
-    """The nodes that an item reads: those it names, or the one before."""
+    """The nodes that an item reads: those it names, or the previous one."""
     if sources is None:
         return (before,)
     wanted = (sources,) if isinstance(sources, str) else sources
@@ -113,7 +113,7 @@ def _inputs(
         if source in ends:
             continue
         if source in names:
-            problem = f"{name} reads {source!r}, which does not come before it: that makes a cycle"
+            problem = f"{name} reads {source!r}, which is not before it; read only earlier layers"
         else:
             problem = f"{name} reads {source!r}, but no layer has that name"
             problem += did_you_mean(source, ends)
@@ -125,9 +125,9 @@ def _head(name: str, ends: dict[str, int], last: int) -> int:
     """The node whose output a loss reads under this name."""
     if name not in ends or name == INPUT:
         known = ends.keys() - {INPUT}
-        raise ShapeError(f"no layer is called {name!r}{did_you_mean(name, known)}", ("loss",))
+        raise ShapeError(f"no layer is named {name!r}{did_you_mean(name, known)}", ("loss",))
     if ends[name] == last:
-        raise ShapeError(f"{name!r} is the last layer; leave 'output' out", ("loss",))
+        raise ShapeError(f"{name!r} is the last layer; omit 'output'", ("loss",))
     return ends[name]
 
 
@@ -137,7 +137,7 @@ def _check_all_read(nodes: Sequence[Node], heads: Sequence[int]) -> None:
         if i not in read:
             raise ShapeError(
                 f"{node.name}: nothing reads its output, and it is not the last layer "
-                f"({nodes[-1].name}); name it in a 'from', or remove it",
+                f"({nodes[-1].name}); name it in a 'from' or remove it",
                 ("network", node.item),
             )
 
@@ -150,7 +150,7 @@ def _layers(items: Sequence[Item]) -> Iterator[tuple[int, Layer]]:
 
 
 def _names(items: Sequence[Item]) -> list[str]:
-    """Given names, or the kind without "2d" and a running number: conv1, relu1, conv2, ..."""
+    """Given names, or the kind without "2d" plus a counter: conv1, relu1, conv2, ..."""
     taken: dict[str, int] = {}
     for i, item in enumerate(items):
         if item.name is not None:
@@ -179,14 +179,14 @@ def _check_name(name: str, item: int, taken: dict[str, int]) -> None:
     if name == INPUT:
         raise ShapeError(f"{INPUT!r} is the name of the network's input; choose another", path)
     if name in taken:
-        raise ShapeError(f"two layers are called {name!r}", path)
+        raise ShapeError(f"two layers are named {name!r}; names must be unique", path)
     if not name.isidentifier():
-        raise ShapeError(f"{name!r} is no name: use letters, digits and _", path)
+        raise ShapeError(f"{name!r} is not a valid name; use letters, digits and _", path)
 
 
 @contextmanager
 def at_item(item: int, what: str, kind: str) -> Iterator[None]:
-    """Name the config item, and the array or layer, in every ShapeError raised inside."""
+    """Add the config item, and the array or layer, to every ShapeError raised inside."""
     try:
         yield
     except ShapeError as error:

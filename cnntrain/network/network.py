@@ -1,7 +1,7 @@
-"""A network: a graph of layers, their shapes known before any array exists.
+"""Networks: a graph of layers with shapes known before any array exists.
 
-All arrays of a network form one flat dict ``{"conv1.W": ...}``: it is the checkpoint, the
-optimizer's input and the gradient check's target.
+All arrays of a network form one flat dict ``{"conv1.W": ...}``, which checkpoints store, optimizers
+update and the gradient check examines.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from cnntrain.types import Array, Arrays, Params, Shape
 
 @dataclass
 class Caches:
-    """What a forward pass leaves for the backward pass, which uses it up."""
+    """Values kept by a forward pass for the backward pass, which consumes them."""
 
     layers: list[Any]  # one per node
     heads: dict[int, Array] = field(default_factory=dict)  # outputs inside the network, by node
@@ -30,7 +30,7 @@ class Caches:
 
 @dataclass(frozen=True)
 class Pass:
-    """One run through the network: its random streams are keyed by seed, step and shard."""
+    """One pass through the network; its random streams are keyed by seed, step and shard."""
 
     training: bool = False
     seed: int = 0
@@ -46,7 +46,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers and who reads whom; frozen, without arrays. The last node is the output."""
+    """Layers and their connections, immutable and without arrays. The last node is the output."""
 
     in_shape: Shape
     nodes: tuple[Node, ...]
@@ -54,9 +54,9 @@ class Network:
 
     @classmethod
     def build(cls, items: Sequence[Item], in_shape: Shape, heads: Sequence[str] = ()) -> Self:
-        """Lay the layers out for samples of ``in_shape``; ``ShapeError`` names the item.
+        """Build the network for samples of ``in_shape``; ``ShapeError`` names the item.
 
-        ``heads``: names of items besides the last whose outputs are kept for a loss.
+        ``heads``: names of items, besides the last, whose outputs are kept for a loss.
         """
         return cls(in_shape, *lay_out(items, in_shape, heads))
 
@@ -66,7 +66,7 @@ class Network:
 
     @cached_property
     def params(self) -> dict[str, Param]:
-        """All parameter arrays by their full name."""
+        """All parameter arrays by full name."""
         return {
             f"{node.name}.{letter}": param
             for node in self.nodes
@@ -85,7 +85,7 @@ class Network:
 
     @cached_property
     def activation_count(self) -> int:
-        """Numbers that the forward pass of one sample produces."""
+        """Number of values that the forward pass of one sample produces."""
         return sum(math.prod(node.out_shape) for node in self.nodes)
 
     @cached_property
@@ -94,23 +94,23 @@ class Network:
         return sum(node.layer.flops(node.in_shape) for node in self.nodes)
 
     def init(self, seed: int, dtype: np.dtype) -> Params:
-        """The initial arrays; each depends on the seed, its layer's place and its letter alone."""
+        """The initial arrays; each depends only on the seed, its layer's index and its letter."""
         arrays: Params = {}
         for i, node in enumerate(self.nodes):
             for j, (letter, param) in enumerate(node.params.items()):
                 rng = stream(seed, Purpose.INIT, i, j)
                 with at_item(node.item, f"{node.name}.{letter}", node.layer.kind):
                     drawn = param.init.draw(param.shape, param.fan_in, param.fan_out, rng)
-                with np.errstate(over="ignore"):  # training tells where the infinity shows
+                with np.errstate(over="ignore"):  # training reports the infinity
                     arrays[f"{node.name}.{letter}"] = drawn.astype(dtype)
         return arrays
 
     def forward(self, params: Arrays, x: Array, run: Pass) -> tuple[Array, Caches]:
-        """(output, caches) of a batch that is not cut: x (C, H, W, N) or (J, N)."""
+        """(output, caches) of an undivided batch x (C, H, W, N) or (J, N)."""
         return alone(self.forward_steps(params, x, run))
 
     def forward_steps(self, params: Arrays, x: Array, run: Pass) -> Steps[tuple[Array, Caches]]:
-        """``forward`` of one shard: yields sums over it, receives sums over the whole batch."""
+        """``forward`` for one shard: yields sums over it, receives sums over the whole batch."""
         values = {AT_INPUT: x}
         caches = Caches([])
         for i, node in enumerate(self.nodes):
@@ -134,7 +134,7 @@ class Network:
         need_dx: bool = False,
         head_deltas: Mapping[int, Array] = MappingProxyType({}),
     ) -> tuple[Array | None, Params]:
-        """(∂C/∂x or None, {"conv1.W": ∂C/∂W, ...}) of a batch that is not cut."""
+        """(∂C/∂x or None, {"conv1.W": ∂C/∂W, ...}) of an undivided batch."""
         return alone(self.backward_steps(params, caches, delta, need_dx, head_deltas))
 
     def backward_steps(
@@ -145,9 +145,9 @@ class Network:
         need_dx: bool = False,
         head_deltas: Mapping[int, Array] = MappingProxyType({}),
     ) -> Steps[tuple[Array | None, Params]]:
-        """Gradients from δ = ∂C/∂output and those at the heads, for one shard.
+        """Gradients from δ = ∂C/∂output and the δ at the heads, for one shard.
 
-        A node that several others read gets the sum of their ∂C/∂x.
+        A node that is read by several others receives the sum of their ∂C/∂x.
         """
         grads: Params = {}
         deltas = {**head_deltas, len(self.nodes) - 1: delta}
@@ -170,7 +170,7 @@ class Network:
         return deltas.get(AT_INPUT), grads
 
     def buffers(self, params: Arrays, caches: Caches) -> Params:
-        """New running statistics after a forward pass in training; before the backward pass."""
+        """New running statistics after a forward pass in training; to be called before backward."""
         return {
             f"{node.name}.{letter}": value
             for i, node in self._with_buffers
@@ -195,7 +195,7 @@ class Network:
 
     @cached_property
     def _last_read_by(self) -> list[list[int]]:
-        """For every node, the values that nobody reads after it."""
+        """For every node, the values that no later node reads."""
         last = {k: i for i, node in enumerate(self.nodes) for k in node.inputs}
         kept = {*self.heads, len(self.nodes) - 1}
         freed: list[list[int]] = [[] for _ in self.nodes]
@@ -205,7 +205,7 @@ class Network:
         return freed
 
     def trace(self, params: Arrays, x: Array, run: Pass) -> Iterator[tuple[Node, Array]]:
-        """Every node with its output, one after the other."""
+        """Every node with its output, in order."""
         values = {AT_INPUT: x}
         for i, node in enumerate(self.nodes):
             inputs = _read(node, values)
@@ -214,17 +214,17 @@ class Network:
 
 
 def _read(node: Node, values: Mapping[int, Array]) -> Any:
-    """What a node reads: one array, or a tuple of them if its layer joins."""
+    """The input of a node: one array, or a tuple of arrays if its layer joins several."""
     arrays = tuple(values[k] for k in node.inputs)
     return arrays if node.layer.joins else arrays[0]
 
 
 def equal_units(network: Network, params: Arrays) -> list[str]:
-    """Names of hidden layers whose units start equal and therefore stay equal.
+    """Names of hidden layers whose units start equal and therefore never become different.
 
-    That is so if all rows of W (and of b) are the same, the next layer weighs all of its inputs the
-    same, and no random layer between them treats units differently: then every unit of the layer
-    has the same δ, now and after every update.
+    This happens if all rows of W (and of b) are equal, the next layer weights all of its inputs
+    equally, and no random layer between them treats units differently: every unit of the layer then
+    has the same δ, now and after every update (Goodfellow, Bengio & Courville 2016, section 8.4).
     """
     weighted = [i for i, node in enumerate(network.nodes) if "W" in node.params]
     return [

@@ -1,6 +1,6 @@
 """The function that training minimizes: C(W) = Σ_terms weight · 1/m Σ_n cost_n + penalties.
 
-Penalties: λ₂/2m Σ W² + λ₁/m Σ |W|, over all weights, each with its ``decay_mult``.
+Penalties: λ₂/2m Σ W² + λ₁/m Σ |W| over all weights, each array times its ``decay_mult``.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from cnntrain.types import Array, Arrays, Params, Positive
 
 @dataclass(frozen=True, kw_only=True)
 class LossTerm(Spec):
-    """One loss: on the last layer, or on the item called ``output``, times ``weight``."""
+    """One loss, on the last layer or on the item named ``output``, times ``weight``."""
 
     loss: Loss
     output: str | None = None
@@ -26,7 +26,7 @@ class LossTerm(Spec):
 
     @classmethod
     def expand(cls, options: Any) -> Any:
-        """``{cross_entropy: {...}, output: aux, weight: 0.3}``: take loss and the rest apart."""
+        """``{cross_entropy: {...}, output: aux, weight: 0.3}``: separate the loss from the rest."""
         if not isinstance(options, dict):
             return {"loss": options}
         own = {key: options[key] for key in ("output", "weight") if key in options}
@@ -60,7 +60,7 @@ class Objective:
         return tuple(term for term in self.terms if term.output is not None)
 
     def fitted(self, y: Array, classes: int | None) -> "Objective":
-        """With whatever the losses take from the training targets (balanced class weights)."""
+        """This objective with losses adjusted to the training targets (balanced class weights)."""
         return Objective(tuple(replace(t, loss=t.loss.fitted(y, classes)) for t in self.terms))
 
     def forward(

@@ -1,8 +1,8 @@
-"""The same function in an order that costs less: an activation moves behind a max-pooling.
+"""The same function in a cheaper order: an activation moves behind the max-pooling that follows it.
 
-For an f that never falls, max(f(z)) = f(max(z)) bit for bit. Where f is flat, two inputs may give
-one output and another of them wins; if f' = 0 there, no gradient reaches either. So outputs and
-gradients stay what they are, and f sees a fraction of the numbers.
+For a non-decreasing f, max(f(z)) = f(max(z)) bit for bit. Where f is constant, a different one of
+several equal values may win; if f' = 0 there, none of them receives a gradient. So outputs and
+gradients are unchanged, and f is evaluated for a fraction of the values.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from cnntrain.network.network import Network
 
 
 def reordered(network: Network) -> Network:
-    """The network as it is trained and evaluated: same parameters, same bits, less work."""
+    """The network as trained and evaluated: same parameters, identical result, less work."""
     nodes = list(network.nodes)
     for i, node in enumerate(nodes):
         pooling = _pooling_behind(nodes, i, network.heads)
@@ -27,13 +27,13 @@ def reordered(network: Network) -> Network:
 
 
 def moved(network: Network) -> dict[str, str]:
-    """{activation: pooling}: the layers that ``reordered`` exchanges, by name."""
+    """{activation: pooling}: names of the layers that ``reordered`` exchanges."""
     pairs = zip(network.nodes, reordered(network).nodes, strict=True)
     return {was.name: now.name for was, now in pairs if was.layer.commutes_with_max and was != now}
 
 
 def _pooling_behind(nodes: Sequence[Node], i: int, heads: Sequence[int]) -> int | None:
-    """The max-pooling that alone reads node i, if node i may change places with it."""
+    """The max-pooling that is the only reader of node i, if the two may be exchanged."""
     if not nodes[i].layer.commutes_with_max or i in heads:
         return None
     readers = [k for k, node in enumerate(nodes) if i in node.inputs]

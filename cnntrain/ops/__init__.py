@@ -1,4 +1,4 @@
-"""Arithmetic that several layers share.
+"""Arithmetic shared by several layers.
 
 May import: errors, types.
 """

@@ -1,4 +1,4 @@
-"""The error function, which NumPy does not have."""
+"""The error function, which NumPy does not provide."""
 
 import numpy as np
 
@@ -32,7 +32,7 @@ _FAR_Q = (
     5.27905102951428412e-1, 6.05183413124413191e-2, 2.33520497626869185e-3,
 )  # fmt: skip
 NEAR, FAR = 0.46875, 4.0
-LARGEST = 26.0  # from 6 on, erf is 1 to the precision of float64
+LARGEST = 26.0  # erf is 1 to float64 precision from 6 on
 INVERSE_ROOT_PI = 0.564189583547756287
 
 

@@ -1,7 +1,7 @@
-"""Functions of both signs of z: exponentials that never overflow, and pieces chosen by the sign.
+"""Numerically stable functions: exponentials that never overflow, and cases by the sign of z.
 
-``np.where`` and a plain number beside an array keep NumPy from using vector instructions (measured:
-40 and 3 times slower), so the pieces are made of sums, products and arrays.
+``np.where`` and mixing a Python number with an array keep NumPy from using vector instructions
+(measured: 40 and 3 times slower), so the cases are composed of sums and products of arrays.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ def by_sign(z: Array, above: Any, below: Any) -> Array:
 
 
 def sigmoid(z: Array) -> Array:
-    """σ(z) = 1 / (1 + e^-z), elementwise, exact at both ends."""
+    """σ(z) = 1 / (1 + e^-z), elementwise, accurate for large |z|."""
     return np.exp(negative_part(z)) / (1 + np.exp(-np.abs(z)))
 
 

@@ -1,6 +1,6 @@
-"""Windows that slide over feature maps: where they stand, and how maps are lowered to matrices.
+"""Sliding windows over feature maps: their positions, and how maps are lowered to matrices.
 
-An axis knows which outputs a tap of the window really meets, so that hardly anything is padded.
+An axis knows for which outputs a tap lies inside the input, so that padding is rarely needed.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Axis:
 
     @cached_property
     def span(self) -> int:
-        """Inputs from the first tap to the last, both included."""
+        """Number of inputs from the first to the last tap, inclusive."""
         return (self.size - 1) * self.dilation + 1
 
     @cached_property
@@ -39,7 +39,7 @@ class Axis:
         return (self.length + self.before + self.after - self.span) // self.stride + 1
 
     def tap(self, j: int) -> tuple[slice, slice]:
-        """(outputs, inputs): the outputs whose tap j is not padding, and the inputs it reads."""
+        """(outputs, inputs): the outputs whose tap j is not padding, and the inputs they read."""
         offset = j * self.dilation - self.before
         first = max(0, -(offset // self.stride))
         stop = min(self.out, (self.length - 1 - offset) // self.stride + 1)
@@ -61,13 +61,13 @@ class Axis:
         return self.stride < self.span
 
     def counts(self, before: int = 0, after: int = 0) -> Array:
-        """For every output, how many of its taps lie in the input, widened by before and after."""
+        """For every output, the number of taps in the input extended by before and after."""
         positions = np.arange(self.out)[:, None] * self.stride - self.before
         taps = positions + np.arange(self.size) * self.dilation  # (OUT, taps)
         return ((taps >= -before) & (taps < self.length + after)).sum(axis=1)
 
 
-@lru_cache(maxsize=1024)  # every layer asks in every step
+@lru_cache(maxsize=1024)  # called by every layer in every step
 def place(
     in_shape: Shape,
     size: tuple[int, int],
@@ -75,9 +75,9 @@ def place(
     padding: Padding,
     dilation: tuple[int, int] = (1, 1),
 ) -> tuple[Axis, Axis]:
-    """The vertical and horizontal axis of a window over (C, H, W).
+    """The vertical and horizontal axes of a window over (C, H, W).
 
-    ``same`` pads such that out = ceil(length / stride), the odd element after, as TensorFlow does.
+    ``same`` pads so that out = ceil(length / stride), an odd zero at the end, as in TensorFlow.
     """
     require_image(in_shape)
     if isinstance(padding, str):
@@ -137,22 +137,22 @@ def padded_rows(x: Array, before: int, after: int) -> Array:
 
 
 def patches(rows: Array, vertical: Axis) -> Array:
-    """The overlapping view (OH, KH*C*KW, OW*N) of lowered rows; nothing is copied."""
+    """The overlapping view (OH, KH*C*KW, OW*N) of lowered rows, without copying."""
     _, c, kw, ow, n = rows.shape
     shape = (vertical.out, vertical.size * c * kw, ow * n)
     strides = (vertical.stride * rows.strides[0], ow * n * rows.itemsize, rows.itemsize)
-    view = np.ndarray(shape, rows.dtype, rows, 0, strides)  # as_strided, but six times as fast
+    view = np.ndarray(shape, rows.dtype, rows, 0, strides)  # like as_strided, six times as fast
     view.flags.writeable = False
     return view
 
 
-Move = tuple[int, slice, slice]  # (tap, columns of it, columns that they are added to)
+Move = tuple[int, slice, slice]  # (tap, its columns, the columns they are added to)
 
 
 def add_columns(taps: Array, sums: Array, moves: Sequence[Move]) -> None:
     """sums[:, :, to] = Σ over moves taps[:, j, :, from]: (H, KW, C, W, N) into (H, C, W, N).
 
-    The first move that reaches every column, if there is one, starts the sums.
+    The first move that covers every column, if any, initializes the sums.
     """
     length = sums.shape[2]
     whole = next((move for move in moves if len(range(*move[2].indices(length))) == length), None)
@@ -175,7 +175,7 @@ def scatter(taps: Array, in_shape: Shape, vertical: Axis, horizontal: Axis) -> A
 
 
 def is_one_to_one(vertical: Axis, horizontal: Axis) -> bool:
-    """Whether every output reads one input of its own, and every input is read."""
+    """Whether every output reads exactly one input, and every input is read once."""
     return all(ax.size == ax.stride == 1 and ax.out == ax.length for ax in (vertical, horizontal))
 
 
@@ -202,7 +202,7 @@ def lower_columns(x: Array, vertical: Axis, horizontal: Axis) -> Array:
 
 
 def _padded(x: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """The contiguous maps with zeros around them."""
+    """The maps with zeros around them, contiguous."""
     pads = (vertical.before, vertical.after, horizontal.before, horizontal.after)
     if not any(pads):
         return np.ascontiguousarray(x)
@@ -214,12 +214,12 @@ def _padded(x: Array, vertical: Axis, horizontal: Axis) -> Array:
 
 
 def along(axis: int, part: slice) -> tuple[slice, ...]:
-    """The index that takes ``part`` of one axis and all of those before it."""
+    """The index that selects ``part`` of one axis and everything along the axes before it."""
     return (slice(None),) * axis + (part,)
 
 
 def with_length(shape: Shape, axis: int, length: int) -> Shape:
-    """The shape with another length of one axis."""
+    """The shape with the length of one axis replaced."""
     return (*shape[:axis], length, *shape[axis + 1 :])
 
 

@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules: from a gradient to the change of an array.
+"""Optimizers and learning-rate schedules, which turn a gradient into the change of an array.
 Importing this package registers all of them.
 
 May import: errors, types, registry.

@@ -1,4 +1,4 @@
-"""Adadelta: steps whose size follows from the sizes of past steps and gradients."""
+"""Adadelta: step sizes derived from past steps and past gradients."""
 
 from dataclasses import dataclass
 

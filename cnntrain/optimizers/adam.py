@@ -1,7 +1,7 @@
-"""Adam and its relatives: momentum divided by a running root mean square, both without start bias.
+"""Adam and its variants: momentum divided by a running root mean square, both bias-corrected.
 
 All use ε outside the root, after the bias correction: m̂ / (√v̂ + ε), the formula of algorithm 1
-of Kingma & Ba 2015 (not the "epsilon hat" of its section 2), as PyTorch does.
+of Kingma & Ba 2015 (not the "epsilon hat" of its section 2), as in PyTorch.
 """
 
 import math
@@ -49,7 +49,7 @@ class Adam(Optimizer, kind="adam"):
         mean, square = self._moments(dW, state)
         correction = math.sqrt(1 - self.beta2 ** (step + 1))
         root = np.sqrt(self._bound(square, state))
-        root += self.epsilon * correction  # √v̂ + ε, both times the correction: one pass less
+        root += self.epsilon * correction  # √v̂ + ε, both scaled by the correction: saves a pass
         change = self._numerator(mean, dW, step, -lr * correction)
         change /= root
         return change
@@ -64,20 +64,20 @@ class Adam(Optimizer, kind="adam"):
         square += dW_squared
         return mean, square
 
-    def _bound(self, square: Array, state: Params) -> Array:  # state: for amsgrad
+    def _bound(self, square: Array, state: Params) -> Array:  # state is used by amsgrad
         return square
 
     def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
-        """factor · m̂; dW is for nadam."""
+        """factor · m̂; dW is used by nadam."""
         return mean * (factor / (1 - self.beta1 ** (step + 1)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(Adam, kind="adamw"):
-    """Adam with decoupled weight decay on by default: W ← W - η·weight_decay·W beside the update.
+    """Adam with decoupled weight decay by default: an additional W ← W - η·weight_decay·W.
 
-    Weights only; biases are left out. Source: Loshchilov & Hutter 2019, algorithm 2, with the
-    learning rate as a factor of the decay, as PyTorch does.
+    Applies to weights, not to biases. Source: Loshchilov & Hutter 2019, algorithm 2, with the
+    learning rate as a factor of the decay, as in PyTorch.
     """
 
     weight_decay: NonNegative = 0.01
@@ -85,9 +85,9 @@ class AdamW(Adam, kind="adamw"):
 
 @dataclass(frozen=True, kw_only=True)
 class Amsgrad(Adam, kind="amsgrad"):
-    """Adam with u ← max(u, v) in place of v, so that step sizes never grow.
+    """Adam with u ← max(u, v) instead of v, so that step sizes never grow.
 
-    Source: Reddi, Kale & Kumar 2018, algorithm 2; with bias correction of u, as PyTorch does.
+    Source: Reddi, Kale & Kumar 2018, algorithm 2; with bias correction of u, as in PyTorch.
     """
 
     def _corrected(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class Nadam(Adam, kind="nadam"):
 
     μ = μ_t and μ' = μ_{t+1} with μ_t = β₁ (1 - ½·0.96^(t·momentum_decay)); Π μ is the product up to
     t, Π' μ up to t+1.
-    Option: ``momentum_decay``. Source: Dozat 2016, as PyTorch implements it.
+    Option: ``momentum_decay``. Source: Dozat 2016, as implemented in PyTorch.
     """
 
     lr: Positive = 0.002

@@ -1,4 +1,4 @@
-"""What an optimizer is: a rule for one array at a time, with its state in named slots."""
+"""The optimizer interface: an update rule for one array, with its state in named slots."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +11,7 @@ from cnntrain.types import Array, NonNegative, Params, Positive
 class Optimizer(Registered, family="optimizer"):
     """W ← W + change(∂C/∂W). ``lr`` is η, the learning rate before the schedule.
 
-    ``weight_decay``: decoupled, W ← W - η·weight_decay·W beside the update, for weights only.
+    ``weight_decay``: decoupled, W ← W - η·weight_decay·W besides the update; for weights only.
     """
 
     arithmetic: ClassVar[tuple[str, ...]] = ("change",)
@@ -20,11 +20,11 @@ class Optimizer(Registered, family="optimizer"):
     weight_decay: NonNegative = 0.0
 
     def active_slots(self) -> tuple[str, ...]:
-        """Names of the arrays, each shaped like W and starting at 0, that the rule remembers."""
+        """Names of the optimizer state arrays, each shaped like W and starting at 0."""
         return ()
 
     def rule(self) -> tuple[str, ...]:
-        """The formulas of ``change`` with the options' numbers, in LaTeX; g is ∂C/∂W."""
+        """The formulas of ``change`` in LaTeX, with option values filled in; g is ∂C/∂W."""
         raise NotImplementedError
 
     def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:

@@ -1,4 +1,4 @@
-"""Lion: every entry moves by the same amount; only the sign of a momentum counts."""
+"""Lion: every entry moves by the same amount, in the direction given by a momentum's sign."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""RMSProp: each entry's gradient divided by a running root mean square of itself."""
+"""RMSProp: each gradient entry divided by its running root mean square."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from cnntrain.types import Array, Fraction, Params, Positive
 class Rmsprop(Optimizer, kind="rmsprop"):
     """E ← ρ E + (1-ρ) g²; W ← W - η g / (√E + ε), or / √(E + ε).
 
-    Options: ``rho`` ρ; ``epsilon`` ε; ``centered``: m ← ρ m + (1-ρ) g, and E - m² stands for E (a
+    Options: ``rho`` ρ; ``epsilon`` ε; ``centered``: m ← ρ m + (1-ρ) g, and E - m² replaces E (a
     running variance; Graves 2013, eq. 38-41); ``momentum`` μ: v ← μ v + the quotient, W ← W - η v;
-    ``epsilon_inside`` chooses the place of ε: outside the root as PyTorch (default), inside as
-    TensorFlow.
+    ``epsilon_inside``, whether ε is inside the root (as in TensorFlow) or outside (default, as in
+    PyTorch).
     Source: Tieleman & Hinton 2012, lecture 6.5.
     """
 

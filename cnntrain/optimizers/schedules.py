@@ -1,7 +1,7 @@
 """Schedules: the factor on the learning rate, a pure function of the step number.
 
-Steps count from 0. A warm-up may stand in front of any schedule; what follows counts its steps from
-the end of the warm-up. Times are given in epochs or in steps, as their names say.
+Steps count from 0. A warm-up may precede any schedule, which then counts its steps from the end of
+the warm-up. Durations are in epochs or steps, as their names say.
 """
 
 import math
@@ -19,7 +19,7 @@ TINY = 1e-9  # of a step: 0.07 epochs of 100 steps are 7.000000000000001 in floa
 
 @dataclass(frozen=True)
 class Clock:
-    """How long the training is, in steps; and how often a plateau has lowered the rate so far."""
+    """The length of the training in steps, and how often a plateau has lowered the rate so far."""
 
     steps_per_epoch: int
     total_steps: int
@@ -31,7 +31,7 @@ class Schedule(Registered, family="schedule"):
     """η(step) = lr · factor(step).
 
     ``warmup_epochs``: length of the warm-up; ``warmup``: ``linear`` from 0, or ``exponential``
-    from ``warmup_start`` of the full rate.
+    from ``warmup_start`` times the full rate.
     """
 
     warmup_epochs: NonNegative = 0.0
@@ -67,7 +67,7 @@ class Schedule(Registered, family="schedule"):
         raise NotImplementedError
 
     def curve(self, clock: Clock) -> str:
-        """``decay`` with its numbers, in LaTeX: a function of t, the steps since the warm-up."""
+        """``decay`` in LaTeX with its values, as a function of t, the steps since the warm-up."""
         raise NotImplementedError
 
     def warmup_curve(self, clock: Clock) -> str:
@@ -79,13 +79,13 @@ class Schedule(Registered, family="schedule"):
         return rf"{self.warmup_start:g}^{{1 - {share}}}"
 
     def drops_after(self, stale_epochs: int, drops: int) -> int:
-        """How often the rate was lowered, after an epoch with this many epochs since the best."""
+        """The number of drops so far, if the best epoch is ``stale_epochs`` epochs ago."""
         return drops
 
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Schedule, kind="constant"):
-    """1."""
+    """The factor 1 at every step."""
 
     def curve(self, clock: Clock) -> str:
         return "1"
@@ -142,7 +142,7 @@ class MultiStep(Schedule, kind="multistep"):
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential(Schedule, kind="exponential"):
-    """gamma^epochs, lowered in every step. Option: ``gamma``, the factor per epoch."""
+    """gamma^epochs, updated in every step. Option: ``gamma``, the factor per epoch."""
 
     gamma: Positive = 0.95
 
@@ -190,9 +190,9 @@ class Poly(Schedule, kind="poly"):
 
 @dataclass(frozen=True, kw_only=True)
 class Sigmoid(Schedule, kind="sigmoid"):
-    """1 / (1 + e^(-gamma·(step - center_steps))), Caffe's "sigmoid": a negative gamma falls.
+    """1 / (1 + e^(-gamma·(step - center_steps))), Caffe's "sigmoid"; falls if gamma is negative.
 
-    Options: ``gamma``, per step; ``center_steps``, where the factor is ½.
+    Options: ``gamma``, per step; ``center_steps``, the step at which the factor is ½.
     """
 
     gamma: float
@@ -207,10 +207,10 @@ class Sigmoid(Schedule, kind="sigmoid"):
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine(Schedule, kind="cosine"):
-    """final + (1 - final)·½(1 + cos(π·share)), share of the steps left after the warm-up.
+    """final + (1 - final)·½(1 + cos(π·share)), share = fraction of the steps after the warm-up.
 
     ``final``: the factor at the end. ``restarts``: number of warm restarts, each cycle ``stretch``
-    times as long as the one before. Source: Loshchilov & Hutter 2017, eq. 5.
+    times as long as the previous one. Source: Loshchilov & Hutter 2017, eq. 5.
     """
 
     final: NonNegative = 0.0
@@ -244,10 +244,10 @@ class Cosine(Schedule, kind="cosine"):
 
 @dataclass(frozen=True, kw_only=True)
 class OneCycle(Schedule, kind="one_cycle"):
-    """From 1/start up to 1 at ``peak`` of the training, then down to 1/(start·end), by cosines.
+    """From 1/start up to 1, reached after the fraction ``peak``, then down to 1/(start·end).
 
-    Options: ``peak``, ``start``, ``end``. Source: Smith & Topin 2018, in the two-phase form with
-    the defaults of PyTorch.
+    Both phases follow a cosine. Options: ``peak``, ``start``, ``end``. Source: Smith & Topin 2018,
+    in the two-phase form with the defaults of PyTorch.
     """
 
     peak: Fraction = 0.3
@@ -275,11 +275,11 @@ class OneCycle(Schedule, kind="one_cycle"):
 
 @dataclass(frozen=True, kw_only=True)
 class Plateau(Schedule, kind="plateau"):
-    """gamma^drops: lowered after every ``patience_epochs`` epochs without a better figure.
+    """gamma^drops: lowered after every ``patience_epochs`` epochs without improvement.
 
-    The metric is the one that ``train.monitor`` names. The count starts anew after a better epoch
-    and after each drop. Options: ``gamma``, the factor of a drop; ``least``: the factor
-    never falls below it; ``patience_epochs``.
+    The metric is the one named by ``train.monitor``. The count restarts after each improvement and
+    each drop. Options: ``gamma``, the factor per drop; ``least``, a lower bound of the factor;
+    ``patience_epochs``.
     """
 
     gamma: Positive = 0.1
@@ -299,14 +299,14 @@ class Plateau(Schedule, kind="plateau"):
 
 @dataclass(frozen=True, kw_only=True)
 class PiecewiseLinear(Schedule, kind="piecewise_linear"):
-    """Straight lines between ``points`` [epoch, factor]; constant before and after them."""
+    """Linear interpolation between ``points`` [epoch, factor]; constant before and after them."""
 
     points: tuple[tuple[NonNegative, NonNegative], ...]
 
     def __post_init__(self) -> None:
         epochs = [epoch for epoch, _ in self.points]
         if not epochs or epochs != sorted(set(epochs)):
-            raise ValueError("'points' must be [epoch, factor] pairs with rising epochs")
+            raise ValueError("'points' must be [epoch, factor] pairs in order of increasing epoch")
 
     def curve(self, clock: Clock) -> str:
         points = ", ".join(
@@ -330,5 +330,5 @@ def _rest(schedule: Schedule, clock: Clock) -> int:
 
 
 def _share(step: int, warmup: int, clock: Clock) -> float:
-    """Which share of the steps after the warm-up is over, in [0, 1]."""
+    """The fraction of the steps after the warm-up that is done, in [0, 1]."""
     return min(1.0, step / max(1, clock.total_steps - warmup))

@@ -1,4 +1,4 @@
-"""Gradient descent, with momentum if asked for."""
+"""Gradient descent, optionally with momentum."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ class Sgd(Optimizer, kind="sgd"):
     """W ← W - η ∂C/∂W; with momentum μ: v ← μ v + ∂C/∂W, W ← W - η v.
 
     With ``nesterov``: W ← W - η (∂C/∂W + μ v). Options: ``lr`` η > 0, ``momentum`` μ in [0, 1),
-    ``nesterov``. Variant: the learning rate stands outside v (Sutskever et al. 2013 as PyTorch
-    implements it; Caffe keeps η inside v, which differs only while η changes).
+    ``nesterov``. Variant: η is not part of v (Sutskever et al. 2013 as implemented in PyTorch;
+    Caffe includes η in v, which differs only when η changes).
     """
 
     momentum: Fraction = 0.0

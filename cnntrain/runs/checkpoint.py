@@ -255,7 +255,7 @@ def _read_array(
             f"{path}: {info.filename} is {array.dtype} {array.shape}, not {dtype} {shape}"
         )
     if not np.isfinite(array).all():
-        raise CheckpointError(f"{path}: {info.filename} contains a NaN or an infinity")
+        raise CheckpointError(f"{path}: {info.filename} contains NaN or infinity")
     return np.ascontiguousarray(array)
 
 

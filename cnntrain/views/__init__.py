@@ -1,4 +1,4 @@
-"""Read-only pictures of networks, kinds, training steps and runs.
+"""Read-only views of networks, kinds, training steps and runs.
 
 May import: runs and below; not diagnostics.
 """

@@ -1,4 +1,4 @@
-"""Arrays as text: small ones in full and aligned, large ones as statistics and an excerpt."""
+"""Arrays as text: small ones in full, large ones as statistics and an excerpt."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,27 +7,27 @@ import numpy as np
 from cnntrain.types import Array
 
 MOST_IN_FULL = 64  # numbers
-DECIMALS = 8  # enough for every printed digit of the seeds
+DECIMALS = 8  # of float64
 SINGLE_DECIMALS = 6  # of float32
 EXCERPT = (4, 6)  # rows and columns
 WIDTH = 92
 
 
 def number(value: float, like: Array | None = None) -> str:
-    """One number as the arrays show theirs."""
+    """One number, formatted like those of arrays."""
     array = np.array([value]) if like is None else np.array([value], like.dtype)
     return formatter(array)(value)
 
 
 def formatter(array: Array) -> Callable[[float], str]:
-    """How the numbers of an array are written: whole, with as few decimals as are exact, or
+    """Format of the numbers of an array: as integers, with as few decimals as are exact, or
     with 8 (6 for float32)."""
     if array.dtype.kind in "iub" or not array.size:
         return lambda x: f"{x:d}"
     decimals = DECIMALS if array.dtype.itemsize > 4 else SINGLE_DECIMALS
     finite = np.abs(array[np.isfinite(array)])
     largest = float(finite.max()) if finite.size else 0.0
-    rounding = 8 * np.finfo(array.dtype).eps  # the last bits depend on the order of a sum
+    rounding = 8 * np.finfo(array.dtype).eps  # the last bits depend on the order of summation
     for digits in range(decimals):
         if largest < 1e6 and np.allclose(np.round(array, digits), array, rtol=rounding, atol=0):
             return lambda x: f"{x:z.{digits}f}"
@@ -37,13 +37,13 @@ def formatter(array: Array) -> Callable[[float], str]:
 
 
 def shape(array: Array, batched: bool) -> str:
-    """``2x3``, without the samples if there is one alone."""
+    """``2x3``, without the batch axis if there is a single sample."""
     sizes = array.shape[:-1] if batched and array.shape[-1] == 1 else array.shape
     return "x".join(map(str, sizes or (1,)))
 
 
 def statistics(array: Array) -> dict[str, float]:
-    """Least, mean, largest, standard deviation, and the share of zeros."""
+    """Minimum, mean, maximum, standard deviation, and the share of zeros."""
     exact = array.astype(np.float64)
     return {
         "min": float(exact.min()),
@@ -88,7 +88,7 @@ def _excerpt(array: Array) -> list[str]:
 
 
 def _matrix(array: Array, write: Callable[[float], str]) -> list[str]:
-    """Its rows; if they are too long, groups of columns one below the other."""
+    """The rows of a matrix; if they are too long, groups of columns below each other."""
     rows = [[write(x) for x in row] for row in array.tolist()]
     width = max(len(cell) for row in rows for cell in row)
     each = _cells_in_a_line(width)
@@ -114,7 +114,7 @@ def _wrapped(cells: Sequence[str]) -> list[str]:
 
 
 def _beside(blocks: Sequence[list[str]]) -> list[str]:
-    """Matrices side by side, as many as fit; an empty line between rows of them."""
+    """Matrices side by side, as many as fit, with empty lines between rows of matrices."""
     width = max(len(block[0]) for block in blocks)
     each = max(1, (WIDTH - 12) // (width + 3))
     out: list[str] = []

@@ -1,4 +1,4 @@
-"""Formulas: written once, in LaTeX, and shown as plain text where nothing typesets them."""
+"""Formulas: written once in LaTeX, and converted to plain text where LaTeX cannot be typeset."""
 
 import re
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ class Formula:
 
 
 def plain(latex: str) -> str:
-    """LaTeX of the small kind used in this package, as one line of Unicode."""
+    """The subset of LaTeX used in this package as one line of Unicode."""
     text, _ = _sequence(TOKEN.findall(latex), 0)
     return re.sub(r" +", " ", text).replace("∂ ", "∂").replace("Δ ", "Δ").strip()
 
 
 def _sequence(tokens: list[str], at: int) -> tuple[str, int]:
-    """The text from ``at`` to the brace that closes the group, and the place behind it."""
+    """The text from ``at`` to the closing brace of the group, and the position after it."""
     text = ""
     while at < len(tokens) and tokens[at] != "}":
         if tokens[at] in "_^":
@@ -53,7 +53,7 @@ def _sequence(tokens: list[str], at: int) -> tuple[str, int]:
 
 
 def _argument(tokens: list[str], at: int) -> tuple[str, int]:
-    """One group, command or letter, and the place behind it."""
+    """One group, command or letter, and the position after it."""
     token = tokens[at]
     if token == "{":
         return _sequence(tokens, at + 1)
@@ -73,7 +73,7 @@ def _argument(tokens: list[str], at: int) -> tuple[str, int]:
 
 
 def _factor(text: str) -> str:
-    """In brackets, if it would fall apart beside a slash or a root."""
+    """In brackets, if it would be ambiguous next to a slash or a root."""
     return f"({text})" if re.search(r"[ +/-]", _as_letters(text)) else text
 
 

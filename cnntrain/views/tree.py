@@ -10,13 +10,13 @@ from cnntrain.layers import Layer
 from cnntrain.views.arrays import statistics
 from cnntrain.views.formula import Formula
 
-MOST_VALUES = 10_000  # of one array; larger ones are told by their statistics
+MOST_VALUES = 10_000  # of one array; larger ones are replaced by their statistics
 
 
 def tree(value: Any) -> Any:
     """Dataclasses as objects, formulas as text and LaTeX, arrays with shape and values.
 
-    A layer of the program is left out.
+    Layer objects are omitted.
     """
     if isinstance(value, Formula):
         return {"text": value.text, "latex": value.latex}

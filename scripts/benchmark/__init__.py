@@ -1,1 +1,1 @@
-"""What ``scripts/bench.py`` measures: networks, rivals, whole processes, growth."""
+"""The measurements of ``scripts/bench.py``: networks, rivals, whole processes, growth."""

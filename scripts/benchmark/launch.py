@@ -1,6 +1,6 @@
 """Run ``python ARGUMENTS`` from a small process: ``[seconds, peak bytes]`` as JSON on stdout.
 
-A process inherits the peak memory of the one that starts it, so a large one cannot measure.
+A process inherits the peak memory of its parent, so a large parent would distort the measurement.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The networks that are timed, and cnntrain's step on each."""
+"""The timed networks, and a training step of cnntrain on each."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,13 @@ from cnntrain.training.step import train_step
 from cnntrain.training.workers import Workers
 
 CLASSES = 10
-LEARNING_RATE = 1e-5  # small: random labels must not make the loss overflow in hundreds of steps
+LEARNING_RATE = 1e-5  # so small that the loss does not overflow on random labels
 MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
 class Net:
-    """Layers as in a config, the shape of a sample, and the samples of a step."""
+    """Layers as in a config, sample shape, and number of samples per step."""
 
     in_shape: tuple[int, ...]
     layers: list[Any]
@@ -105,7 +105,7 @@ def experiment_of(net: Net, samples: int) -> Experiment:
 
 
 class Ours:
-    """cnntrain on such an experiment, one step at a time, fed as in real training."""
+    """cnntrain on such an experiment, one step at a time, with input as in real training."""
 
     def __init__(self, net: Net, workers: Workers, samples: int | None = None) -> None:
         samples = samples or max(8 * net.batch, 512)
@@ -125,10 +125,10 @@ class Ours:
             raise SystemExit(outcome)
 
     def load(self) -> None:
-        """Only the input of a step: gather, normalize, turn around."""
+        """Only the input of a step: gather, normalize, move the batch axis."""
         load_shard(self.experiment, self.feed.indices(self.state.step), self.state.step, 0)
 
     @property
     def step_flops(self) -> float:
-        """Forward, and about twice as much backward."""
+        """FLOPs of forward, and about twice as many of backward."""
         return 3.0 * self.network.flops * self.net.batch

@@ -1,4 +1,4 @@
-"""Whole processes: how long one takes, how much memory it has held, what an installation weighs."""
+"""Whole processes: their duration and peak memory, and the size of installations."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def run(arguments: list[str], folder: str) -> tuple[float, float]:
 
 
 def cold_start(contenders: list[str], runs: int) -> dict[str, Any]:
-    """From nothing to the end of the first epoch on the digits, in turns: seconds, megabytes."""
+    """From process start to the end of the first epoch on the digits, alternating: s, MB."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(runs):
@@ -45,7 +45,7 @@ def cold_start(contenders: list[str], runs: int) -> dict[str, Any]:
 
 
 def peak_megabytes(net: str, contender: str, threads: int) -> float:
-    """The peak memory of a process that makes some steps of a network and nothing else."""
+    """The peak memory of a process that runs some steps of a network and nothing else."""
     script = str(SCRIPTS / "bench.py")
     with tempfile.TemporaryDirectory() as folder:
         return run([script, "--only", contender, "--net", net, "--threads", str(threads)], folder)[
@@ -54,7 +54,7 @@ def peak_megabytes(net: str, contender: str, threads: int) -> float:
 
 
 def installed_megabytes(package: str) -> float | None:
-    """What a package and all that it requires take on disk; None if it is not installed."""
+    """Disk space of a package and all of its requirements; None if it is not installed."""
     found: dict[str, float] = {}
     _weigh(package, found)
     return sum(found.values()) or None
@@ -69,7 +69,7 @@ def _weigh(package: str, found: dict[str, float]) -> None:
     except PackageNotFoundError:
         return
     files = [Path(str(file.locate())) for file in installed.files or ()]
-    if name == "cnntrain":  # also where it is installed as a link to its source
+    if name == "cnntrain":  # also if it is an editable installation
         files = [path for path in (SCRIPTS.parent / "cnntrain").rglob("*") if path.is_file()]
     found[name] = sum(path.stat().st_size for path in files if path.is_file()) / 1e6
     for requirement in installed.requires or ():

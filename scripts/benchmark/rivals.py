@@ -1,4 +1,4 @@
-"""The same networks in PyTorch and scikit-learn, as far as they are installed."""
+"""The same networks in PyTorch and scikit-learn, if installed."""
 
 import warnings
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def _torch_step(torch: Any, model: Any, run: Any, x: Any) -> Step:
 
 
 def torch_model(torch: Any, net: Net) -> Any:
-    """A PyTorch module that runs the nodes of our graph, one by one."""
+    """A PyTorch module that runs the nodes of our graph in order."""
     nodes = experiment_of(net, CLASSES).network.nodes
 
     class Graph(torch.nn.Module):  # type: ignore[misc]
@@ -61,7 +61,7 @@ def torch_model(torch: Any, net: Net) -> Any:
             values = {AT_INPUT: x}
             for i, (node, layer) in enumerate(zip(nodes, self.layers, strict=True)):
                 first, *others = (values[k] for k in node.inputs)
-                values[i] = layer(sum(others, start=first))  # only "add" reads several
+                values[i] = layer(sum(others, start=first))  # only "add" has several inputs
             return values[len(nodes) - 1]
 
     return Graph()
@@ -85,7 +85,7 @@ def _module(nn: Any, node: Node) -> Any:
         "max_pool2d": lambda: nn.MaxPool2d(layer.size, layer.stride),
         "avg_pool2d": lambda: nn.AvgPool2d(layer.size, layer.stride),
         "global_avg_pool2d": lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-        "add": nn.Identity,  # the graph has added its inputs
+        "add": nn.Identity,  # the graph has already added its inputs
     }
     return make[layer.kind]()
 

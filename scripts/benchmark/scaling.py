@@ -1,4 +1,4 @@
-"""Time and memory as data, depth, width and batch double: nothing may grow faster than its work."""
+"""Time and memory as data, depth, width and batch double; neither may outgrow the work."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ def net_of(axis: str, factor: int) -> Net:
 
 
 def measure_one(axis: str, factor: int, threads: int) -> dict[str, float]:
-    """Least seconds of a step (for ``data``: of evaluating all samples) and its work."""
+    """Shortest time of a step in s (for ``data``: of evaluating all samples) and its work."""
     net = net_of(axis, factor)
     samples = DATA * factor if axis == "data" else None
     with Workers(threads) as workers:
@@ -45,7 +45,7 @@ def measure_one(axis: str, factor: int, threads: int) -> dict[str, float]:
 
 
 def measure_growth(threads: int) -> list[dict[str, Any]]:
-    """Every axis and factor, each in a process of its own."""
+    """Every axis and factor, each in its own process."""
     results = []
     for axis in ("data", "depth", "width", "batch"):
         for factor in FACTORS:
@@ -61,7 +61,7 @@ def measure_growth(threads: int) -> list[dict[str, Any]]:
 
 
 def growth_rows(results: list[dict[str, Any]]) -> list[list[str]]:
-    """The table: per axis, time per work and what memory each doubling adds."""
+    """The table: per axis, time per work and the memory added by each doubling."""
     rows = [["grows", "factor", "GFLOP", "ms", "ms/GFLOP", "peak MB"]]
     for found in results:
         ms = 1e3 * found["seconds"]

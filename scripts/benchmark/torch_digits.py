@@ -1,4 +1,4 @@
-"""One epoch of ``configs/digits.yaml`` in PyTorch, to compare whole processes."""
+"""One epoch of ``configs/digits.yaml`` in PyTorch, for the comparison of whole processes."""
 
 from pathlib import Path
 

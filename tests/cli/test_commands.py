@@ -123,8 +123,8 @@ def test_exit_code_1_missing_data(process, config_file):
     path = config_file(data={"source": "idx", "train": files})
     message = one_error(process("fit", path), code=1)
     assert message.startswith(f"Error: {path}:")
-    assert ": data.train.images: no.idx: no such data file; looked for\n" in message
-    assert "Name its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.\n" in message
+    assert ": data.train.images: no.idx: no such data file; tried\n" in message
+    assert "Give its folder with --data-dir DIR or CNNTRAIN_DATA=DIR.\n" in message
     assert not Path("runs").exists()
 
 
@@ -221,9 +221,9 @@ def test_what_is_not_there(command, words, code, expected):
         ({"schedule": {"cosine": {"warmup_epochs": 9}}}, "schedule",
          "the warm-up takes 27 steps, but training ends after 6"),
         ({"data": {"source": "synthetic", "problem": "xor", "n": 20, "validation": 20}},
-         "data.validation", "20 would hold 20 of 20 training samples out"),
+         "data.validation", "20 would hold out 20 of 20 training samples"),
         ({"data": {"source": "synthetic", "problem": "xor", "n": 20, "validation": 0.01}},
-         "data.validation", "0.01 would hold 0 of 20 training samples out"),
+         "data.validation", "0.01 would hold out 0 of 20 training samples"),
         ({"data": {"source": "inline", "inputs": [[1], [2, 3]], "targets": [0, 1]}},
          "data.inputs", "must be numbers in nested lists of equal lengths"),
         ({"input": [3]}, "input", "the data's samples have shape (2,), but 'input' says (3,)"),

@@ -373,7 +373,7 @@ def test_data_files(refused, config_file, case):
 def test_data_that_never_ends(refused, config_file, name):
     Path("link").symlink_to("/dev/zero")
     message = refused(1, "fit", config_file(data={"source": "csv", "train": name}), "--out", "run")
-    assert f"{name}: a device; name a file or a folder" in message
+    assert f"{name}: is a device; give a file or a folder" in message
 
 
 # Configs

@@ -39,7 +39,7 @@ def test_the_summary(summary):
     assert ["test", "2", "2", "4.5", "7"] in cells
     assert ["class", "train", "test"] in cells
     assert ["0", "3", "1"] in cells
-    assert lines[-1] == "Warning: 1 samples of test are also in train"
+    assert lines[-1] == "Warning: 1 samples of test also appear in train"
 
 
 def test_counts_of_every_class_in_every_split(summary):

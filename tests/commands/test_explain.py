@@ -64,7 +64,7 @@ def test_the_rule_of_an_experiment_with_its_numbers(explained):
         "step; updates t = 0 ... 29, 10 per epoch",
         "W_k ← W_k min(1, 3/‖W_k‖)",
         "dense1.b: frozen",
-        "dense2.W: learns with 2 η",
+        "dense2.W: learning rate 2 η",
     ):
         assert line in text
     assert max(map(len, text.splitlines())) <= 100
@@ -87,7 +87,7 @@ def test_without_the_data_what_follows_from_it_is_left_out(explained, empty_fold
     monkeypatch.delenv("CNNTRAIN_DATA", raising=False)
     text, told = explained(CONFIGS / "mnist-lenet5.yaml")
     assert "m training samples; over conv1.W" in text
-    assert "its numbers follow from the number of training samples" in text
+    assert "its values depend on the number of training samples" in text
     assert told.startswith("Warning: numbers that depend on the data are left out")
 
 

@@ -142,7 +142,7 @@ def test_other_documents(command, run, config_file, name, text):
         ("a: !!python/object/apply:os.system [ls]", "tags are not supported"),
         ("a: &a [1]\n" + "".join(f"b{k}: [{', '.join(['*a'] * 9)}]\n" for k in range(9)), None),
         ("a: [", "run/config.yaml:1:"),
-        (DEEP, "nested more than 50 deep"),
+        (DEEP, "nested more than 50 levels deep"),
     ],
 )  # fmt: skip
 def test_configs(command, run, text, expected):

@@ -156,12 +156,12 @@ def test_a_run_that_ended_within_its_first_epoch(fitted, tmp_path):
     run, out = fitted(train={"max_steps": 2}), tmp_path / "report.html"
     run_report([run], out, None)
     page = page_of(out)
-    assert "No epoch was finished" in page
+    assert "No epoch was completed" in page
     assert "Learning curves" not in pictures(page)
     end = json.loads((run / "metrics.jsonl").read_text())
     assert f"train/loss, last</th><td>{end['train/loss']:.5g}<" in page
-    assert "Its network as in last.npz, step 2" in page
-    with pytest.raises(DataError, match="no finished epoch to draw"):
+    assert "The network of last.npz, step 2" in page
+    with pytest.raises(DataError, match="no completed epoch to plot"):
         run_plot([run], tmp_path / "curves.svg")
 
 

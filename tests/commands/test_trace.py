@@ -18,7 +18,7 @@ def traced(capsys, config, **options):
 
 
 def test_the_worked_example_to_the_digit(capsys):
-    """Seed 003, every number of the well-known example."""
+    """The trace has every number of the 2-2-2 sigmoid network (Mazur 2015)."""
     text = traced(capsys, CONFIGS / "worked-2-2-2.yaml")
     for numbers in (
         "0.3775  0.3925", "0.59326999  0.59688438", "1.10590597  1.22492140",
@@ -33,7 +33,7 @@ def test_the_worked_example_to_the_digit(capsys):
 
 
 def test_the_worked_convolution(capsys):
-    """Seed 002: output, ∂C/∂W, ∂C/∂b and ∂C/∂input as PyTorch printed them there."""
+    """Output, ∂C/∂W, ∂C/∂b and ∂C/∂input equal the numbers printed by PyTorch."""
     document = json.loads(traced(capsys, CONFIGS / "worked-conv.yaml", as_json=True))
     (step,) = document["steps"]
     (layer,) = step["layers"]

@@ -41,12 +41,12 @@ def test_before_the_first_epoch(fitted):
     folder = fitted()
     (folder / "metrics.jsonl").write_text("")
     text = live_text(read_run(folder), 80, colours=False, curves=True)
-    assert text.endswith("no finished epoch yet")
+    assert text.endswith("no completed epoch yet")
 
 
 def test_a_run_that_ended_within_its_first_epoch(fitted):
     text = live_text(read_run(fitted(train={"max_steps": 2})), 80, colours=False, curves=True)
-    assert "no finished epoch\nended: the step limit was reached (2 steps done)" in text
+    assert "no completed epoch\nended: the step limit was reached (2 steps done)" in text
 
 
 def test_values_are_told_in_few_digits():

@@ -1,4 +1,4 @@
-"""Configs made of parts: ``extends``, ``vars``, ``repeat``; and where a mistake was written."""
+"""Composition of configs: ``extends``, ``vars``, ``repeat``; and the positions of mistakes."""
 
 import pytest
 import yaml
@@ -23,7 +23,7 @@ train: {epochs: 2, stop: {patience: 3}}
 
 @pytest.fixture
 def write(tmp_path):
-    """``write(name=text)``: files with these texts, as name.yaml; gives the last path."""
+    """``write(name=text)`` writes these texts to name.yaml and returns the last path."""
 
     def written(**texts):
         for name, text in texts.items():
@@ -36,7 +36,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def plan(write):
-    """``plan(text, *settings, base=text)``: what a config makes of itself and its bases."""
+    """``plan(text, *settings, base=text)``: the plan of a config with its bases."""
 
     def read(text, *settings, **others):
         return read_config(write(**others, main=text), settings).plan
@@ -51,7 +51,7 @@ def tree(plan):
 
 @pytest.fixture
 def refused(plan, tmp_path):
-    """The lines of the report that name a place, without the name of the folder."""
+    """The lines of the report that contain a position, without the name of the folder."""
 
     def lines(*arguments, **others):
         with pytest.raises(ConfigError) as caught:
@@ -66,7 +66,7 @@ def refused(plan, tmp_path):
 # --- extends ---------------------------------------------------------------------------------
 
 
-def test_what_is_not_said_comes_from_the_base(tree):
+def test_unset_values_come_from_the_base(tree):
     found, base = tree("extends: base.yaml", base=BASE), tree(BASE)
     assert found == base
 
@@ -92,8 +92,8 @@ def test_what_is_not_said_comes_from_the_base(tree):
         ("network: [{dense: {units: 2}}]", ["network"], 1),
     ],
 )  # fmt: skip
-def test_what_is_said_wins(tree, over, path, expected):
-    """Sections merge; lists, and kinds that change, replace."""
+def test_set_values_override_the_base(tree, over, path, expected):
+    """Sections are merged; lists and other kinds are replaced."""
     found = tree(f"extends: base.yaml\n{over}\n", base=BASE)
     for key in path:
         found = found[key]
@@ -113,7 +113,7 @@ def test_the_nearest_file_of_a_chain_wins(tree):
     assert (found["seed"], found["train"]["epochs"], found["train"]["l2"]) == (6, 5, 0.5)
 
 
-def test_a_base_is_looked_for_beside_the_file_that_names_it(tmp_path, write):
+def test_a_base_is_relative_to_the_file_that_names_it(tmp_path, write):
     (tmp_path / "sub" / "deep").mkdir(parents=True)
     write(base=BASE)
     (tmp_path / "sub" / "middle.yaml").write_text("extends: ../base.yaml\nseed: 9\n")
@@ -127,30 +127,30 @@ def test_a_base_is_looked_for_beside_the_file_that_names_it(tmp_path, write):
     ("texts", "message"),
     [
         ({"main": "extends: main.yaml"},
-         "main.yaml:1:1: extends: main.yaml extends this file in turn; break the circle"),
+         "main.yaml:1:1: extends: main.yaml extends this file in turn; break the cycle"),
         ({"a": "extends: main.yaml", "main": "extends: a.yaml"},
-         "a.yaml:1:1: extends: main.yaml extends this file in turn; break the circle"),
+         "a.yaml:1:1: extends: main.yaml extends this file in turn; break the cycle"),
         ({"main": "extends: none.yaml"}, "main.yaml:1:1: extends: none.yaml: no such file"),
         ({"main": "extends: sub/.."}, "main.yaml:1:1: extends: sub/..: no such file"),
-        ({"main": "extends: 3"}, "main.yaml:1:1: extends: must be the name of a file"),
-        ({"main": "extends: [a.yaml]"}, "main.yaml:1:1: extends: must be the name of a file"),
+        ({"main": "extends: 3"}, "main.yaml:1:1: extends: must be a file name"),
+        ({"main": "extends: [a.yaml]"}, "main.yaml:1:1: extends: must be a file name"),
     ],
     ids=lambda case: str(case)[:50],
 )  # fmt: skip
-def test_bases_that_cannot_be(write, tmp_path, texts, message):
+def test_invalid_bases(write, tmp_path, texts, message):
     with pytest.raises(ConfigError) as caught:
         read_config(write(**texts))
     found = str(caught.value).splitlines()[0].replace(f"{tmp_path}/", "")
     assert found == message
 
 
-def test_a_chain_has_an_end(refused):
+def test_the_length_of_a_chain_is_limited(refused):
     texts = {f"f{k}": f"extends: f{k + 1}.yaml" for k in range(LONGEST_CHAIN + 2)}
     (message,) = refused("extends: f0.yaml", **texts)
     assert f"f{LONGEST_CHAIN - 1}.yaml:1:1: extends: " in message
 
 
-def test_a_mistake_is_shown_in_the_file_that_makes_it(refused):
+def test_a_mistake_is_reported_in_the_file_that_contains_it(refused):
     base = BASE.replace("epochs: 2", "epoch: 2")
     found = refused("extends: base.yaml\ntrain:\n  batchsize: 5\n", base=base)
     assert sorted(found) == [
@@ -159,7 +159,7 @@ def test_a_mistake_is_shown_in_the_file_that_makes_it(refused):
     ]
 
 
-def test_broken_yaml_of_a_base_is_shown_there(refused):
+def test_invalid_yaml_in_a_base_is_reported_there(refused):
     (message,) = refused("extends: base.yaml", base="seed: [1")
     assert message.startswith("base.yaml:1:7: ")
 
@@ -174,14 +174,14 @@ def test_broken_yaml_of_a_base_is_shown_there(refused):
         ("data.fold=2/5", ("data", "fold"), "2/5"),
     ],
 )
-def test_a_setting_stands_above_all_files(tree, setting, path, expected):
+def test_a_setting_overrides_all_files(tree, setting, path, expected):
     found = tree("extends: base.yaml\ntrain: {epochs: 4}\n", setting, base=BASE)
     for key in path:
         found = found[key]
     assert found == expected
 
 
-def test_a_bad_setting_is_named(refused):
+def test_an_invalid_setting_is_named(refused):
     found = refused("extends: base.yaml", "train.epochs=x", base=BASE)
     assert found == ["--set train.epochs=x: must be an integer, not 'x'"]
 
@@ -203,7 +203,7 @@ def test_a_bad_setting_is_named(refused):
         ("{}", "seed: 3", "seed: 3", ("seed",), 3),
     ],
 )  # fmt: skip
-def test_a_variable_alone_keeps_its_type(tree, variables, old, new, path, expected):
+def test_a_variable_as_whole_value_keeps_its_type(tree, variables, old, new, path, expected):
     found = tree(f"vars: {variables}\n{BASE.replace(old, new)}")
     for key in path:
         found = found[key]
@@ -230,7 +230,7 @@ def test_variables_of_a_base_can_be_changed(plan):
          "main.yaml:2:1: name: no variable 'xyz' in 'vars'; known: seed, width"),
     ],
 )  # fmt: skip
-def test_an_unknown_variable_is_shown_where_it_stands(refused, old, new, message):
+def test_an_unknown_variable_is_reported_at_its_position(refused, old, new, message):
     assert refused(f"vars: {{width: 3, seed: 4}}\n{BASE.replace(old, new)}") == [message]
 
 
@@ -246,7 +246,7 @@ def test_vars_must_be_a_mapping(refused, text):
 
 
 @pytest.mark.parametrize("text", ["$a", "{a}", "a$", "$ {a}", "${}", "$${", "${a-b}"])
-def test_what_is_no_variable_stays(tree, text):
+def test_other_text_is_unchanged(tree, text):
     inputs = {"source": "idx", "train": {"images": text, "labels": text}}
     found = tree(
         f"vars: {{a: 1}}\n{BASE}", f"data={yaml.safe_dump(inputs, default_flow_style=True)}"
@@ -254,7 +254,7 @@ def test_what_is_no_variable_stays(tree, text):
     assert found["data"]["train"]["images"] == text
 
 
-def test_a_wrong_value_of_a_variable_is_shown_where_it_is_used(refused):
+def test_a_wrong_value_of_a_variable_is_reported_where_it_is_used(refused):
     text = BASE.replace("epochs: 2", 'epochs: "${n}"')
     (message,) = refused(f"vars: {{n: many}}\n{text}")
     assert message == "main.yaml:9:9: train.epochs: must be an integer, not 'many'"
@@ -273,7 +273,7 @@ def kinds(plan):
     return [item.layer.kind for item in plan.network]
 
 
-def test_a_block_is_written_out(plan):
+def test_a_block_is_expanded(plan):
     found = plan(network("- repeat: {times: 3, layers: [{dense: {units: 4}}, relu]}"))
     assert kinds(found) == [*["dense", "relu"] * 3, "dense"]
 
@@ -286,7 +286,7 @@ def test_i_counts_from_one(plan):
     ]  # fmt: skip
 
 
-def test_blocks_in_blocks(plan):
+def test_nested_blocks(plan):
     inner = "{repeat: {times: 2, layers: [{dense: {units: '${i}'}}]}}"
     found = plan(
         network(f"- repeat: {{times: 2, layers: [tanh, {inner}, {{dense: {{units: 5}}}}]}}")
@@ -296,7 +296,7 @@ def test_blocks_in_blocks(plan):
     assert units == [1, 2, 5, 1, 2, 5, 2]
 
 
-def test_variables_say_how_often(plan):
+def test_variables_in_times(plan):
     text = "vars: {n: 2, w: 6}\n" + network(
         "- repeat: {times: '${n}', layers: [{dense: {units: '${w}'}}]}"
     )
@@ -332,13 +332,13 @@ BAD_FORM = "write it as repeat: {times: 3, layers: [...]}"
         "{times: 1000000000000, layers: [{repeat: {times: 2, layers: []}}]}",
     ],
 )  # fmt: skip
-def test_bad_forms_of_a_block(refused, block):
+def test_malformed_blocks(refused, block):
     (message,) = refused(network(f"- repeat: {block}"))
     assert message.startswith("main.yaml:4:")
     assert message.endswith(BAD_FORM)
 
 
-def test_a_block_with_something_beside_it(refused):
+def test_a_block_with_other_keys(refused):
     (message,) = refused(network("- {repeat: {times: 2, layers: [relu]}, name: x}"))
     assert message.endswith(BAD_FORM)
 
@@ -356,14 +356,14 @@ def test_too_many_layers(refused, block):
     assert message.endswith("more than 10,000 layers; repeat less")
 
 
-def test_a_mistake_in_a_block_is_shown_where_the_block_has_it(refused):
+def test_a_mistake_in_a_block_is_reported_at_its_position(refused):
     text = network("- relu", "- repeat:", "    times: 2", "    layers:", "      - dense: {unit: 3}")
     found = refused(text)
     assert {line.partition(": ")[0] for line in found} == {"main.yaml:8:11", "main.yaml:8:19"}
     assert any("unit: unknown key; did you mean 'units'?" in line for line in found)
 
 
-def test_a_mistake_behind_a_block_keeps_its_place(refused):
+def test_a_mistake_after_a_block_keeps_its_position(refused):
     text = network("- repeat: {times: 4, layers: [relu]}").replace("units: 2", "unit: 2")
     assert {line.partition(": ")[0] for line in refused(text)} == {
         "main.yaml:5:5",
@@ -382,7 +382,7 @@ network:
 """
 
 
-def test_the_saved_config_is_whole_and_trains_to_the_same_bits(write, tmp_path):
+def test_the_saved_config_is_complete_and_trains_identically(write, tmp_path):
     path = write(base=BASE, parts=PARTS)
 
     def weights(config, folder):
@@ -399,6 +399,6 @@ def test_the_saved_config_is_whole_and_trains_to_the_same_bits(write, tmp_path):
     assert load(tmp_path / "second" / "checkpoints" / "last.npz").plan == read_config(path).plan
 
 
-def test_the_dumped_plan_reads_back_to_the_same_plan(write):
+def test_the_dumped_plan_is_read_back_as_the_same_plan(write):
     plan = read_config(write(base=BASE, parts=PARTS)).plan
     assert read_config(write(again=dump_plan(plan))).plan == plan

@@ -1,4 +1,4 @@
-"""What differs between two configs, told by key path."""
+"""Differences between two configs, by key path."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The text of a config: what is read, what is refused, and what the user is told."""
+"""The text of a config: what is read, what is rejected, and the messages."""
 
 import contextlib
 import math
@@ -29,7 +29,7 @@ HANG_S = 20
 
 @pytest.fixture(autouse=True)
 def hang_guard() -> Iterator[None]:
-    """A reader that waits for a FIFO or never ends fails instead of stopping the tests."""
+    """Fail if reading blocks or never ends, instead of hanging the tests."""
     if not hasattr(signal, "SIGALRM"):
         yield
         return
@@ -45,7 +45,7 @@ def _hangs(*_: object) -> None:
 
 
 def message(text: str) -> str:
-    """What the user sees for this config."""
+    """The message for this config."""
     with pytest.raises(ConfigError) as caught:
         parse_document(text, "lenet.yaml")
     assert caught.value.exit_code == ExitCode.USAGE
@@ -140,26 +140,26 @@ def test_positions_are_those_of_keys_and_items() -> None:
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_line_ends_and_a_byte_order_mark_do_not_matter(line_end: str) -> None:
+def test_line_ends_and_a_byte_order_mark_are_ignored(line_end: str) -> None:
     document = parse_document(f"\ufeffa: 1{line_end}b: |{line_end}  x{line_end}  y", "lenet.yaml")
     assert document.tree == {"a": 1, "b": "x\ny"}
     assert document.positions["a",] == (1, 1)
     assert document.positions["b",] == (2, 1)
 
 
-def test_an_alias_gives_the_value_again_as_a_copy() -> None:
+def test_an_alias_is_a_copy_of_its_value() -> None:
     tree: Any = parse_document("a: &x {k: [1, b]}\nc: *x", "lenet.yaml").tree
     assert tree == {"a": {"k": [1, "b"]}, "c": {"k": [1, "b"]}}
     tree["a"]["k"].append(2)
     assert tree["c"] == {"k": [1, "b"]}
 
 
-def test_depth_and_node_bounds_are_exact() -> None:
+def test_depth_and_node_limits_are_exact() -> None:
     assert value("[" * MAX_DEPTH + "]" * MAX_DEPTH)
     assert len(value("[" + "1," * (MAX_NODES - 1) + "]")) == MAX_NODES - 1
 
 
-# What is refused
+# What is rejected
 
 
 def test_a_report_shows_the_line_and_a_caret() -> None:
@@ -174,10 +174,10 @@ def test_a_report_shows_the_line_and_a_caret() -> None:
         ("a: 1\n\"a\": 2\nb: {c: 1, 'c': 2}", "2:1: a: already given on line 1; keep one"),
         ("b: {c: 1,\n 'c': 2}", "2:2: b.c: already given on line 1; keep one"),
         ("a:\n  - b: 1\n    b: 1", "3:5: a[0].b: already given on line 2; keep one"),
-        ("1: a", "1:1: a key must be text, this one is 1; put it in quotes"),
-        ("1.0: a", "1:1: a key must be text, this one is 1.0; put it in quotes"),
-        ("true: a", "1:1: a key must be text, this one is true; put it in quotes"),
-        ("b: {? : a}", "1:6: b: a key must be text, this one is empty; put it in quotes"),
+        ("1: a", "1:1: a key must be text, not 1; put it in quotes"),
+        ("1.0: a", "1:1: a key must be text, not 1.0; put it in quotes"),
+        ("true: a", "1:1: a key must be text, not true; put it in quotes"),
+        ("b: {? : a}", "1:6: b: a key must be text, not empty; put it in quotes"),
         ("[a]: b", "1:1: a list or mapping cannot be a key; if it is text, quote it"),
         ("a: {{ b }}", "1:5: a: a list or mapping cannot be a key; if it is text, quote it"),
         ("a: &x k\n*x : 2", "2:1: an alias cannot be a key; write the key itself"),
@@ -185,24 +185,25 @@ def test_a_report_shows_the_line_and_a_caret() -> None:
         ("a: &x [*x]", "1:8: a[0]: the alias *x contains itself; write the value out"),
         ("a: &x {b: *x}", "1:11: a.b: the alias *x contains itself; write the value out"),
         ("a: *x", "1:4: a: the alias *x has no anchor before it; write the value out"),
-        ("a: &x 1\nb: &x 2", "2:4: b: the anchor &x exists already; rename one"),
-        ("a: &x [&x 1]", "1:8: a[0]: the anchor &x exists already; rename one"),
+        ("a: &x 1\nb: &x 2", "2:4: b: the anchor &x already exists; rename one"),
+        ("a: &x [&x 1]", "1:8: a[0]: the anchor &x already exists; rename one"),
         ("a: 1e400", "1:4: a: too large for a number, the largest is about 1.8e+308; if it is text,"
                      " put it in quotes"),
         ("a: 1\n---\nb: 2", "2:1: a second document starts here; keep only one"),
-        (r'a: "\ud800"', "1:4: a: half of a surrogate pair is no character; complete the escape"),
-        (r'a: "\0"', "1:4: a: text must not contain a NUL character; leave the escape out"),
+        (r'a: "\ud800"', "1:4: a: half of a surrogate pair is not a character; complete the "
+                         "escape"),
+        (r'a: "\0"', "1:4: a: text must not contain a NUL character; remove the escape"),
         (r'a: "\Uffffffff"', r"1:7: a number out of range; the last escape is '\U0010FFFF'"),
         (r'a: "\U00110000"', r"1:7: a number out of range; the last escape is '\U0010FFFF'"),
     ],
 )  # fmt: skip
-def test_what_yaml_allows_but_a_config_must_not_hold(text: str, expected: str) -> None:
+def test_what_yaml_allows_but_a_config_does_not(text: str, expected: str) -> None:
     assert headline(text) == expected
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
 def test_a_number_of_5000_digits(sign: str) -> None:
-    expected = f"1:4: a: an integer of {5000 + len(sign)} digits, 100 are allowed; if it is text,"
+    expected = f"1:4: a: an integer of {5000 + len(sign)} digits; at most 100 are allowed; "
     assert headline(f"a: {sign}{'1' * 5000}").startswith(expected)
     assert "0xfff" in message("a: 0x" + "f" * 5000)
 
@@ -218,11 +219,11 @@ def test_a_number_of_5000_digits(sign: str) -> None:
         "!x!y z",
     ],
 )
-def test_tags_are_refused(tagged: str) -> None:
+def test_tags_are_rejected(tagged: str) -> None:
     found = headline(f"a: {tagged}")
     assert found.startswith("1:4: ")
     assert found.endswith(
-        "tags are not supported; leave the tag out, and put text that starts with '!' in quotes"
+        "tags are not supported; remove the tag, or put text that starts with '!' in quotes"
     )
 
 
@@ -233,14 +234,14 @@ def test_tags_are_refused(tagged: str) -> None:
         ("# only\n# comments\n", "1:1: the file is empty, not a mapping"),
         ("---\n", "2:1: the file is empty, not a mapping"),
         ("# x\n- a", "2:1: the file is a list, not a mapping"),
-        ("text", "1:1: the file is a text, not a mapping"),
+        ("text", "1:1: the file is a string, not a mapping"),
         ("5", "1:1: the file is a number, not a mapping"),
         ("1.5", "1:1: the file is a number, not a mapping"),
-        ("true", "1:1: the file is a truth value, not a mapping"),
+        ("true", "1:1: the file is a boolean, not a mapping"),
     ],
 )
 def test_the_top_level_must_be_a_mapping(text: str, expected: str) -> None:
-    remedy = "; a config is lines such as 'loss: cross_entropy' and sections such as 'train:'"
+    remedy = "; a config has lines such as 'loss: cross_entropy' and sections such as 'train:'"
     assert headline(text) == expected + remedy
 
 
@@ -260,7 +261,7 @@ EXTRA = "the value already ended before this; check its quotes and brackets, or 
 QUOTE = "this quote is never closed; add the closing one"
 ESCAPE = "no such escape in double quotes; double the backslash or use single quotes"
 BLOCK = "only '+', '-' or a digit may follow '|' or '>'; quote text that starts with them"
-DIRECTIVE = "a broken directive (a line with '%'); leave it out"
+DIRECTIVE = "an invalid directive (a line with '%'); remove it"
 
 
 @pytest.mark.parametrize(
@@ -297,12 +298,12 @@ DIRECTIVE = "a broken directive (a line with '%'); leave it out"
         ("%YAML 1." + "9" * 5000, r"1:9: a number out of range; the last escape is '\U0010FFFF'"),
     ],
 )
-def test_broken_yaml_is_explained_where_it_breaks(text: str, expected: str) -> None:
+def test_invalid_yaml_is_explained_at_its_position(text: str, expected: str) -> None:
     assert headline(text) == expected
 
 
 @pytest.mark.parametrize("bad", ["\x00", "\x1b", "\x7f", "\ud800", "\ufffe"])
-def test_characters_that_are_no_text_are_refused(bad: str) -> None:
+def test_control_characters_are_rejected(bad: str) -> None:
     shown = bad.encode("unicode_escape").decode()
     assert message(f"a: 1\nb: x{bad}y") == (
         f"lenet.yaml:2:5: the character {shown} is not allowed; remove it, or save the file as"
@@ -310,7 +311,7 @@ def test_characters_that_are_no_text_are_refused(bad: str) -> None:
     )
 
 
-def test_several_mistakes_come_in_one_report() -> None:
+def test_several_mistakes_are_in_one_report() -> None:
     found = message("a: !x 1\n2: b\nc: 1e999\na: 3\nd: [")
     assert [line.split(" ")[0] for line in found.splitlines()[::3]] == [
         "lenet.yaml:1:4:",
@@ -326,54 +327,52 @@ def test_several_mistakes_come_in_one_report() -> None:
 
 @pytest.mark.parametrize("opening", ["[", "{", "- ", "? ", "[{", "{? ", "{a: "])
 @pytest.mark.parametrize("times", [2_000, 100_000])
-def test_deep_nesting_is_refused(opening: str, times: int) -> None:
+def test_deep_nesting_is_rejected(opening: str, times: int) -> None:
     text = (opening * times)[: MAX_BYTES - 10]
-    assert "nested more than 50 deep; flatten it" in message(text)
+    assert "nested more than 50 levels deep; flatten it" in message(text)
 
 
-def test_deep_nesting_through_aliases_is_refused() -> None:
+def test_deep_nesting_through_aliases_is_rejected() -> None:
     levels = [f"- &a{i} [*a{i - 1}]" for i in range(1, MAX_DEPTH)]
-    assert "nested more than 50 deep" in message("\n".join(["- &a0 []", *levels]))
+    assert "nested more than 50 levels deep" in message("\n".join(["- &a0 []", *levels]))
 
 
 @pytest.mark.parametrize("row", ["[*{0}, *{0}, *{0}]", "{{x: *{0}, y: *{0}, z: *{0}}}"])
-def test_billion_laughs_are_refused(row: str) -> None:
+def test_billion_laughs_is_rejected(row: str) -> None:
     rows = ["a0: &a0 lol", *(f"a{i}: &a{i} {row.format(f'a{i - 1}')}" for i in range(1, 30))]
-    expected = (
-        "more than 50000 keys and values; every use of an alias counts; a config is far smaller"
-    )
+    expected = "more than 50000 keys and values; shorten it (every use of an alias counts)"
     assert expected in message("\n".join(rows))
 
 
-def test_merge_key_bomb_is_refused() -> None:
+def test_merge_key_bomb_is_rejected() -> None:
     rows = ["a0: &a0 {k: v}"]
     rows += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 5)}]}}" for i in range(1, 12)]
     assert "2:10: a1: merge keys are not supported" in message("\n".join(rows))
 
 
-def test_long_texts_multiplied_by_aliases_are_refused() -> None:
+def test_long_texts_multiplied_by_aliases_are_rejected() -> None:
     rows = [f"- &a {'x' * 100_000}", *["- *a"] * 1000]
-    assert "more than 1048576 characters; every use of an alias counts" in message("\n".join(rows))
+    assert "more than 1048576 characters; shorten it (every use" in message("\n".join(rows))
     rows = [f"- &a {{{'k' * 1000}: 1}}", *["- *a"] * 2000]
     assert "more than 1048576 characters" in message("\n".join(rows))
 
 
 @pytest.mark.parametrize("unit", ["x", "1", "'", '"', "#", ":", "\n", "\\", "|", "%", "!", "x\n"])
-def test_one_long_token_is_read_or_refused(unit: str) -> None:
+def test_one_long_token_is_read_or_rejected(unit: str) -> None:
     assert outcome("a: " + unit * (200_000 // len(unit)))
 
 
 def test_a_text_may_not_be_larger_than_the_limit() -> None:
     fits = "a: 1 #".ljust(MAX_BYTES, "x")
     assert parse_document(fits, "lenet.yaml").tree == {"a": 1}
-    expected = "lenet.yaml: larger than 256 KiB, the most a config may have; is it data?"
+    expected = "lenet.yaml: larger than 256 KiB, the limit for a config; is it a data file?"
     assert message(fits + "x") == expected
 
 
 # Messages
 
 
-def test_problems_are_sorted_and_fall_back_to_the_known_prefix() -> None:
+def test_problems_are_sorted_and_use_the_known_prefix() -> None:
     document = parse_document(
         "train:\n  batchsize: 64\nnetwork:\n  - conv2d: {kernel: 0}\n", "l.yaml"
     )
@@ -418,7 +417,7 @@ def test_long_lines_are_cut_around_the_caret() -> None:
     assert excerpt.endswith("...")
 
 
-def test_the_caret_stands_right_after_wide_and_invisible_characters() -> None:
+def test_the_caret_is_correct_after_wide_and_invisible_characters() -> None:
     _, excerpt, caret = message('a: {"学习\u202e": !x 1}').splitlines()
     assert excerpt == r'    1 | a: {"学习\u202e": !x 1}'
     assert caret.index("^") == excerpt.index("!") + 2
@@ -437,7 +436,7 @@ def test_the_caret_stands_right_after_wide_and_invisible_characters() -> None:
         (("k" * 100,), f"'{'k' * 57}...'"),
     ],
 )
-def test_paths_are_shown_as_a_user_writes_them(path: tuple[str | int, ...], shown: str) -> None:
+def test_notation_of_paths(path: tuple[str | int, ...], shown: str) -> None:
     assert show_path(path) == shown
 
 
@@ -469,7 +468,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
                              "    1 | a: \\xed\\xa0\\x80\n      |    ^"),
     ],
 )  # fmt: skip
-def test_other_encodings_are_refused(tmp_path: Path, data: bytes, expected: str) -> None:
+def test_other_encodings_are_rejected(tmp_path: Path, data: bytes, expected: str) -> None:
     (tmp_path / "a.yaml").write_bytes(data)
     assert file_message(tmp_path / "a.yaml") == f"FILE:{expected}"
 
@@ -497,7 +496,7 @@ def test_an_endless_device() -> None:
 def test_a_file_of_2_gb_is_not_read(tmp_path: Path) -> None:
     with (tmp_path / "big.yaml").open("wb") as file:
         file.truncate(2**31)
-    expected = "FILE: larger than 256 KiB, the most a config may have; is it data?"
+    expected = "FILE: larger than 256 KiB, the limit for a config; is it a data file?"
     assert file_message(tmp_path / "big.yaml") == expected
 
 
@@ -517,7 +516,7 @@ def test_other_failures_to_open(tmp_path: Path) -> None:
         read_document(Path("a\0b"))
 
 
-# Anything at all
+# Arbitrary text
 
 YAML_SIGNS = """a b : - ? , [ ] { } # & * ! | > ' " % @ ` ~ << --- ... 1 1e5 &x *x !!int
 \\ \\u \\U \\x true null 0x 9999999999"""
@@ -557,7 +556,7 @@ def test_any_file_is_a_document_or_a_config_error(
 
 
 class QuotingDumper(yaml.SafeDumper):
-    """PyYAML leaves '1e3' and '0o17' bare, since YAML 1.1 takes them for text."""
+    """PyYAML does not quote '1e3' and '0o17', which are text in YAML 1.1."""
 
 
 QuotingDumper.add_representer(

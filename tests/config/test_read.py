@@ -1,4 +1,4 @@
-"""From a config's text to a plan: every mistake in one report, at its place, with a remedy."""
+"""From the text of a config to a plan: all mistakes in one report, with position and remedy."""
 
 import json
 import math
@@ -29,7 +29,7 @@ optimizer: {sgd: {lr: 0.1}}
 
 @pytest.fixture
 def plan_of(tmp_path):
-    """``plan_of(text, *settings, seed=None)``: what ``read_config`` makes of a config file."""
+    """``plan_of(text, *settings, seed=None)``: the plan that ``read_config`` returns."""
 
     def plan(text: str, *settings: str, seed: int | None = None) -> Plan:
         path = tmp_path / "lenet.yaml"
@@ -54,7 +54,7 @@ def report(plan_of, tmp_path):
 
 @pytest.fixture
 def headlines(report):
-    """The lines of the report that name a place, without the file's name."""
+    """The lines of the report that contain a position, without the file name."""
 
     def lines(text: str, *settings: str) -> list[str]:
         found = report(text, *settings).splitlines()
@@ -84,7 +84,7 @@ train:
 """
 
 
-def test_every_mistake_is_in_one_report_at_its_place(headlines):
+def test_every_mistake_is_in_one_report_at_its_position(headlines):
     assert headlines(MANY_MISTAKES) == [
         "1:1: seed: must be an integer, not 1.5",
         "2:8: data.source: unknown data source 'digit'; did you mean 'digits'?",
@@ -143,7 +143,7 @@ def test_a_report_shows_the_line_and_a_caret(report):
         ("schedule: cosin", "7:1: schedule: unknown schedule 'cosin'; did you mean 'cosine'?"),
     ],
 )  # fmt: skip
-def test_a_wrong_key_gets_the_right_one(headlines, text, expected):
+def test_a_wrong_key_is_answered_with_the_right_one(headlines, text, expected):
     assert headlines(VALID + text) == [expected]
 
 
@@ -179,7 +179,7 @@ def test_mistakes_in_the_data_section(headlines, data, expected):
     assert headlines(text) == [expected]
 
 
-def test_a_key_of_a_nested_section_gets_the_nearest(headlines):
+def test_a_misspelt_key_of_a_nested_section(headlines):
     text = VALID.replace(
         "{source: synthetic, problem: xor}", "{source: idx, train: {images: x, label: y}}"
     )
@@ -193,7 +193,7 @@ def test_a_key_of_a_nested_section_gets_the_nearest(headlines):
     ("item", "expected"),
     [
         ("dense", "3:5: network[0]: 'units' is missing"),
-        ("{}", "3:5: network[0]: exactly one layer belongs here; found: none"),
+        ("{}", "3:5: network[0]: expected exactly one layer; found: none"),
         ("3", "3:5: network[0]: must be a mapping, not 3"),
         ("[dense]", "3:5: network[0]: must be a mapping, not ['dense']"),
         ("dense: 3", "3:5: network[0].dense: must be a mapping of options, not 3"),
@@ -202,7 +202,7 @@ def test_a_key_of_a_nested_section_gets_the_nearest(headlines):
          "3:6: network[0].units: 'units' is an option; write it as dense: {units: ...}"),
         ("{dense: {units: 3}, name: 3}", "3:25: network[0].name: must be a string, not 3"),
         ("{dense: {units: 3}, conv2d: {filters: 3, kernel: 3}}",
-         "3:5: network[0]: exactly one layer belongs here; found: conv2d, dense"),
+         "3:5: network[0]: expected exactly one layer; found: conv2d, dense"),
         ("conv2d: {filters: 6, kernel: [3]}",
          "3:26: network[0].conv2d.kernel: must be an integer or a list of two, not [3]"),
         ("conv2d: {filters: 6, kernel: [3, 3, 3]}",
@@ -288,10 +288,10 @@ def test_values_are_not_converted(headlines, text, expected):
         ("input: [1, 0]", "7:12: input[1]: must be greater than or equal to 1, not 0"),
         ("input: 3", "7:1: input: must be a list, not 3"),
         ("name: 3", "7:1: name: must be a string, not 3"),
-        ("name: ../x", "7:1: name: must be letters, digits, '_', '-' and '.',"
-                       " the first no '-' or '.', not '../x'"),
-        ("name: ''", "7:1: name: must be letters, digits, '_', '-' and '.',"
-                     " the first no '-' or '.', not ''"),
+        ("name: ../x", "7:1: name: must consist of letters, digits, '_', '-' and '.',"
+                       " starting with a letter, a digit or '_', not '../x'"),
+        ("name: ''", "7:1: name: must consist of letters, digits, '_', '-' and '.',"
+                     " starting with a letter, a digit or '_', not ''"),
         ("dtype: float16", "7:1: dtype: must be 'float32' or 'float64', not 'float16'"),
     ],
 )  # fmt: skip
@@ -361,7 +361,7 @@ def test_an_empty_network(headlines):
         ("{mode: sgd, batch_size: 1}", 1),
     ],
 )
-def test_mode_and_batch_size_that_fit(plan_of, train, batch_size):
+def test_mode_and_batch_size_that_agree(plan_of, train, batch_size):
     assert plan_of(f"{VALID}train: {train}").train.batch_size == batch_size
 
 
@@ -371,7 +371,7 @@ def test_mode_and_batch_size_that_fit(plan_of, train, batch_size):
 )
 def test_mode_and_batch_size_that_contradict(headlines, mode, size, portion):
     assert headlines(f"{VALID}train: {{mode: {mode}, batch_size: {size}}}") == [
-        f"7:1: train: mode '{mode}' takes {portion} per update; leave 'batch_size' out,"
+        f"7:1: train: mode '{mode}' uses {portion} per update; omit 'batch_size'"
         " or use mode 'mini-batch'"
     ]
 
@@ -385,7 +385,7 @@ def test_mode_and_batch_size_that_contradict(headlines, mode, size, portion):
         ("{epochs: 3, max_steps: 5}", (3, 5)),
     ],
 )
-def test_ten_epochs_unless_told(plan_of, train, limits):
+def test_ten_epochs_by_default(plan_of, train, limits):
     plan = plan_of(f"{VALID}train: {train}")
     assert (plan.train.epochs, plan.train.max_steps) == limits
 
@@ -438,7 +438,7 @@ def test_a_negative_number_is_a_number(plan_of):
     assert plan.network[0].layer.init["W"].mean == -1.0
 
 
-def test_a_setting_gives_options_to_a_bare_kind(plan_of):
+def test_a_setting_adds_options_to_a_bare_kind(plan_of):
     text = VALID.replace("optimizer: {sgd: {lr: 0.1}}", "optimizer: sgd")
     assert value_at(plan_of(text, "optimizer.sgd.lr=0.25"), "optimizer.sgd.lr") == 0.25
 
@@ -447,7 +447,7 @@ def test_the_last_of_several_settings_counts(plan_of):
     assert plan_of(VALID, "train.epochs=4", "train.epochs=5").train.epochs == 5
 
 
-def test_seed_stands_above_config_and_settings(plan_of):
+def test_seed_overrides_config_and_settings(plan_of):
     assert plan_of(VALID + "seed: 1\n", "seed=2", seed=3).seed == 3
     assert plan_of(VALID + "seed: 1\n", seed=2**64 - 1).seed == 2**64 - 1
 
@@ -489,7 +489,7 @@ def test_broken_yaml_in_a_setting(report):
     )
 
 
-def test_mistakes_of_file_and_settings_come_together(report):
+def test_mistakes_of_file_and_settings_are_reported_together(report):
     found = report(VALID + "train: {epohs: 3}", "train.batch_size=0", "seed=x").splitlines()
     assert found[:3] == [
         "--set seed=x: must be an integer, not 'x'",
@@ -617,16 +617,16 @@ def test_defaults_are_filled_in(small_tree):
 
 
 @pytest.mark.parametrize("kind", Layer.kinds)
-def test_every_layer_can_be_written_down_and_read_again(kind, read_back):
+def test_every_layer_survives_a_round_trip(kind, read_back):
     for example in Layer.kinds[kind].examples():
         assert read_back(Layer, example.layer) == example.layer
 
 
-# What a checkpoint's config may be
+# Configs in checkpoints
 
 
 @pytest.mark.parametrize("tree", [None, 3, "x", [], {}, {"class_name": "os.system"}])
-def test_a_tree_that_is_no_plan(tree):
+def test_a_tree_that_is_not_a_plan(tree):
     with pytest.raises(ConfigError):
         plan_from_tree(tree)
 
@@ -634,7 +634,7 @@ def test_a_tree_that_is_no_plan(tree):
 # The JSON Schema, for editors
 
 
-def test_a_json_schema_can_be_made():
+def test_a_json_schema_can_be_generated():
     schema = TypeAdapter(Plan).json_schema()
     assert {"data", "network", "loss"} <= set(schema["required"])
     assert schema["additionalProperties"] is False

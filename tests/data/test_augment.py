@@ -1,4 +1,4 @@
-"""Augmentation: a contract over all kinds, and exact values where there are some."""
+"""Augmentation: the contract of all kinds, and exact values where possible."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def square(side=4, n=1):
 @every_kind
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("classes", [None, 3])
-def test_shapes_and_precision_stay(augmentation, dtype, classes):
+def test_shapes_and_precision_are_preserved(augmentation, dtype, classes):
     y = LABELS if classes else np.ones((2, 6), dtype)
     x, changed = augmentation.apply(IMAGES.astype(dtype), y, classes, rng())
     assert (x.shape, x.dtype) == (IMAGES.shape, dtype)
@@ -57,7 +57,7 @@ def test_shapes_and_precision_stay(augmentation, dtype, classes):
 
 
 @every_kind
-def test_the_arguments_stay_as_they_are(augmentation):
+def test_the_arguments_are_not_modified(augmentation):
     x, y = IMAGES.copy(), LABELS.copy()
     x.setflags(write=False)
     y.setflags(write=False)
@@ -73,21 +73,21 @@ def test_the_same_stream_gives_the_same_samples(augmentation):
 
 
 @every_kind
-def test_samples_are_changed_one_by_one(augmentation):
+def test_samples_are_changed_independently(augmentation):
     """Equal samples become different ones."""
     equal = np.repeat(IMAGES[..., :1], 40, axis=-1)
     found = augmentation.apply(equal, np.zeros(40, int), 3, rng())[0]
-    if not isinstance(augmentation, Mixup):  # which mixes equal samples to the same
+    if not isinstance(augmentation, Mixup):  # mixing equal samples changes nothing
         assert len({sample.tobytes() for sample in np.moveaxis(found, -1, 0)}) > 1
 
 
 @every_kind
-def test_vectors_are_refused_or_taken(augmentation):
+def test_vectors_are_rejected_or_accepted(augmentation):
     if augmentation.images_only:
         with pytest.raises(ShapeError) as caught:
             augmentation.check((5,))
         assert str(caught.value) == (
-            f"{augmentation.kind} is for images (C, H, W), but samples are (5,)"
+            f"{augmentation.kind} needs images (C, H, W), but samples are (5,)"
         )
     else:
         augmentation.check((5,))
@@ -97,7 +97,7 @@ def test_vectors_are_refused_or_taken(augmentation):
 
 
 @every_kind
-def test_what_is_written_is_read_back_equal(augmentation, read_back):
+def test_round_trip_through_yaml(augmentation, read_back):
     assert read_back(Augmentation, augmentation) == augmentation
 
 
@@ -105,7 +105,7 @@ def test_what_is_written_is_read_back_equal(augmentation, read_back):
 
 
 @pytest.mark.parametrize("kind", [Shift(pixels=2), RandomCrop(padding=2)])
-def test_shifts_are_by_whole_pixels_and_zeros_come_in(kind):
+def test_shifts_are_by_whole_pixels_with_zeros_outside(kind):
     x = np.repeat(square(5), 300, axis=-1)
     found = kind.apply(x, None, None, rng())[0]
     padded = np.pad(x[0, :, :, 0], 2)
@@ -135,14 +135,14 @@ def test_a_square_turned_by_right_angles(side, quarters):
 
 
 @pytest.mark.parametrize("kind", [Rotation(degrees=1e-7), Scale(by=1e-9), Shear(degrees=1e-7)])
-def test_the_least_change_is_none(kind):
+def test_the_smallest_setting_changes_nothing(kind):
     inner = (slice(None), slice(1, -1), slice(1, -1))
     found = kind.apply(IMAGES, None, None, rng())[0]
     np.testing.assert_allclose(found[inner], IMAGES[inner], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [Rotation(degrees=40.0), Scale(by=0.5), Shear(degrees=30.0)])
-def test_the_middle_stays_where_it_is(kind):
+def test_the_centre_does_not_move(kind):
     found = kind.apply(IMAGES, None, None, rng())[0]
     np.testing.assert_allclose(found[:, 4, 3], IMAGES[:, 4, 3], rtol=1e-12)
 
@@ -167,7 +167,7 @@ def test_shearing_moves_rows_sideways():
     assert np.ptp(slope) > 0.3
 
 
-def test_bilinear_reading_between_pixels():
+def test_bilinear_sampling_between_pixels():
     x = np.array([[[1.0, 3.0], [5.0, 9.0]]])[..., None]
     place = np.array([[[0.5]]]), np.array([[[0.5]]])
     assert sample_at(x, *place).item() == 4.5
@@ -214,7 +214,7 @@ def test_noise_is_normal():
     assert abs(noise.std() - 0.3) < 4 * 0.3 / np.sqrt(2 * noise.size)
 
 
-def test_mixup_mixes_samples_and_targets_alike():
+def test_mixup_mixes_samples_and_targets_equally():
     x = np.eye(6)  # sample k is the k-th unit vector, so that it shows the shares
     y = np.arange(6)
     mixed, targets = Mixup(alpha=1.0).apply(x, y, 6, rng(3))
@@ -245,17 +245,17 @@ def test_only_the_training_split_is_changed(experiment_of):
     assert len(experiment.batches("train").augmentations) == 1
     assert experiment.batches("val").augmentations == ()
     stored = np.moveaxis(experiment.data.train.x, 0, -1)
-    plain, _ = experiment.batches("train").take(np.arange(6))  # as evaluation takes them
+    plain, _ = experiment.batches("train").take(np.arange(6))  # as in evaluation
     np.testing.assert_array_equal(plain, stored)
     trained, _ = load_shard(experiment, np.arange(6), step=0, k=0)
     assert (trained != stored).all()
 
 
-def test_draws_are_keyed_by_step_shard_and_place(monkeypatch, experiment_of):
+def test_draws_are_keyed_by_step_shard_and_position(monkeypatch, experiment_of):
     monkeypatch.setattr("cnntrain.training.feed.shard_count", lambda network, samples: 2)
     twice = [{"gaussian_noise": {"std": 1.0}}] * 2
     experiment = experiment_of(**{**CONFIG, "data": {**CONFIG["data"], "augment": twice}})
-    same = np.zeros(6, int)  # one sample over and over
+    same = np.zeros(6, int)  # one sample repeated
 
     def noise(step, k):
         return load_shard(experiment, same, step, k)[0]

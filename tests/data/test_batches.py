@@ -1,4 +1,4 @@
-"""Batches: turned so that the batch is last, normalized, in the network's precision."""
+"""Batches: batch axis last, normalized, in the network's precision."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_the_batch_is_last(dtype, x, indices):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_targets_are_turned_too(dtype):
+def test_the_batch_is_last_for_targets_too(dtype):
     targets = np.arange(10.0).reshape(5, 2)
     _, y = batches(VECTORS, targets, dtype).take(np.array([3, 0]))
     np.testing.assert_array_equal(y, targets[[3, 0]].T)
@@ -40,7 +40,7 @@ def test_targets_are_turned_too(dtype):
     assert y.flags.c_contiguous
 
 
-def test_samples_are_normalised():
+def test_samples_are_normalized():
     normalizer = Normalizer(np.array([1.0, 2.0]), np.array([2.0, 4.0]))
     x, _ = Batches(Split(VECTORS, np.arange(5)), normalizer, np.dtype("float64")).take(
         np.array([4])
@@ -56,7 +56,7 @@ def test_the_data_is_not_changed(order):
     np.testing.assert_array_equal(data, VECTORS)
 
 
-def test_a_mapped_file_is_read_where_it_is_needed(tmp_path):
+def test_only_the_needed_part_of_a_mapped_file_is_read(tmp_path):
     (tmp_path / "x").write_bytes(PIXELS.tobytes())
     mapped = np.memmap(tmp_path / "x", np.uint8, mode="r", shape=PIXELS.shape)
     x, _ = batches(mapped, np.arange(5)).take(np.array([3]))

@@ -48,7 +48,7 @@ def test_against_plain_numpy(kind, dtype, sample):
 
 
 @pytest.mark.parametrize("kind", ["per_channel", "per_feature"])
-def test_many_samples_are_summed_in_portions(monkeypatch, kind):
+def test_many_samples_are_summed_in_chunks(monkeypatch, kind):
     x = images()
     whole = applied(kind, x)
     monkeypatch.setattr(dataset, "CHUNK", 7)
@@ -83,7 +83,7 @@ def test_a_constant_feature_does_not_divide_by_zero(kind, samples):
 
 
 @pytest.mark.parametrize("kind", ["per_channel", "per_feature"])
-def test_a_constant_among_others_is_only_shifted(kind):
+def test_a_constant_feature_among_others_is_only_shifted(kind):
     x = images(dtype=np.float64)
     x[:, 1] = 9.0
     found = applied(kind, x)
@@ -91,7 +91,7 @@ def test_a_constant_among_others_is_only_shifted(kind):
     np.testing.assert_allclose(found[:, 0].std(axis=0).mean(), 1, rtol=0.1)
 
 
-def test_small_spreads_around_large_means_are_exact():
+def test_small_deviations_around_large_means_are_exact():
     x = 1e8 + np.random.default_rng(0).standard_normal((1000, 1))
     np.testing.assert_allclose(applied("per_feature", x), plain("per_feature", x), rtol=1e-9)
 
@@ -109,7 +109,7 @@ def test_any_column_gets_its_range(values, kind):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_samples_leave_in_the_networks_precision(dtype):
+def test_samples_have_the_precision_of_the_network(dtype):
     x = images()
     given = np.moveaxis(x, 0, -1)
     found = fitted("per_channel", x).apply(given, np.dtype(dtype))
@@ -118,7 +118,7 @@ def test_samples_leave_in_the_networks_precision(dtype):
     assert not np.shares_memory(found, x)
 
 
-def test_float_samples_are_copied_not_changed():
+def test_float_samples_are_copied_not_modified():
     x = images(dtype=np.float64)
     before = x.copy()
     for kind in KINDS:
@@ -144,7 +144,7 @@ def test_statistics_are_of_the_training_split_only(experiment_of):
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_other_splits_are_normalised_with_the_training_statistics(experiment_of, split):
+def test_other_splits_are_normalized_with_the_training_statistics(experiment_of, split):
     experiment = experiment_of(data=DATA, network=NETWORK, dtype="float64")
     raw = experiment.data.splits[split].x.astype(np.float64)
     x, _ = experiment.batches(split).take(np.arange(len(raw)))

@@ -44,7 +44,7 @@ def regression(n):
 @pytest.mark.parametrize("make", [regression, lambda n: dataset(np.arange(n) % 3)])
 def test_a_count_or_a_fraction(make, validation, n, expected):
     if expected is None:
-        with pytest.raises(ConfigError, match=r"0\.99 would hold 10 of 10 training samples out;"):
+        with pytest.raises(ConfigError, match=r"0\.99 would hold out 10 of 10 training samples;"):
             split_dataset(make(n), validation, seed=0)
         return
     splits = split_dataset(make(n), validation, seed=0)
@@ -52,7 +52,7 @@ def test_a_count_or_a_fraction(make, validation, n, expected):
 
 
 @pytest.mark.parametrize("validation", [0, 0.0])
-def test_none_is_held_out_without_validation(validation):
+def test_nothing_is_held_out_without_validation(validation):
     data = dataset([0, 1, 2], test=2)
     splits = split_dataset(data, validation, seed=0)
     assert list(splits) == ["train", "test"]
@@ -63,13 +63,13 @@ def test_none_is_held_out_without_validation(validation):
     ("validation", "held_out"),
     [(10, 10), (11, 11), (10**9, 10**9), (0.01, 0), (0.04, 0), (0.96, 10)],
 )
-def test_at_least_one_sample_on_either_side(validation, held_out):
+def test_both_parts_need_at_least_one_sample(validation, held_out):
     with pytest.raises(ConfigError) as caught:
         split_dataset(regression(10), validation, seed=0)
     assert caught.value.path == ("data", "validation")
     assert str(caught.value) == (
-        f"{validation} would hold {held_out} of 10 training samples out; at least one must be held"
-        " out and one must be left"
+        f"{validation} would hold out {held_out} of 10 training samples; at least one must be held"
+        " out and one must remain"
     )
 
 
@@ -91,14 +91,14 @@ def test_every_class_is_held_out_in_proportion(labels, share, seed):
         assert abs((held.y == label).sum() - exact) <= 1
 
 
-def test_the_seed_alone_decides(small_tree):
+def test_the_split_depends_only_on_the_seed(small_tree):
     data = dataset(np.arange(90) % 3)
     first, again, other = (held_out_indices(data, 30, seed).tolist() for seed in (1, 1, 2))
     assert first == again != other
 
 
-def test_held_out_samples_do_not_change_with_what_they_hold():
-    """The same indices whatever is in the samples: only the labels matter."""
+def test_held_out_samples_do_not_depend_on_their_values():
+    """The indices depend only on the labels, not on the inputs."""
     data = dataset(np.arange(30) % 3)
     noisy = Dataset(Split(data.train.x * 7.5, data.train.y), None, data.classes)
     assert held_out_indices(data, 10, 0).tolist() == held_out_indices(noisy, 10, 0).tolist()
@@ -109,22 +109,22 @@ def test_held_out_samples_do_not_change_with_what_they_hold():
     [
         (np.zeros((0, 2)), np.zeros(0, int), "the training split has no samples"),
         (np.array([[1.0], [np.nan]]), np.zeros(2, int),
-         "the input of training sample 1 holds a NaN or an infinity"),
+         "the input of training sample 1 contains NaN or infinity"),
         (np.array([[1.0], [-np.inf]]), np.zeros(2, int),
-         "the input of training sample 1 holds a NaN or an infinity"),
+         "the input of training sample 1 contains NaN or infinity"),
         (np.zeros((2, 1)), np.array([[np.nan], [0.0]]),
-         "the target of training sample 0 holds a NaN or an infinity"),
+         "the target of training sample 0 contains NaN or infinity"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_trained_on(train_x, train_y, message):
+def test_unusable_training_data(train_x, train_y, message):
     with pytest.raises(DataError) as caught:
         split_dataset(Dataset(Split(train_x, train_y), None, None), 0, seed=0)
     assert str(caught.value) == message
 
 
-def test_a_test_split_is_looked_at_too():
+def test_a_test_split_is_checked_too():
     bad = Split(np.array([[np.nan]]), np.zeros(1, int))
-    with pytest.raises(DataError, match="the input of test sample 0 holds a NaN"):
+    with pytest.raises(DataError, match="the input of test sample 0 contains NaN"):
         split_dataset(Dataset(Split(np.zeros((1, 1)), np.zeros(1, int)), bad, ("a",)), 0, seed=0)
 
 
@@ -175,7 +175,7 @@ def test_the_folds_of_regression():
 
 
 @pytest.mark.parametrize("fold", ["1/1", "3/2", "1/11", "11/11"])
-def test_a_fold_that_is_none(fold):
+def test_invalid_folds(fold):
     with pytest.raises(ConfigError) as caught:
         split_dataset(regression(10), 0, seed=0, fold=fold)
     assert caught.value.path == ("data", "fold")
@@ -189,7 +189,7 @@ def test_validation_files_exclude_holding_out(validation, fold):
     data = dataset([0, 1, 2])
     with_val = Dataset(data.train, None, data.classes, val=data.train)
     assert len(split_dataset(with_val, 0, seed=0)["val"]) == 3
-    with pytest.raises(ConfigError, match="the source has validation files of its own; remove"):
+    with pytest.raises(ConfigError, match="the source has its own validation files; remove"):
         split_dataset(with_val, validation, 0, fold)
 
 
@@ -210,7 +210,7 @@ def test_held_out_samples_do_not_overlap():
 
 
 @pytest.mark.parametrize("part", [10, 0.25])
-def test_a_test_split_is_taken_out_of_the_training_samples(part):
+def test_a_test_split_is_removed_from_the_training_samples(part):
     labels = np.arange(40) % 4
     whole = Dataset(Split(np.arange(40.0)[:, None], labels), None, tuple("0123"))
     cut = with_test_split(whole, part, seed=1)
@@ -222,9 +222,9 @@ def test_a_test_split_is_taken_out_of_the_training_samples(part):
     assert not set(splits["val"].x.ravel()) & set(cut.test.x.ravel())
 
 
-def test_a_test_split_of_its_own_is_not_replaced():
+def test_an_existing_test_split_is_not_replaced():
     split = Split(np.zeros((4, 1)), np.zeros((4, 1)))
-    with pytest.raises(ConfigError, match="has a test split of its own"):
+    with pytest.raises(ConfigError, match="has its own test split"):
         with_test_split(Dataset(split, split, None), 0.5, seed=0)
-    with pytest.raises(ConfigError, match="4 would hold 4 of 4"):
+    with pytest.raises(ConfigError, match="4 would hold out 4 of 4"):
         with_test_split(Dataset(split, None, None), 4, seed=0)

@@ -1,4 +1,4 @@
-"""The gradient check proves what is right, sees what is wrong, and knows a kink from a fault."""
+"""The gradient check accepts correct code, detects faults, and distinguishes kinks from faults."""
 
 import pkgutil
 from collections.abc import Callable
@@ -97,22 +97,22 @@ class Fault:
 
 
 def then(change):
-    """A fault that changes what the right function returns."""
+    """A fault that changes the result of the correct function."""
     return lambda real: lambda *args, **options: change(real(*args, **options))
 
 
 def instead(function):
-    """A fault that never calls the right function."""
+    """A fault that replaces the correct function."""
     return lambda real: function
 
 
 def before(change):
-    """A fault that changes what the right function is given."""
+    """A fault that changes the arguments of the correct function."""
     return lambda real: lambda *args, **options: real(*change(*args), **options)
 
 
 def unstrided(axis: Axis) -> Axis:
-    """The same number of windows, but each one step after the other."""
+    """The same number of windows, but with stride 1."""
     return replace(axis, stride=1, after=axis.out - 1 - axis.length - axis.before + axis.size)
 
 
@@ -126,7 +126,7 @@ def assign_instead_of_add(dy, winner, window, axis):
 
 
 def inside_map(*axes):
-    """Which share of each window lies inside the map: (OH, OW, 1)."""
+    """The share of each window that lies inside the map: (OH, OW, 1)."""
     shares = [np.zeros(axis.out) for axis in axes]
     for axis, share in zip(axes, shares, strict=True):
         for _, outputs, _ in axis.taps:
@@ -315,7 +315,7 @@ def test_a_fault_in_a_kernel_is_caught(fault, monkeypatch):
 
 
 def scaled(part):
-    """Backward with one of its results, "x" or a letter, a thousandth too large."""
+    """Backward with one of its results, "x" or a parameter, too large by 0.1 %."""
 
     def wrong(real):
         def backward(*args, **options):
@@ -362,7 +362,7 @@ def test_a_small_error_in_any_loss_is_caught(kind, monkeypatch):
 
 
 def checked(layer, x, change=lambda dx: dx):
-    """The verdict on dx of ``layer`` at x, for C = Σ r ⊙ y; ``change`` puts a fault into dx."""
+    """The verdict on dx of ``layer`` at x, for C = Σ r ⊙ y; ``change`` alters dx."""
     x = np.array(x, np.float64)[..., None]
     y, cache = layer.forward({}, x, None)
     r = np.linspace(0.5, 1.5, y.size).reshape(y.shape)
@@ -390,7 +390,7 @@ def at(index, value):
 TIE = [[[1.0, 5.0, 3.0, 4.0], [5.0, 2.0, 0.0, 1.0]]]
 
 
-def test_relu_at_zero_is_a_kink_and_no_error():
+def test_relu_at_zero_is_a_kink_not_an_error():
     verdict = checked(Relu(), [0.0, 1.0, -1.0])
     assert (verdict.ok, verdict.kinks, verdict.checked) == (True, 1, 3)
 
@@ -402,7 +402,7 @@ def test_any_value_between_the_slopes_is_allowed_at_a_kink_and_none_outside():
 
 
 @pytest.mark.parametrize("wrong_at", [1, 2])
-def test_a_wrong_gradient_beside_a_kink_is_an_error(wrong_at):
+def test_a_wrong_gradient_next_to_a_kink_is_an_error(wrong_at):
     assert not checked(Relu(), [0.0, 1.0, -1.0], at(wrong_at, 0.5)).ok
 
 
@@ -413,21 +413,21 @@ def test_a_point_close_to_a_kink_is_still_smooth(near):
     assert not checked(Relu(), [near, 1.0], at(0, 0.25)).ok
 
 
-def test_a_tie_in_a_max_pool_is_a_kink_and_no_error():
+def test_a_tie_in_a_max_pool_is_a_kink_not_an_error():
     verdict = checked(MaxPool2d(size=2), TIE)
     assert (verdict.ok, verdict.kinks, verdict.checked) == (True, 2, 8)
 
 
-def test_a_wrong_gradient_beside_a_tie_is_an_error():
+def test_a_wrong_gradient_next_to_a_tie_is_an_error():
     assert not checked(MaxPool2d(size=2), TIE, at((0, 0, 3, 0), 0.0)).ok
     assert not checked(MaxPool2d(size=2), TIE, at((0, 0, 1, 0), 5.0)).ok
 
 
-def test_an_array_of_kinks_alone_proves_nothing():
+def test_an_array_with_only_kinks_proves_nothing():
     assert not checked(Relu(), [0.0, 0.0]).ok
 
 
-def test_strong_curvature_is_no_kink():
+def test_strong_curvature_is_not_a_kink():
     verdict = checked(Tanh(), [1e-3, 2.0])
     assert (verdict.ok, verdict.kinks) == (True, 0)
     assert not checked(Softmax(), [30.0, -30.0, 29.0], lambda dx: dx + 1e-3).ok
@@ -460,14 +460,14 @@ def test_large_arrays_are_sampled():
     assert len(calls) < 15 * verdict.checked
 
 
-def test_directions_see_a_fault_that_sampling_misses():
+def test_directions_detect_a_fault_that_sampling_misses():
     w = spread((50, 60), np.random.default_rng(0))
     dw = w.copy()
     dw[7, 7] += 1.0
     assert not verdict_of(w, dw, lambda: 0.5 * float(np.sum(w * w))).ok
 
 
-def test_the_array_is_the_same_after_the_check():
+def test_the_array_is_restored_after_the_check():
     w = spread((4, 5), np.random.default_rng(0))
     before_check = w.copy()
     verdict_of(w, w.copy(), lambda: 0.5 * float(np.sum(w * w)))
@@ -487,7 +487,7 @@ def test_a_gradient_that_is_not_finite_fails(value):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 99, 100])
-def test_spread_keeps_away_from_zero_and_from_ties(n):
+def test_spread_avoids_zero_and_ties(n):
     values = np.sort(spread((n,), np.random.default_rng(n)))
     assert np.abs(values).min() >= 0.24 * 2 / max(n, 2)
     assert np.abs(values).max() <= 1

@@ -1,4 +1,4 @@
-"""The self-test passes on sound experiments and finds what is wrong with others."""
+"""The self-test passes for sound experiments and finds the mistakes of others."""
 
 from dataclasses import replace
 
@@ -83,7 +83,7 @@ def test_inputs_of_a_wide_range_fail(digits):
     assert "data.normalize" in found.remedy
 
 
-def test_inputs_that_never_vary_fail(digits):
+def test_constant_inputs_fail(digits):
     raw = digits()
     flat = with_train(raw, np.ones_like(raw.data.train.x), raw.data.train.y)
     assert not verdict(selftest.check_inputs, flat).ok
@@ -104,10 +104,10 @@ def test_a_sample_in_two_splits_is_found(digits):
     x, y = sound.data.train.x.copy(), sound.data.train.y
     x[:3] = sound.data.splits["val"].x[:3]
     found = verdict(selftest.check_splits, with_train(sound, x, y))
-    assert (found.ok, found.found) == (False, "3 samples of val are also in train")
+    assert (found.ok, found.found) == (False, "3 samples of val also appear in train")
 
 
-def test_large_first_weights_fail(digits):
+def test_large_initial_weights_fail(digits):
     loud = [*CNN[:-1], {"dense": {"units": 10, "init": {"normal": {"std": 30.0}}}}]
     found = verdict(selftest.check_start, digits(network=loud))
     assert not found.ok

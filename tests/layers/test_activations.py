@@ -1,4 +1,4 @@
-"""Activations and their derivatives as closed forms; both ends of the number range."""
+"""Activations and their derivatives as closed forms, and at both ends of the number range."""
 
 import math
 
@@ -88,10 +88,10 @@ def test_softmax_sums_to_one_over_channels(shape, scale, dtype, evaluation):
     a, dz = both_ways(Softmax(), z, np.ones_like(z), evaluation)
     assert (a >= 0).all()
     np.testing.assert_allclose(a.sum(axis=0), 1, rtol=8 * np.finfo(dtype).eps)
-    np.testing.assert_allclose(dz, 0, atol=8 * np.finfo(dtype).eps)  # a sum of 1 cannot change
+    np.testing.assert_allclose(dz, 0, atol=8 * np.finfo(dtype).eps)  # a sum of 1 is constant
 
 
-def test_softmax_does_not_change_if_all_inputs_move(evaluation):
+def test_softmax_is_unchanged_by_a_common_offset(evaluation):
     z = np.random.default_rng(0).standard_normal((5, 3))
     a, _ = both_ways(Softmax(), z, z, evaluation)
     moved, _ = both_ways(Softmax(), z + 1000.0, z, evaluation)
@@ -100,7 +100,7 @@ def test_softmax_does_not_change_if_all_inputs_move(evaluation):
 
 @pytest.mark.parametrize("layer", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_no_overflow_at_both_ends(layer, dtype, evaluation):
+def test_no_overflow_at_either_end(layer, dtype, evaluation):
     z = np.array(EXTREME, dtype)[:, None].repeat(2, axis=1)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         a, dz = both_ways(layer, z, np.ones_like(z), evaluation)
@@ -109,7 +109,7 @@ def test_no_overflow_at_both_ends(layer, dtype, evaluation):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_sigmoid_is_exact_at_both_ends(dtype, evaluation):
+def test_sigmoid_is_exact_for_large_arguments(dtype, evaluation):
     z = np.array([[-1e4, -50.0, 0.0, 50.0, 1e4]], dtype)
     a, _ = both_ways(Sigmoid(), z, z, evaluation)
     assert a[0, 0] == 0
@@ -118,7 +118,7 @@ def test_sigmoid_is_exact_at_both_ends(dtype, evaluation):
 
 
 @pytest.mark.parametrize("layer", ACTIVATIONS)
-def test_nan_is_not_lost(layer, evaluation):
+def test_nan_propagates(layer, evaluation):
     a, _ = layer.forward({}, np.array([[np.nan], [1.0]]), evaluation)
     assert np.isnan(a[0, 0])
 
@@ -131,6 +131,6 @@ def test_relu_and_leaky_relu_at_zero(evaluation):
 
 @pytest.mark.parametrize("layer", ACTIVATIONS)
 @pytest.mark.parametrize("shape", [(3,), (2, 3, 4)])
-def test_any_shape_stays_as_it_is(layer, shape):
+def test_any_shape_is_preserved(layer, shape):
     assert layer.out_shape(shape) == shape
     assert layer.params(shape) == {}

@@ -48,7 +48,7 @@ def test_every_activation_is_compared():
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_ends_and_the_kinks_are_finite(evaluation, case, dtype):
+def test_extreme_values_and_kinks_are_finite(evaluation, case, dtype):
     layer = CASES[case][0]
     z = np.array([[-1e4, 1e4, *KINKS]], dtype).repeat(2, axis=0)
     with np.errstate(all="raise", under="ignore"):

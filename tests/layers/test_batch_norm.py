@@ -1,4 +1,4 @@
-"""Batch normalization: PyTorch's numbers, whatever the cut into shards, and its evaluation."""
+"""Batch normalization equals PyTorch, however the batch is split into shards, and in evaluation."""
 
 import hashlib
 
@@ -44,7 +44,7 @@ def pass_of(layer, params, x, dy, ctx):
 
 
 def in_shards(layer, params, x, dy, ctx, shards, threads=2):
-    """What ``pass_of`` gives of every shard."""
+    """The results of ``pass_of`` for every shard."""
     with Workers(threads) as workers:
         slices = cut(x.shape[-1], shards)
         steps = [pass_of(layer, params, x[..., s], dy[..., s], ctx) for s in slices]
@@ -118,7 +118,7 @@ def test_evaluation_equals_pytorch(torch, evaluation, shape):
 
 @pytest.mark.parametrize("shards", [1, 2, 4, 8])
 @pytest.mark.parametrize("shape", [(4, 11), (3, 2, 5, 9)])
-def test_shards_together_are_the_uncut_batch(training, shape, shards):
+def test_shards_together_equal_the_undivided_batch(training, shape, shards):
     layer, (params, x, dy) = BatchNorm(), random_case(shape, 1)
     y, dx, grads, buffers = in_shards(layer, params, x, dy, training, shards=1)[0]
     parts = in_shards(layer, params, x, dy, training, shards)
@@ -157,7 +157,7 @@ def test_any_number_of_threads_gives_the_same_bits(
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 3, 2, 3)])
 def test_backward_in_evaluation_equals_central_differences(evaluation, shape):
-    """A frozen batch normalization is an affine map: no statistics move with x."""
+    """In evaluation, batch normalization is an affine map: its statistics do not depend on x."""
     layer, (params, _, r) = BatchNorm(), random_case(shape, 2)
     rng = np.random.default_rng(0)
     x = spread(shape, rng)
@@ -173,14 +173,14 @@ def test_backward_in_evaluation_equals_central_differences(evaluation, shape):
         assert check_array(name, array, gradient, cost, rng, tolerance=1e-7).ok, name
 
 
-def test_a_constant_channel_is_no_division_by_zero(training):
+def test_a_constant_channel_does_not_divide_by_zero(training):
     layer, (params, _, dy) = BatchNorm(), random_case((2, 4), 3)
     y, cache = layer.forward(params, np.full((2, 4), 7.0), training)
     np.testing.assert_allclose(y, np.broadcast_to(params["beta"], y.shape), atol=1e-12)
     assert np.isfinite(layer.backward(params, cache, dy)[0]).all()
 
 
-def test_statistics_are_exact_far_from_zero(training):
+def test_statistics_are_accurate_far_from_zero(training):
     """E[x²] - E[x]² would lose all digits in float32."""
     x = (1e4 + np.array([[-1.0, 1.0, -1.0, 1.0]])).astype(np.float32)
     params = {k: a.astype(np.float32) for k, a in random_case((1, 4), 0)[0].items()}
@@ -206,7 +206,7 @@ def vectors_in_batches_of(batch_size, n=9):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4, 8])
-def test_a_lone_last_vector_is_refused(checked_training, experiment_of, batch_size):
+def test_a_last_batch_of_one_vector_is_rejected(checked_training, experiment_of, batch_size):
     with pytest.raises(ConfigError) as caught:
         checked_training(experiment_of(**vectors_in_batches_of(batch_size)))
     assert caught.value.path == ("train", "batch_size")
@@ -217,11 +217,11 @@ def test_a_lone_last_vector_is_refused(checked_training, experiment_of, batch_si
 
 
 @pytest.mark.parametrize("batch_size", [3, 5, 9, 100])
-def test_other_batches_of_vectors_are_taken(checked_training, experiment_of, batch_size):
+def test_other_batches_of_vectors_are_accepted(checked_training, experiment_of, batch_size):
     checked_training(experiment_of(**vectors_in_batches_of(batch_size)))
 
 
-def test_a_lone_image_has_enough_places(checked_training, experiment_of):
+def test_a_single_image_has_enough_positions(checked_training, experiment_of):
     network = [*IMAGE_NET[:4], {"dense": {"units": 10}}]
     data, train = {"source": "digits"}, {"batch_size": 1}
     checked_training(experiment_of(data=data, network=network, train=train))

@@ -1,4 +1,4 @@
-"""Convolution against loops as naive as can be, against PyTorch, and against itself."""
+"""Convolution against naive loops, against PyTorch, and its two implementations compared."""
 
 import numpy as np
 import pytest
@@ -15,17 +15,17 @@ from cnntrain.types import as_pair
 
 @pytest.fixture(autouse=True, scope="module")
 def short_rows_and_long_ones():
-    """The small cases of these tests stand on both sides of this bound."""
+    """Lower the bound so that the small cases of these tests lie on both sides of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conv2d, "LONG_ROW", 6)
         yield
 
 
 def pad_before_and_after(padding, axis, length, span, stride):
-    """How many zeros stand on either side, as the documentation says it."""
+    """The number of zeros on either side, as documented."""
     if padding == "valid":
         return 0, 0
-    if padding == "same":  # ceil(length / stride) outputs, the odd zero after
+    if padding == "same":  # ceil(length / stride) outputs, an odd zero at the end
         outputs = (length + stride - 1) // stride
         total = max(0, (outputs - 1) * stride + span - length)
         return total // 2, total - total // 2
@@ -83,7 +83,7 @@ PADDINGS = st.sampled_from(["same", "valid"]) | single_or_pair(st.integers(0, 3)
 
 @st.composite
 def geometries(draw, paddings=PADDINGS, max_stride=3, max_dilation=3, max_groups=3):
-    """(layer, in_shape, N): a layer that fits its input, with every kind of option."""
+    """(layer, in_shape, N): a layer that fits its input, with all options varied."""
     groups = draw(st.integers(1, max_groups))
     layer = Conv2d(
         filters=groups * draw(st.integers(1, 3)),
@@ -104,7 +104,7 @@ def geometries(draw, paddings=PADDINGS, max_stride=3, max_dilation=3, max_groups
 
 
 def whole_numbers(shape, seed):
-    """Small whole numbers: every order of summation gives the same bits."""
+    """Small integers, so that every order of summation gives identical results."""
     return np.random.default_rng(seed).integers(-4, 5, shape).astype(np.float64)
 
 
@@ -184,7 +184,7 @@ def test_without_bias_there_is_no_b():
     np.testing.assert_array_equal(grads["W"], with_zero[2])
 
 
-# --- the two ways of computing ∂C/∂a ---------------------------------------------------------
+# --- the two methods of computing ∂C/∂a ------------------------------------------------------
 
 
 @given(geometries(max_stride=1, max_dilation=1, max_groups=1), st.integers(0, 1000))
@@ -212,7 +212,7 @@ def test_rows_and_scatter_agree(geometry, seed):
         ((1, 3), (1, 1), (1, 1), 1, "valid", True, True),
     ],
 )
-def test_the_rule_depends_on_shapes_alone(
+def test_the_method_depends_on_shapes_only(
     monkeypatch, kernel, stride, dilation, groups, padding, rows, da_rows
 ):
     vertical, horizontal = axes = place((2, 8, 9), kernel, stride, padding, dilation)

@@ -14,7 +14,7 @@ pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 @st.composite
 def geometries(draw):
-    """(layer, shape of x): padding that leaves something, output padding below the stride."""
+    """(layer, shape of x), with a nonempty output and an output padding below the stride."""
     kernel, stride = draw(pairs), draw(pairs)
     padding = tuple(draw(st.integers(0, (k - 1) // 2)) for k in kernel)
     extra = tuple(draw(st.integers(0, s - 1)) for s in stride)
@@ -57,14 +57,14 @@ def test_equals_pytorch(torch, evaluation, geometry):
     stride=st.integers(1, 4),
     extra=st.integers(0, 3),
 )
-def test_the_shape_is_its_formula(size, kernel, stride, extra):
+def test_the_shape_follows_the_formula(size, kernel, stride, extra):
     extra = min(extra, stride - 1)
     layer = ConvTranspose2d(filters=2, kernel=kernel, stride=stride, output_padding=extra)
     side = (size - 1) * stride + kernel + extra
     assert layer.out_shape((1, size, size)) == (2, side, side)
 
 
-def test_it_undoes_the_shape_of_a_convolution():
+def test_it_inverts_the_shape_of_a_convolution():
     for side in range(5, 12):
         conv = Conv2d(filters=1, kernel=3, stride=2, padding=1)
         small = conv.out_shape((1, side, side))[1]
@@ -72,7 +72,7 @@ def test_it_undoes_the_shape_of_a_convolution():
         assert ConvTranspose2d(filters=1, **options).out_shape((1, small, small)) == (1, side, side)
 
 
-def test_one_number_stamps_the_kernel(evaluation):
+def test_a_single_input_gives_a_scaled_kernel(evaluation):
     layer = ConvTranspose2d(filters=1, kernel=(2, 3), stride=2)
     W = np.arange(6.0).reshape(1, 1, 2, 3)
     y, _ = layer.forward({"W": W, "b": np.ones((1, 1))}, np.full((1, 1, 1, 1), 2.0), evaluation)
@@ -82,7 +82,7 @@ def test_one_number_stamps_the_kernel(evaluation):
 @pytest.mark.parametrize(
     ("options", "shape", "message", "path"),
     [
-        ({"kernel": 3, "padding": 2}, (1, 1, 1), "padding 2 cuts everything off; use less",
+        ({"kernel": 3, "padding": 2}, (1, 1, 1), "padding 2 leaves no output; use less",
          ("padding",)),
         ({"kernel": 3, "output_padding": 1}, (1, 4, 4),
          "output_padding 1 must be less than the stride 1", ("output_padding",)),
@@ -91,7 +91,7 @@ def test_one_number_stamps_the_kernel(evaluation):
         ({"kernel": 3}, (4,), "needs an image of shape (C, H, W), but the input is (4,)", ()),
     ],
 )  # fmt: skip
-def test_what_does_not_fit(options, shape, message, path):
+def test_invalid_geometry_is_rejected(options, shape, message, path):
     with pytest.raises(ShapeError) as caught:
         ConvTranspose2d(filters=1, **options).out_shape(shape)
     assert str(caught.value) == message

@@ -28,7 +28,7 @@ def test_backward_is_the_sum_over_units_and_samples():
         assert db[k, 0] == pytest.approx(sum(DELTA[k]))
 
 
-def test_the_gradient_of_the_input_is_left_out_if_nobody_reads_it():
+def test_the_input_gradient_is_skipped_if_it_is_not_needed():
     da, dW, _ = dense_backward(DELTA, A, W, need_da=False)
     assert da is None
     np.testing.assert_array_equal(dW, dense_backward(DELTA, A, W)[1])
@@ -49,7 +49,7 @@ def test_flops_count_multiplications_and_additions():
     assert Dense(units=10).flops((84,)) == 2 * 840
 
 
-def test_an_image_is_refused():
+def test_an_image_is_rejected():
     with pytest.raises(ShapeError) as caught:
         Dense(units=3).out_shape((6, 5, 5))
     assert str(caught.value) == (
@@ -78,7 +78,7 @@ def test_an_image_is_refused():
     ],
     ids=["lower case", "no bias", "unknown"],
 )
-def test_options_for_arrays_that_are_not_there(layer, option, message):
+def test_options_for_nonexistent_arrays(layer, option, message):
     with pytest.raises(ShapeError) as caught:
         layer.params((4,))
     assert (str(caught.value), caught.value.path) == (message, (option,))

@@ -1,4 +1,4 @@
-"""Dropout: the mean stays, the mask is a function of the context, evaluation changes nothing."""
+"""Dropout preserves the mean, derives its mask from the context, and is off in evaluation."""
 
 import math
 from dataclasses import replace
@@ -19,9 +19,9 @@ def mask(run=CONTEXT, layer=3, rate=0.4, x=LARGE):
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_the_share_left_out_is_the_rate_and_the_mean_stays(rate):
+def test_the_dropped_share_is_the_rate_and_the_mean_is_preserved(rate):
     y = mask(rate=rate)
-    error = math.sqrt(rate * (1 - rate) / y.size)  # of the share of a fair draw
+    error = math.sqrt(rate * (1 - rate) / y.size)  # standard error of the dropped share
     assert abs((y == 0).mean() - rate) < 4 * error
     assert abs(y.mean() - 1) < 4 * error / (1 - rate)
     np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-15)
@@ -62,7 +62,7 @@ def test_the_mask_is_independent_elsewhere(run, layer):
     assert abs(same - expected) < 5 * math.sqrt(expected * (1 - expected) / LARGE.size)
 
 
-def test_float32_and_float64_leave_out_the_same_units():
+def test_float32_and_float64_drop_the_same_units():
     exact, rough = mask(), mask(x=LARGE.astype(np.float32))
     assert rough.dtype == np.float32
     np.testing.assert_array_equal(exact != 0, rough != 0)

@@ -1,4 +1,4 @@
-"""Global pooling: a map becomes one number."""
+"""Global pooling reduces each map to one number."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_equals_pytorch(torch, evaluation, layer, shape):
     np.testing.assert_allclose(dx, x_theirs.grad, rtol=1e-13)
 
 
-def test_the_first_of_equals_gets_the_gradient(evaluation):
+def test_ties_send_the_gradient_to_the_first_value(evaluation):
     y, cache = GlobalMaxPool2d().forward({}, np.ones((1, 2, 2, 1)), evaluation)
     dx, _ = GlobalMaxPool2d().backward({}, cache, np.full((1, 1), 3.0))
     assert y.tolist() == [[1]]
@@ -33,14 +33,14 @@ def test_the_first_of_equals_gets_the_gradient(evaluation):
 
 
 @pytest.mark.parametrize("layer", BOTH, ids=lambda layer: layer.kind)
-def test_nan_is_not_lost(layer, evaluation):
+def test_nan_propagates(layer, evaluation):
     x = np.zeros((1, 2, 2, 1))
     x[0, 1, 0, 0] = np.nan
     assert np.isnan(layer.forward({}, x, evaluation)[0]).all()
 
 
 @pytest.mark.parametrize("layer", BOTH, ids=lambda layer: layer.kind)
-def test_a_vector_is_no_image(layer):
+def test_a_vector_is_rejected(layer):
     with pytest.raises(ShapeError) as caught:
         layer.out_shape((3,))
     assert str(caught.value) == "needs an image of shape (C, H, W), but the input is (3,)"

@@ -1,4 +1,4 @@
-"""Initializers: the documented distribution, the array's own shape, the stream's own numbers."""
+"""Initializers: documented distribution, requested shape, reproducible values."""
 
 import math
 
@@ -56,7 +56,7 @@ def test_the_same_stream_gives_the_same_numbers(init):
 
 
 @every_kind
-def test_what_is_written_is_read_back_equal(init, read_back):
+def test_round_trip_through_yaml(init, read_back):
     assert read_back(Initializer, init) == init
 
 
@@ -157,7 +157,7 @@ def test_literals_of_the_wrong_shape(values, shape, message):
     ],
     ids=str,
 )
-def test_literals_that_are_no_numbers(values):
+def test_non_numeric_literals(values):
     with pytest.raises(ShapeError) as caught:
         draw(Literal(values=values), (2, 1))
     assert str(caught.value) == "literal values must be numbers in a regular nested list"
@@ -187,18 +187,18 @@ def test_orthogonal_rows_or_columns(shape, gain):
     np.testing.assert_allclose(product, gain**2 * np.eye(len(product)), atol=1e-12)
 
 
-def test_orthogonal_matrices_are_spread_evenly():
-    """Without the right signs of the QR decomposition the diagonal would lean to one side."""
+def test_orthogonal_matrices_are_uniformly_distributed():
+    """Without the sign correction of the QR decomposition, the diagonal would be biased."""
     diagonals = [np.diag(draw(Orthogonal(), (4, 4), seed)) for seed in range(300)]
     assert abs(np.mean(diagonals)) < 4 * math.sqrt(1 / 4 / 1200)
 
 
 @pytest.mark.parametrize("limit", [0.5, 2.0])
-def test_a_truncated_normal_is_drawn_again_beyond_its_limit(limit):
+def test_a_truncated_normal_is_redrawn_beyond_its_limit(limit):
     values = draw(TruncatedNormal(mean=1.0, std=0.1, limit=limit)) - 1
     bound = 0.1 * limit
     assert 0.99 * bound < np.abs(values).max() <= bound
-    assert (np.abs(values) < 0.999 * bound).mean() > 0.99, "cut off, not drawn again"
+    assert (np.abs(values) < 0.999 * bound).mean() > 0.99, "clipped, not redrawn"
     density = math.exp(-(limit**2) / 2) / math.sqrt(2 * math.pi)
     variance = 0.01 * (1 - 2 * limit * density / math.erf(limit / math.sqrt(2)))
     assert values.var() == pytest.approx(variance, rel=0.02)

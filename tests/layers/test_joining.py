@@ -44,8 +44,8 @@ def test_shapes(layer, shapes, expected):
     assert layer.out_shape(shapes) == expected
 
 
-ADDS = "adds two or more inputs of one shape, but they are "
-JOINS = "joins two or more inputs that differ in their channels alone, not "
+ADDS = "needs two or more inputs of the same shape, but got "
+JOINS = "needs two or more inputs that differ only in their channels, but got "
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ JOINS = "joins two or more inputs that differ in their channels alone, not "
         (Concat(), ((3, 1, 1), (3,)), f"{JOINS}(3, 1, 1) and (3,)"),
     ],
 )
-def test_shapes_that_clash(layer, shapes, message):
+def test_incompatible_shapes(layer, shapes, message):
     with pytest.raises(ShapeError) as caught:
         layer.out_shape(shapes)
     assert str(caught.value) == message

@@ -1,4 +1,4 @@
-"""What every registered layer must keep, whatever it computes. The registry is the list."""
+"""The contract of every registered layer; the registry is the list of layers."""
 
 import dataclasses
 import threading
@@ -17,7 +17,7 @@ def examples_of(layer):
     try:
         return layer.examples()
     except NotImplementedError:
-        return []  # test_kind_has_examples says so
+        return []  # reported by test_kind_has_examples
 
 
 KINDS = [pytest.param(layer, id=kind) for kind, layer in Layer.kinds.items()]
@@ -34,7 +34,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def inputs_of(x):
-    """The arrays of x: one, or those of a layer that joins several."""
+    """The arrays of x: one, or several for a layer that joins inputs."""
     return x if isinstance(x, tuple) else (x,)
 
 
@@ -44,7 +44,7 @@ def each(change, x):
 
 
 def lock(arrays):
-    """Forbid to write into any array of a nested structure."""
+    """Make every array of a nested structure read-only."""
     if isinstance(arrays, np.ndarray):
         arrays.setflags(write=False)
     elif isinstance(arrays, tuple | list):
@@ -67,7 +67,7 @@ def arguments(example, dtype, batch=None):
 
 
 def both_ways(example, ctx, dtype, batch=None):
-    """(y, dx, grads) of the example; dy is y itself, as in seed 002, and may not be written."""
+    """(y, dx, grads) of the example, with dy = y, which is read-only."""
     params, x = arguments(example, dtype, batch)
     y, cache = example.layer.forward(params, x, ctx)
     lock(cache)
@@ -76,7 +76,7 @@ def both_ways(example, ctx, dtype, batch=None):
 
 
 def assert_same(found, expected):
-    """Equal (y, dx, grads)."""
+    """Assert that two (y, dx, grads) are equal."""
     for mine, theirs in zip(found[:2], expected[:2], strict=True):
         for a, b in zip(inputs_of(mine), inputs_of(theirs), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -86,7 +86,7 @@ def assert_same(found, expected):
 
 
 def trained(example):
-    """The declared arrays that have a gradient."""
+    """The declared arrays that have gradients."""
     declared = example.layer.params(example.in_shape)
     return {letter: param for letter, param in declared.items() if not param.is_buffer}
 
@@ -118,7 +118,7 @@ def test_derivatives_equal_central_differences(example, seed):
     assert len(verdicts) == len(inputs) + len(trained(example))
     for verdict in verdicts:
         assert verdict.ok, verdict
-        assert verdict.kinks == 0, f"{verdict}: the example stands on a kink"
+        assert verdict.kinks == 0, f"{verdict}: the example lies on a kink"
 
 
 @every_example
@@ -187,7 +187,7 @@ def test_a_batch_of_one_works(example, training):
 
 
 @every_example
-def test_two_threads_compute_what_one_does(example, training, evaluation):
+def test_two_threads_compute_the_same_as_one(example, training, evaluation):
     contexts = [training, evaluation] * 8
     barrier = threading.Barrier(2)
 
@@ -209,7 +209,7 @@ def test_flops_are_counted(example):
 
 
 @every_example
-def test_what_is_written_is_read_back_equal(example, read_back):
+def test_round_trip_through_yaml(example, read_back):
     again = read_back(Layer, example.layer)
     assert type(again) is type(example.layer)
     assert again == example.layer
@@ -226,7 +226,7 @@ def add(a, b):
 
 @pytest.mark.parametrize("example", COUPLED)
 @pytest.mark.parametrize("shards", [2, 3, 6])
-def test_shards_side_by_side_are_the_whole_batch(example, training, shards):
+def test_parallel_shards_equal_the_whole_batch(example, training, shards):
     layer = example.layer
     params, x = arguments(example, np.float64, batch=6)
     dy = np.random.default_rng(3).standard_normal((*layer.out_shape(example.in_shape), 6))

@@ -1,4 +1,4 @@
-"""Spatial dropout and Gaussian noise: distribution, keys, and nothing in evaluation."""
+"""Spatial dropout and Gaussian noise: distribution, random keys, no effect in evaluation."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_draws_are_keyed_by_seed_step_and_shard(layer):
         assert (first != drawn(layer, **{"seed": 1, "step": 2, "shard": 3, **keys})).any()
 
 
-def test_whole_maps_are_left_out():
+def test_whole_maps_are_dropped():
     y = drawn(SpatialDropout(rate=0.3))
     maps = y.transpose(0, 3, 1, 2).reshape(40 * 50, -1)
     assert (maps == maps[:, :1]).all()
@@ -41,13 +41,13 @@ def test_whole_maps_are_left_out():
     assert abs(left_out - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 2000)
 
 
-def test_the_gradient_passes_where_the_map_stayed(training):
+def test_the_gradient_passes_where_the_map_was_kept(training):
     layer, x = SpatialDropout(rate=0.5), np.ones(SHAPE)
     y, cache = layer.forward({}, x, training)
     np.testing.assert_array_equal(layer.backward({}, cache, x)[0], y)
 
 
-def test_spatial_dropout_is_for_images():
+def test_spatial_dropout_requires_images():
     with pytest.raises(ShapeError) as caught:
         SpatialDropout().out_shape((3,))
     assert str(caught.value) == "needs an image of shape (C, H, W), but the input is (3,)"

@@ -8,7 +8,7 @@ from cnntrain.layers.normalization import GroupNorm, LayerNorm, Lrn
 
 
 def case(layer, shape, seed=0):
-    """(params, x, dy) of random numbers; x has a mean far from 0."""
+    """Random (params, x, dy); x has a mean far from 0."""
     rng = np.random.default_rng(seed)
     declared = layer.params(shape[:-1])
     params = {letter: rng.uniform(0.5, 1.5, param.shape) for letter, param in declared.items()}
@@ -16,7 +16,7 @@ def case(layer, shape, seed=0):
 
 
 def theirs(torch, f, x, dy, *arrays):
-    """(y, dx, gradients of the arrays) of a function of sample-first tensors."""
+    """(y, dx, parameter gradients) of a function of sample-first tensors."""
     tensors = [torch.tensor(a, requires_grad=True) for a in (np.moveaxis(x, -1, 0).copy(), *arrays)]
     y = f(*tensors)
     y.backward(torch.tensor(np.moveaxis(dy, -1, 0).copy()))
@@ -90,7 +90,7 @@ def naive_lrn(layer, x):
 @pytest.mark.parametrize("across", ["channels", "space"])
 @pytest.mark.parametrize("size", [1, 3, 5])
 @pytest.mark.parametrize("shape", [(6, 3, 4, 2), (1, 5, 2, 3)])
-def test_lrn_is_its_naive_loop(evaluation, across, size, shape):
+def test_lrn_equals_a_naive_loop(evaluation, across, size, shape):
     layer = Lrn(size=size, across=across, alpha=0.7, beta=0.6, k=1.5)
     _, x, _ = case(layer, shape)
     np.testing.assert_allclose(layer.forward({}, x, evaluation)[0], naive_lrn(layer, x), rtol=1e-12)
@@ -110,11 +110,11 @@ def test_lrn_across_channels_equals_pytorch(torch, evaluation, size):
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (Lrn(size=4), (3, 5, 5), "size 4 has no middle; make it odd"),
+        (Lrn(size=4), (3, 5, 5), "size 4 is even; it must be odd"),
         (Lrn(), (3,), "needs an image of shape (C, H, W), but the input is (3,)"),
     ],
 )
-def test_what_lrn_refuses(layer, shape, message):
+def test_lrn_rejects_invalid_input(layer, shape, message):
     with pytest.raises(ShapeError) as caught:
         layer.out_shape(shape)
     assert str(caught.value) == message

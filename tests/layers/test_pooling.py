@@ -1,4 +1,4 @@
-"""Pooling against loops as naive as can be, and against PyTorch's choice among equals."""
+"""Pooling against naive loops and against PyTorch, which breaks ties alike."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from cnntrain.types import as_pair
 
 @st.composite
 def geometries(draw):
-    """(options, in_shape, N) that fit each other."""
+    """Matching (options, in_shape, N)."""
     number = st.integers(1, 4)
     size = draw(st.tuples(number, number) | number)
     stride = draw(st.none() | number | st.tuples(number, number))
@@ -27,7 +27,7 @@ def geometries(draw):
 
 
 def few_values(shape, seed):
-    """Whole numbers from so few that windows are full of ties."""
+    """Integers from a range so small that windows are full of ties."""
     return np.random.default_rng(seed).integers(-2, 3, shape).astype(np.float64)
 
 
@@ -146,7 +146,7 @@ def test_a_window_as_large_as_the_map(kind, shape):
     np.testing.assert_allclose(y[:, 0, 0], whole, rtol=1e-13)
 
 
-def test_the_first_of_equal_values_gets_delta():
+def test_ties_send_delta_to_the_first_value():
     x = np.ones((1, 4, 4, 1))
     _, dx = both_ways(MaxPool2d(size=2), x, np.copy)
     assert dx[0, :, :, 0].tolist() == [[1, 0, 1, 0], [0] * 4, [1, 0, 1, 0], [0] * 4]
@@ -172,14 +172,14 @@ def test_padding_counts_as_zeros_in_the_mean():
 
 @pytest.mark.parametrize("at", [(0, 0), (0, 1), (1, 0), (1, 1)])
 @both_layers
-def test_nan_is_not_lost(kind, at):
+def test_nan_propagates(kind, at):
     x = np.zeros((1, 4, 4, 1))
     x[(0, *at, 0)] = np.nan
     y, _ = both_ways(kind(size=2), x, np.copy)
     assert np.isnan(y[0, :, :, 0]).tolist() == [[True, False], [False, False]]
 
 
-def test_a_window_longer_than_a_byte_can_count():
+def test_a_window_longer_than_a_byte_can_index():
     x = np.zeros((1, 1, 300, 1))
     x[0, 0, 299] = 1
     _, dx = both_ways(MaxPool2d(size=(1, 300)), x, np.copy)

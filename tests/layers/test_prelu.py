@@ -1,4 +1,4 @@
-"""A slope that is learned, against PyTorch."""
+"""PReLU against PyTorch."""
 
 import numpy as np
 import pytest
@@ -31,6 +31,6 @@ def test_it_starts_at_a_quarter_without_weight_decay(shared, shape):
     assert param.init.draw(shape, 1, 1, None).tolist() == [0.25] * shape[0]
 
 
-def test_the_start_can_be_chosen():
+def test_the_initial_slope_can_be_chosen():
     layer = Prelu(init={"slope": Constant(value=0.1)})
     assert layer.params((2,))["slope"].init == Constant(value=0.1)

@@ -1,4 +1,4 @@
-"""Layers that move numbers: the order is channel by channel, row by row, for every sample alike."""
+"""Layers that rearrange values: channel by channel, row by row, the same for every sample."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from cnntrain.errors import ShapeError
 from cnntrain.layers.shaping import Flatten, Reshape, ZeroPad2d
 
 
-def test_flatten_goes_channel_row_column(evaluation):
+def test_flatten_orders_by_channel_row_column(evaluation):
     x = np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5)
     y, cache = Flatten().forward({}, x, evaluation)
     for c, h, w, n in np.ndindex(x.shape):
@@ -25,19 +25,19 @@ def test_nothing_is_copied(layer, evaluation):
 
 
 @pytest.mark.parametrize(("in_shape", "length"), [((2, 3, 4), 24), ((5,), 5), ((1, 1, 1), 1)])
-def test_flatten_s_out_shape(in_shape, length):
+def test_out_shape_of_flatten(in_shape, length):
     assert Flatten().out_shape(in_shape) == (length,)
 
 
-def test_reshape_undoes_flatten(evaluation):
+def test_reshape_inverts_flatten(evaluation):
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
     flat, _ = Flatten().forward({}, x, evaluation)
     y, _ = Reshape(shape=(2, 3, 4)).forward({}, flat, evaluation)
     np.testing.assert_array_equal(y, x)
 
 
-def test_reshape_keeps_the_number_of_numbers():
-    with pytest.raises(ShapeError, match=r"^\(5,\) has 5 numbers, \(2, 3\) has 6$"):
+def test_reshape_keeps_the_number_of_values():
+    with pytest.raises(ShapeError, match=r"^\(5,\) has 5 values, \(2, 3\) has 6$"):
         Reshape(shape=(2, 3)).out_shape((5,))
 
 

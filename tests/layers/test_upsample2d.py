@@ -39,13 +39,13 @@ def test_a_constant_map_stays_constant(mode, length):
     np.testing.assert_allclose(interpolation(length, 3, mode).sum(axis=1), 1, rtol=1e-15)
 
 
-def test_the_matrices_are_not_changed_by_a_pass(evaluation):
+def test_a_pass_does_not_change_the_matrices(evaluation):
     layer, x = Upsample2d(mode="bilinear"), np.random.default_rng(0).standard_normal((1, 2, 2, 1))
     first, _ = layer.forward({}, x, evaluation)
     first *= 0
     assert layer.forward({}, x, evaluation)[0].any()
 
 
-def test_a_vector_is_no_image():
+def test_a_vector_is_rejected():
     with pytest.raises(ShapeError, match=r"needs an image of shape \(C, H, W\)"):
         Upsample2d().out_shape((3,))

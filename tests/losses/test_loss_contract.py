@@ -1,4 +1,4 @@
-"""What every registered loss must keep, whatever it measures. The registry is the list."""
+"""The contract of every registered loss; the registry is the list of losses."""
 
 import itertools
 
@@ -41,7 +41,7 @@ def test_kind_has_examples(kind):
 
 
 @every_example
-def test_the_example_passes_the_loss_s_own_check(example):
+def test_the_example_passes_the_check_of_the_loss(example):
     loss, out_shape, target_shape = example
     loss.check(out_shape, target_shape)
 
@@ -64,8 +64,8 @@ def test_shapes_and_dtypes(example, dtype):
 
 
 @every_example
-def test_delta_is_an_array_of_its_own(example):
-    """Whoever divides δ by m does so in place."""
+def test_delta_shares_no_memory(example):
+    """The caller divides δ by m in place."""
     loss, z, y = case(example)
     before = z.copy(), y.copy()
     _, delta = loss.forward(z, y)
@@ -78,7 +78,7 @@ def test_delta_is_an_array_of_its_own(example):
 
 @every_example
 @pytest.mark.parametrize("edges", [(0, 2, 6), (0, 1, 2, 5, 6)])
-def test_sums_add_up_over_any_cut_of_the_batch(example, edges):
+def test_sums_add_up_over_any_division_of_the_batch(example, edges):
     loss, z, y = case(example)
     whole, delta = loss.forward(z, y)
     parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
@@ -96,6 +96,6 @@ def test_a_batch_of_one_works(example):
 
 
 @every_example
-def test_what_is_written_is_read_back_equal(example, read_back):
+def test_round_trip_through_yaml(example, read_back):
     loss, *_ = example
     assert read_back(Loss, loss) == loss

@@ -1,4 +1,4 @@
-"""The two losses as closed forms, at the ends of the number range, and what they refuse."""
+"""Two losses as closed forms and at the ends of the number range, and what they reject."""
 
 import math
 
@@ -50,7 +50,7 @@ def test_squared_error_by_hand():
     assert delta.tolist() == [[1, 2], [0.5, -1]]
 
 
-def test_squared_error_of_labels_is_that_of_one_hot_columns():
+def test_squared_error_treats_labels_as_one_hot_columns():
     z, labels = np.random.default_rng(0).standard_normal((3, 4)), np.array([2, 0, 1, 1])
     total, delta = SquaredError().forward(z, labels)
     expected, expected_delta = SquaredError().forward(z, one_hot(labels, 3, z.dtype))
@@ -60,7 +60,7 @@ def test_squared_error_of_labels_is_that_of_one_hot_columns():
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), SquaredError()], ids=lambda loss: loss.kind)
 def test_the_cost_is_summed_in_float64(loss):
-    """A million float32 terms keep more than float32's seven digits."""
+    """The sum of a million float32 terms has more than the seven digits of float32."""
     z = np.full((2, 1_000_000), 0.1, np.float32)
     z[1] = 0.3
     total, _ = loss.forward(z, np.zeros(1_000_000, np.int64))
@@ -69,7 +69,7 @@ def test_the_cost_is_summed_in_float64(loss):
 
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), SquaredError()], ids=lambda loss: loss.kind)
-def test_nan_is_not_lost(loss):
+def test_nan_propagates(loss):
     total, _ = loss.forward(np.array([[np.nan], [1.0]]), np.array([1]))
     assert math.isnan(total)
 

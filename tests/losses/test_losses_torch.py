@@ -1,4 +1,4 @@
-"""Every loss and its δ against PyTorch (reduction "sum"), and by hand what PyTorch lacks."""
+"""Every loss and its δ against PyTorch (reduction "sum"); those it lacks, by hand."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def summed(name, **options):
     return lambda F, z, t: getattr(F, name)(z, t, reduction="sum", **options)
 
 
-CASES = {  # our loss, targets, theirs: a function of (torch.nn.functional, z, t)
+CASES = {  # our loss, targets, PyTorch's loss as a function of (torch.nn.functional, z, t)
     "cross_entropy": (CrossEntropy(), labels, entropy),
     "cross_entropy soft": (CrossEntropy(), shares, entropy),
     "cross_entropy smooth": (
@@ -87,7 +87,7 @@ def test_every_loss_is_compared():
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_class_weights_equal_pytorch(torch, smoothing):
-    """Their sum over samples; the mean is then over m samples, not over their weights."""
+    """The sums are equal; our mean is over the m samples, not weighted."""
     z = torch.tensor(logits(), requires_grad=True)
     F = torch.nn.functional
     expected = F.cross_entropy(
@@ -114,7 +114,7 @@ Z = np.array([[0.5, -2.0], [1.5, 0.25], [-3.0, 1.0]])
 
 
 def test_hinge_by_hand():
-    """Class 0 and class 2; margins s·z of -1 and of 1 for the right one."""
+    """Classes 0 and 2, with margins s·z of -1 and 1 for the true class."""
     total, delta = Hinge().forward(Z, np.array([0, 2]))
     assert total == (0.5 + 2.5 + 0.0) + (0.0 + 1.25 + 0.0)
     assert delta.tolist() == [[-1, 0], [1, 1], [0, 0]]
@@ -127,7 +127,7 @@ def test_squared_hinge_by_hand():
 
 
 @pytest.mark.parametrize("kind", ["hinge", "squared_hinge", "binary_cross_entropy"])
-def test_a_single_output_says_yes_or_no(kind):
+def test_a_single_output_means_yes_or_no(kind):
     loss = Loss.kinds[kind]()
     z, answers = np.array([[0.3, -1.2, 2.0]]), np.array([1, 0, 0])
     assert loss.forward(z, answers)[0] == loss.forward(z, answers[None].astype(float))[0]
@@ -166,14 +166,14 @@ def test_balanced(y, classes, expected):
     assert fitted.class_weight == pytest.approx(expected)
 
 
-def test_balanced_classes_weigh_the_same_in_all():
+def test_balanced_classes_have_equal_total_weight():
     y = np.array([0, 0, 0, 1, 2, 2])
     weights = CrossEntropy(class_weight="balanced").fitted(y, 3).class_weight
     sums = [weights[k] * (y == k).sum() for k in range(3)]
     assert sums == pytest.approx([2, 2, 2])
 
 
-def test_given_weights_stay_and_must_fit():
+def test_given_weights_are_kept_and_must_match_the_classes():
     loss = CrossEntropy(class_weight=WEIGHTS)
     assert loss.fitted(labels(), K) is loss
     with pytest.raises(ConfigError, match="class_weight has 4 numbers for 3 classes"):

@@ -1,4 +1,4 @@
-"""Metrics that a config chooses: sums that add up over any cut, and the right metrics."""
+"""Metrics that a config selects: sums add up over any division of the data, values are correct."""
 
 import json
 
@@ -18,7 +18,7 @@ N = 200
 
 
 def outputs(metric, k=8):
-    """(z, y): outputs that have something to do with the targets."""
+    """(z, y): outputs correlated with the targets."""
     rng = np.random.default_rng(0)
     k = 2 if isinstance(metric, Auc) else k
     if not metric.of_labels:
@@ -38,7 +38,7 @@ def value_of(metric, z, y):
 
 @every_kind
 @pytest.mark.parametrize("parts", [2, 3, 8, N])
-def test_sums_add_up_over_any_cut(metric, parts):
+def test_sums_add_up_over_any_division(metric, parts):
     z, y = outputs(metric)
     total = None
     for s in cut(N, parts):
@@ -49,7 +49,7 @@ def test_sums_add_up_over_any_cut(metric, parts):
 
 @every_kind
 def test_sums_survive_a_checkpoint(metric):
-    """Where arrays are lists of JSON, and come back as arrays of other types."""
+    """Arrays are stored as JSON lists and come back with other dtypes."""
     sums = sums_of(metric, *outputs(metric))
     text = json.dumps({name: np.asarray(value).tolist() for name, value in sums.items()})
     read = {name: np.array(value) for name, value in json.loads(text).items()}
@@ -68,14 +68,14 @@ def test_perfect_outputs_are_the_best(metric):
 
 
 @every_kind
-def test_what_is_written_is_read_back_equal(metric, read_back):
+def test_round_trip_through_yaml(metric, read_back):
     assert read_back(Metric, metric) == metric
 
 
 # --- by hand ---------------------------------------------------------------------------------
 
 Z = np.array([[3.0, 1.0, 0.0, 2.0], [2.0, 5.0, 0.0, 1.0], [1.0, 4.0, 0.0, 0.0]])
-Y = np.array([1, 2, 0, 0])  # taken for 0, 1, 0, 0
+Y = np.array([1, 2, 0, 0])  # predicted as 0, 1, 0, 0
 
 
 @pytest.mark.parametrize(
@@ -133,14 +133,14 @@ def test_soft_labels_count_as_their_largest():
         assert value_of(metric, Z, soft) == value_of(metric, Z, Y)
 
 
-def test_undefined_figures_are_left_out():
+def test_undefined_metrics_are_omitted():
     sums = sums_of(Auc(), np.array([[1.0, 2.0]]), np.array([1, 1]))
     assert metric_values(sums, (Auc(),)).keys() == {"loss", "accuracy"}
 
 
 @pytest.mark.parametrize("k", [2, 5])
 def test_agrees_with_scikit_learn(k):
-    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn, a witness, is missing")
+    metrics = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn to compare with")
     z, y = outputs(MacroF1(), k)
     p = np.exp(z) / np.exp(z).sum(axis=0)
     taken = z.argmax(axis=0)
@@ -189,7 +189,7 @@ def test_metrics_are_recorded_of_both_splits(tmp_path, fitted, sections, kinds):
     [({"data": XOR}, REAL, "regression"), (SINE, LABELLED, "classification")],
     ids=["real of labels", "labels of real"],
 )
-def test_metrics_of_the_other_task_are_refused(
+def test_metrics_of_the_other_task_are_rejected(
     checked_training, experiment_of, sections, kinds, task
 ):
     for kind in kinds:
@@ -200,7 +200,7 @@ def test_metrics_of_the_other_task_are_refused(
         assert caught.value.path == ("metrics", 0)
 
 
-def test_auc_of_three_classes_is_refused(checked_training, experiment_of):
+def test_auc_of_three_classes_is_rejected(checked_training, experiment_of):
     data = {"source": "inline", "inputs": [[1.0], [2.0], [3.0]], "targets": [0, 1, 2]}
     experiment = experiment_of(data=data, network=[{"dense": {"units": 3}}], metrics=["auc"])
     with pytest.raises(ConfigError) as caught:
@@ -211,7 +211,7 @@ def test_auc_of_three_classes_is_refused(checked_training, experiment_of):
     )
 
 
-def test_a_figure_that_is_no_metric_cannot_be_monitored(checked_training, experiment_of):
+def test_only_recorded_metrics_can_be_monitored(checked_training, experiment_of):
     experiment = experiment_of(data=XOR, metrics=["auc"], train={"monitor": "val/auk"})
     with pytest.raises(ConfigError, match="it has train/loss, train/accuracy, train/auc, val"):
         checked_training(experiment)

@@ -1,4 +1,4 @@
-"""Metrics as sums: they add up over any cut, and say in the end what their names promise."""
+"""Metrics as sums: they add up over any division of the data and give correct values."""
 
 import functools
 import itertools
@@ -39,14 +39,14 @@ def assert_equal_sums(found, expected):
 
 @pytest.mark.parametrize("case", [labelled, regression])
 @pytest.mark.parametrize("edges", [(0, 20), (0, 1, 20), (0, 7, 8, 20), tuple(range(21))])
-def test_sums_add_up_over_any_cut(case, edges):
+def test_sums_add_up_over_any_division(case, edges):
     z, y = case()
     parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
     found = [all_sums(float(p.stop - p.start), z[..., p], y[..., p]) for p in parts]
     assert_equal_sums(functools.reduce(add_sums, found), all_sums(20.0, z, y))
 
 
-def test_adding_modifies_neither():
+def test_adding_modifies_neither_operand():
     z, y = labelled()
     a, b = all_sums(1.0, z, y), all_sums(2.0, z, y)
     add_sums(a, b)
@@ -56,7 +56,7 @@ def test_adding_modifies_neither():
 
 def test_classification_by_hand():
     z = np.array([[3.0, 1.0, 0.0, 2.0, 5.0], [1.0, 2.0, 0.0, 1.0, 5.0], [0.0, 0.0, 1.0, 9.0, 0.0]])
-    y = np.array([0, 1, 2, 0, 1])  # taken for 0, 1, 2, 2, 0: the first of equals
+    y = np.array([0, 1, 2, 0, 1])  # predicted as 0, 1, 2, 2, 0 (ties go to the first)
     sums = all_sums(2.5, z, y)
     assert means(sums) == {"loss": 0.5, "accuracy": 0.6}
     assert sums["confusion"].tolist() == [[1, 0, 1], [1, 1, 0], [0, 0, 1]]
@@ -99,7 +99,7 @@ def test_maps_as_targets():
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -3.7, 1e6 + 0.1])
 @pytest.mark.parametrize("n", [1, 3, 10, 1000])
-def test_r_squared_is_unknown_if_the_targets_never_vary(value, n):
+def test_r_squared_is_undefined_for_constant_targets(value, n):
     y = np.full((2, n), value)
     assert r_squared(all_sums(0.0, y + 1.0, y)) is None
 
@@ -127,6 +127,6 @@ def test_per_class_by_hand():
     ]
 
 
-def test_per_class_leaves_out_outputs_without_a_class():
+def test_per_class_omits_outputs_without_a_class():
     confusion = np.diag([2, 3, 0])
     assert [row.label for row in per_class(confusion, ("a", "b"))] == ["a", "b"]

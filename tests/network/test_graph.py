@@ -1,4 +1,4 @@
-"""Graphs: who reads whom, gradients through every branch, and messages that name both ends."""
+"""Graphs: connections, gradients through every branch, and messages that name both ends."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def conv(filters, **beside):
     return {"conv2d": {"filters": filters, "kernel": 3, "padding": "same"}, **beside}
 
 
-GRAPHS = {  # a network of three classes for samples of a shape
+GRAPHS = {  # (sample shape, network with three classes)
     "skip": (
         (4,),
         [dense(4, name="a"), dense(4, name="b"), {"add": {}, "from": ["a", "b"]}, dense(3)],
@@ -107,13 +107,13 @@ def test_gradients_reach_every_branch(graph, name):
 
 
 @every_graph
-def test_a_graph_survives_being_written_down(plan_of, name):
+def test_a_graph_survives_a_round_trip(plan_of, name):
     plan = plan_of(GRAPHS[name][1])
     assert plan_from_tree(plan_to_tree(plan)) == plan
 
 
 @every_graph
-def test_the_trace_is_what_the_forward_pass_computes(graph, name):
+def test_the_trace_equals_the_forward_pass(graph, name):
     in_shape, items = GRAPHS[name]
     network, _ = graph(items, in_shape)
     params = network.init(0, FLOAT64)
@@ -124,7 +124,7 @@ def test_the_trace_is_what_the_forward_pass_computes(graph, name):
     np.testing.assert_array_equal(outputs[network.nodes[-1].name], z)
 
 
-def test_a_skip_by_hand(graph):
+def test_a_skip_connection_by_hand(graph):
     """y = tanh(W₂ a + b₂) + a with a = tanh(W₁ x + b₁)."""
     items = [dense(2, name="a"), dense(2, name="b"), {"add": {}, "from": ["a", "b"]}]
     network, _ = graph(items, in_shape=(2,))
@@ -135,20 +135,20 @@ def test_a_skip_by_hand(graph):
     np.testing.assert_allclose(network.forward(params, x, Pass())[0], y, rtol=1e-14)
 
 
-def test_a_name_stands_for_the_layer_with_its_activation(graph):
+def test_a_given_name_refers_to_the_layer_with_its_activation(graph):
     network, _ = graph([dense(3, name="a"), {"add": {}, "from": ["a", "a"]}])
     assert network.nodes[-1].inputs == (1, 1)
     assert network.nodes[1].layer.kind == "tanh"
 
 
-def test_a_running_name_stands_for_the_layer_alone(graph):
-    """``dense1`` and ``tanh1`` are two names, so each may be read."""
+def test_a_generated_name_refers_to_the_layer_without_its_activation(graph):
+    """``dense1`` and ``tanh1`` are two names, so each can be read."""
     network, _ = graph([dense(3), {"add": {}, "from": ["dense1", "tanh1"]}])
     assert network.nodes[-1].inputs == (0, 1)
 
 
-def test_a_joining_layer_without_from_has_one_input_too_few(graph):
-    with pytest.raises(ShapeError, match=r"add1 \(after tanh1\): adds two or more inputs of one"):
+def test_a_joining_layer_without_from_has_too_few_inputs(graph):
+    with pytest.raises(ShapeError, match=r"add1 \(after tanh1\): needs two or more inputs of"):
         graph([dense(3), "add"])
 
 
@@ -160,29 +160,29 @@ BAD = [  # network, message, path
     ),
     (
         [dense(3, name="a"), dense(3, **{"from": "b"}), dense(3, name="b")],
-        "dense1 reads 'b', which does not come before it: that makes a cycle",
+        "dense1 reads 'b', which is not before it; read only earlier layers",
         ("network", 1, "from"),
     ),
     (
         [dense(3, **{"name": "a", "from": "a"})],
-        "a reads 'a', which does not come before it: that makes a cycle",
+        "a reads 'a', which is not before it; read only earlier layers",
         ("network", 0, "from"),
     ),
     (
         [dense(3, name="a"), dense(5, name="side"), dense(3, **{"name": "end", "from": "a"})],
         "tanh2: nothing reads its output, and it is not the last layer (tanh3); "
-        "name it in a 'from', or remove it",
+        "name it in a 'from' or remove it",
         ("network", 1),
     ),
     (
         [dense(3), {"dense": {"units": 3}, "from": "input"}],
         "tanh1: nothing reads its output, and it is not the last layer (dense2); "
-        "name it in a 'from', or remove it",
+        "name it in a 'from' or remove it",
         ("network", 0),
     ),
     (
         [dense(3, name="a"), dense(2, name="b"), {"add": {}, "from": ["a", "b"]}],
-        "add1 (after tanh1 and tanh2): adds two or more inputs of one shape, but they are "
+        "add1 (after tanh1 and tanh2): needs two or more inputs of the same shape, but got "
         "(3,) and (2,)",
         ("network", 2),
     ),
@@ -193,7 +193,7 @@ BAD = [  # network, message, path
     ),
     (
         [dense(3, name="a"), dense(3, name="a")],
-        "two layers are called 'a'",
+        "two layers are named 'a'; names must be unique",
         ("network", 1, "name"),
     ),
 ]
@@ -207,7 +207,7 @@ def test_mistakes_name_both_ends(graph, network, message, path):
     assert caught.value.path == path
 
 
-def test_maps_of_different_size_do_not_join(graph):
+def test_maps_of_different_size_cannot_be_joined(graph):
     items = [
         conv(2, name="a"),
         {"max_pool2d": {"size": 2}},
@@ -216,12 +216,12 @@ def test_maps_of_different_size_do_not_join(graph):
     with pytest.raises(ShapeError) as caught:
         graph(items, in_shape=(1, 4, 4))
     assert str(caught.value) == (
-        "concat1 (after a and max_pool1): joins two or more inputs that differ in their channels "
-        "alone, not (2, 4, 4) and (2, 2, 2)"
+        "concat1 (after a and max_pool1): needs two or more inputs that differ only in their "
+        "channels, but got (2, 4, 4) and (2, 2, 2)"
     )
 
 
-def test_a_mistake_is_shown_where_it_is_written(tmp_path):
+def test_a_mistake_is_reported_with_its_position(tmp_path):
     path = tmp_path / "graph.yaml"
     path.write_text(
         "data: {source: synthetic, problem: xor}\n"
@@ -256,7 +256,7 @@ def test_gradients_of_several_losses(graph):
     assert_gradients(*graph(DEEP, (4,), WEIGHTED))
 
 
-def test_two_losses_on_outputs_that_others_read(graph):
+def test_two_losses_on_outputs_with_other_readers(graph):
     loss = [
         "cross_entropy",
         {"cross_entropy": {"label_smoothing": 0.1}, "output": "trunk", "weight": 2.0},
@@ -288,7 +288,7 @@ def test_several_losses_are_their_weighted_sum(graph):
 
 
 def test_the_order_of_heads_is_that_of_the_losses(graph):
-    """Terms meet the outputs that they name, in whatever order they stand."""
+    """Terms are matched with the outputs they name, in any order."""
     items = [dense(3, name="one"), dense(3, name="two"), {"dense": {"units": 3}}]
     terms = [
         {"squared_error": {}, "output": "two", "weight": 7.0},
@@ -306,7 +306,7 @@ def test_the_order_of_heads_is_that_of_the_losses(graph):
         np.testing.assert_allclose(grad, second.grads[name], rtol=1e-12, atol=1e-14)
 
 
-def test_several_losses_survive_being_written_down(plan_of):
+def test_several_losses_survive_a_round_trip(plan_of):
     plan = plan_of(DEEP, loss=WEIGHTED)
     assert plan_from_tree(plan_to_tree(plan)) == plan
 
@@ -324,10 +324,10 @@ def test_a_network_with_heads_trains(experiment_of, train_events):
     ("loss", "message"),
     [
         (["cross_entropy", {"huber": {}, "output": "au"}],
-         "no layer is called 'au'; did you mean 'aux'?"),
+         "no layer is named 'au'; did you mean 'aux'?"),
         ([{"cross_entropy": {}, "output": "aux"}],
-         "exactly one loss must be without 'output'; found 0"),
-        (["cross_entropy", "huber"], "exactly one loss must be without 'output'; found 2"),
+         "exactly one loss must omit 'output'; found 0"),
+        (["cross_entropy", "huber"], "exactly one loss must omit 'output'; found 2"),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_outputs_of_losses(graph, loss, message):
@@ -336,7 +336,7 @@ def test_mistakes_in_the_outputs_of_losses(graph, loss, message):
     assert str(caught.value) == message
 
 
-def test_a_head_must_fit_its_loss(experiment_of):
+def test_a_head_must_match_its_loss(experiment_of):
     items = [{"dense": {"units": 3}, "name": "aux"}, "softmax", {"dense": {"units": 2}}]
     loss = ["cross_entropy", {"cross_entropy": {}, "output": "softmax1"}]
     with pytest.raises(ShapeError) as caught:
@@ -355,8 +355,8 @@ def test_adding_does_not_write_into_its_inputs(evaluation):
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        ("output", "'output' is the last layer; leave 'output' out"),
-        ("input", "no layer is called 'input'"),
+        ("output", "'output' is the last layer; omit 'output'"),
+        ("input", "no layer is named 'input'"),
     ],
 )
 def test_a_head_is_a_layer_inside_the_network(head, message):
@@ -366,12 +366,12 @@ def test_a_head_is_a_layer_inside_the_network(head, message):
     assert caught.value.path == ("loss",)
 
 
-def test_an_output_has_one_loss():
+def test_an_output_has_at_most_one_loss():
     items = [Item(layer=Dense(units=2), name="aux"), Item(layer=Dense(units=2))]
-    with pytest.raises(ShapeError, match="two losses read one output"):
+    with pytest.raises(ShapeError, match="two losses on the same output"):
         Network.build(items, (3,), ["aux", "aux"])
 
 
-def test_the_name_of_the_input_is_taken():
+def test_the_name_of_the_input_is_reserved():
     with pytest.raises(ShapeError, match="'input' is the name of the network's input"):
         Network.build([Item(layer=Dense(units=2), name="input")], (3,))

@@ -1,4 +1,4 @@
-"""A network: names, shapes, messages, initial arrays, and the way there and back."""
+"""Networks: names, shapes, messages, initial arrays, forward and backward pass."""
 
 import dataclasses
 
@@ -42,7 +42,7 @@ def names(items, in_shape=(4,)):
 # --- names and shapes ------------------------------------------------------------------------
 
 
-def test_names_are_kinds_with_running_numbers(lenet):
+def test_names_are_kinds_with_counters(lenet):
     assert [node.name for node in lenet.nodes] == [
         *("conv1", "relu1", "max_pool1", "conv2", "relu2", "max_pool2", "flatten1"),
         *("dense1", "relu3", "dense2", "tanh1", "dense3"),
@@ -53,7 +53,7 @@ def test_every_node_knows_its_item(lenet):
     assert [node.item for node in lenet.nodes] == [0, 0, 1, 2, 2, 3, 4, 5, 5, 6, 6, 7]
 
 
-def test_a_given_name_is_that_of_the_layer_not_of_its_activation():
+def test_a_given_name_belongs_to_the_layer_not_to_its_activation():
     items = [
         Item(layer=Dense(units=2), name="hidden", activation=Relu()),
         Item(layer=Dense(units=1)),
@@ -61,7 +61,7 @@ def test_a_given_name_is_that_of_the_layer_not_of_its_activation():
     assert names(items) == ["hidden", "relu1", "dense1"]
 
 
-def test_a_running_number_never_meets_a_given_name():
+def test_a_generated_name_never_collides_with_a_given_one():
     items = [Item(layer=Dense(units=2)), Item(layer=Dense(units=2), name="dense1")]
     assert names(items) == ["dense2", "dense1"]
 
@@ -71,29 +71,29 @@ def test_a_running_number_never_meets_a_given_name():
     [
         (
             [Item(layer=Dense(units=2), name="a"), Item(layer=Dense(units=2), name="a")],
-            "two layers are called 'a'",
+            "two layers are named 'a'; names must be unique",
             ("network", 1, "name"),
         ),
         (
             [Item(layer=Dense(units=2), name="my layer")],
-            "'my layer' is no name: use letters, digits and _",
+            "'my layer' is not a valid name; use letters, digits and _",
             ("network", 0, "name"),
         ),
         (
             [Item(layer=Dense(units=2), name="a.W")],
-            "'a.W' is no name: use letters, digits and _",
+            "'a.W' is not a valid name; use letters, digits and _",
             ("network", 0, "name"),
         ),
     ],
     ids=["twice", "space", "dot"],
 )
-def test_names_that_cannot_be(items, message, path):
+def test_invalid_names(items, message, path):
     with pytest.raises(ShapeError) as caught:
         Network.build(items, (4,))
     assert (str(caught.value), caught.value.path) == (message, path)
 
 
-def test_shapes_follow_each_other(lenet):
+def test_shapes_of_consecutive_layers(lenet):
     assert [node.out_shape for node in lenet.nodes] == [
         *((6, 28, 28), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 10, 10), (16, 5, 5)),
         *((400,), (120,), (120,), (84,), (84,), (10,)),
@@ -115,7 +115,7 @@ def test_parameters_by_their_full_name(lenet):
         "dense3.W": (10, 84),
         "dense3.b": (10, 1),
     }
-    assert lenet.parameter_count == 61_706  # as counted for LeNet-5 everywhere
+    assert lenet.parameter_count == 61_706  # the usual number for LeNet-5
 
 
 def test_counts(network_of):
@@ -125,7 +125,7 @@ def test_counts(network_of):
     assert network.flops == 2 * 12 + 4 + 2 * 8
 
 
-def test_a_network_is_frozen(lenet):
+def test_a_network_is_immutable(lenet):
     with pytest.raises(dataclasses.FrozenInstanceError):
         lenet.in_shape = (3,)
 
@@ -180,7 +180,7 @@ def test_a_shape_error_names_the_item_the_layer_and_the_remedy(
     assert caught.value.path[:2] == ("network", item)
 
 
-def test_a_literal_that_does_not_fit_names_its_array(network_of):
+def test_a_literal_of_the_wrong_shape_is_reported_with_its_array(network_of):
     network = network_of(
         (3,), Dense(units=2), Dense(units=2, init={"W": Literal(values=(1, 2, 3))})
     )
@@ -201,7 +201,7 @@ def test_initial_arrays_have_the_declared_shapes(lenet, dtype):
         assert (array.shape, array.dtype) == (lenet.params[name].shape, dtype)
 
 
-def test_initial_arrays_are_the_same_numbers_in_every_precision(lenet):
+def test_initial_arrays_are_the_same_in_every_precision(lenet):
     rough, exact = lenet.init(3, FLOAT32), lenet.init(3, FLOAT64)
     for name, array in rough.items():
         np.testing.assert_array_equal(array, exact[name].astype(np.float32))
@@ -214,7 +214,7 @@ def test_initial_arrays_depend_on_the_seed(lenet):
     assert not (first["dense1.W"] == other["dense1.W"]).any()
 
 
-def test_an_initial_array_depends_on_its_own_place_alone(network_of):
+def test_an_initial_array_depends_only_on_its_own_position(network_of):
     first = network_of((3,), Dense(units=4), Relu(), Dense(units=4), Dense(units=2))
     other = network_of(
         (3,), Dense(units=4, init={"W": Normal()}, bias=False), Tanh(), Dense(units=4)
@@ -224,7 +224,7 @@ def test_an_initial_array_depends_on_its_own_place_alone(network_of):
     )
 
 
-def test_no_two_arrays_share_their_numbers(network_of):
+def test_no_two_arrays_have_the_same_values(network_of):
     init = {"W": Uniform(limit=1.0), "b": Uniform(limit=1.0)}
     network = network_of((3,), *(Dense(units=3, init=init) for _ in range(4)))
     drawn = np.concatenate([array.ravel() for array in network.init(0, FLOAT64).values()])
@@ -236,7 +236,7 @@ def test_no_two_arrays_share_their_numbers(network_of):
 
 @pytest.fixture
 def small(network_of):
-    """(network, params, x): flatten and a relu stand before the first layer with parameters."""
+    """(network, params, x): flatten and a relu precede the first layer with parameters."""
     network = network_of((1, 3, 2), Flatten(), Relu(), Dense(units=4), Sigmoid(), Dense(units=2))
     x = np.random.default_rng(0).standard_normal((1, 3, 2, 5))
     return network, network.init(0, FLOAT64), x
@@ -250,7 +250,7 @@ def test_forward_is_layer_after_layer(small):
     np.testing.assert_allclose(y, params["dense2.W"] @ a + params["dense2.b"], rtol=1e-13)
 
 
-def test_trace_shows_every_layer_s_output(small):
+def test_trace_shows_the_output_of_every_layer(small):
     network, params, x = small
     traced = list(network.trace(params, x, Pass()))
     assert [node.name for node, _ in traced] == [node.name for node in network.nodes]
@@ -264,7 +264,7 @@ def back(small, need_dx):
     return network.backward(params, caches, y.copy(), need_dx=need_dx)
 
 
-def test_the_gradient_of_the_input_is_given_on_demand_only(small):
+def test_the_input_gradient_is_computed_only_on_request(small):
     dx, grads = back(small, need_dx=True)
     none, same = back(small, need_dx=False)
     assert dx.shape == small[2].shape
@@ -274,7 +274,7 @@ def test_the_gradient_of_the_input_is_given_on_demand_only(small):
         np.testing.assert_array_equal(grad, same[name])
 
 
-def test_backward_leaves_out_what_nobody_reads(small, monkeypatch):
+def test_backward_skips_what_nothing_reads(small, monkeypatch):
     asked = []
     real = Dense.backward
 
@@ -283,7 +283,7 @@ def test_backward_leaves_out_what_nobody_reads(small, monkeypatch):
         return real(self, params, cache, dy, need_dx)
 
     def refuse(*_):
-        raise AssertionError("a layer before the first with parameters went backward")
+        raise AssertionError("backward ran for a layer before the first one with parameters")
 
     monkeypatch.setattr(Dense, "backward", spy)
     monkeypatch.setattr(Relu, "backward", refuse)
@@ -300,7 +300,7 @@ def test_a_network_without_parameters_has_no_gradients(network_of):
     assert (dx.shape, grads) == ((3, 2), {})
 
 
-def test_every_layer_and_step_has_random_numbers_of_its_own(network_of):
+def test_every_layer_and_step_has_its_own_random_numbers(network_of):
     network = network_of((50,), Dropout(rate=0.5), Dropout(rate=0.5))
     x = np.ones((50, 20))
 
@@ -321,7 +321,7 @@ EQUAL = {"W": Constant(value=0.2)}
 
 
 def train(network, params, steps=10):
-    """Gradient descent on random targets."""
+    """Run gradient descent on random targets."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((*network.in_shape, 8))
     y = rng.standard_normal((*network.out_shape, 8))
@@ -335,7 +335,7 @@ def train(network, params, steps=10):
 
 
 def spread_of_units(array):
-    """How far the units (rows, filters) of a layer are apart, relative to their size."""
+    """The largest difference between units (rows, filters) of a layer, relative to their size."""
     return float(np.abs(array - array[:1]).max() / np.abs(array).max())
 
 
@@ -421,7 +421,7 @@ def test_equal_units_are_named_and_stay_equal(network_of, in_shape, layers, stuc
     train(network, params)
     hidden = [name for name in params if name.endswith(".W")][:-1]
     for name in hidden:
-        assert (params[name] != start[name]).any(), "nothing was learned at all"
+        assert (params[name] != start[name]).any(), "nothing was learned"
         apart = spread_of_units(params[name])
         assert apart < 1e-12 if name.removesuffix(".W") in stuck else apart > 1e-6
 
@@ -435,6 +435,6 @@ def test_equal_units_are_named_and_stay_equal(network_of, in_shape, layers, stuc
     ],
     ids=["one unit", "output layer", "no parameters"],
 )
-def test_nothing_to_warn_of(network_of, layers):
+def test_no_warning_is_needed(network_of, layers):
     network = network_of((3,), *layers)
     assert equal_units(network, network.init(0, FLOAT64)) == []

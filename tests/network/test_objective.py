@@ -1,4 +1,4 @@
-"""The cost with its penalty exactly as seed 001 has it, and shards that add up to the batch."""
+"""The cost with its penalty against the formula, and shards that add up to the batch."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def objective(loss):
 
 @pytest.fixture
 def small(network_of):
-    """(network, params, x, labels) with easy numbers in the arrays."""
+    """(network, params, x, labels) with simple numbers in the arrays."""
     network = network_of(
         (1, 4, 4),
         *(Conv2d(filters=2, kernel=3), Relu(), MaxPool2d(size=2), Flatten(), Dense(units=3)),
@@ -51,7 +51,7 @@ def test_the_penalty_is_half_the_decay_times_the_squares_of_the_weights(small):
     assert Penalty(l2=lam / m).value(network, params) == pytest.approx(lam / (2 * m) * squares)
 
 
-def test_biases_are_left_out_of_the_penalty(small):
+def test_the_penalty_excludes_biases(small):
     network, params, _, _ = small
     before = Penalty(l2=0.1).value(network, params)
     params["conv1.b"] += 100
@@ -71,7 +71,7 @@ def test_the_gradient_of_the_penalty_is_the_decay_times_the_weights(small):
     assert all((array == 2).all() for array in given.values()), "written into shared arrays"
 
 
-def test_no_penalty_costs_nothing(small):
+def test_a_zero_penalty_adds_nothing(small):
     network, params, _, _ = small
     grads = {name: np.ones(array.shape) for name, array in params.items()}
     given = dict(grads)
@@ -81,7 +81,7 @@ def test_no_penalty_costs_nothing(small):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_penalty_keeps_the_precision_of_the_gradients(small, dtype):
+def test_the_penalty_preserves_the_precision_of_the_gradients(small, dtype):
     network, params, _, _ = small
     params = {name: array.astype(dtype) for name, array in params.items()}
     grads = {name: np.ones(array.shape, dtype) for name, array in params.items()}
@@ -99,7 +99,7 @@ def of_shard(network, loss, params, x, y, run, m, need_dx=False):
 
 @pytest.mark.parametrize("loss", [CrossEntropy(), SquaredError()], ids=lambda loss: loss.kind)
 @pytest.mark.parametrize("shards", [2, 3, 4, 11])
-def test_gradients_of_shards_add_up_to_that_of_the_batch(small, loss, shards):
+def test_gradients_of_shards_add_up_to_those_of_the_batch(small, loss, shards):
     network, params, x, y = small
     whole = forward_backward(network, objective(loss), params, x, y, Pass(), need_dx=True)
     parts = [
@@ -127,7 +127,7 @@ def test_gradients_are_those_of_the_mean(small):
         np.testing.assert_allclose(twice.grads[name], grad, rtol=1e-11, atol=1e-14)
 
 
-def test_shards_draw_masks_of_their_own(network_of):
+def test_every_shard_draws_its_own_masks(network_of):
     network = network_of((30,), Dropout(rate=0.5))
     x, y = np.ones((30, 4)), np.zeros((30, 4))
     first, second = (
@@ -137,20 +137,20 @@ def test_shards_draw_masks_of_their_own(network_of):
     assert (first != second).any()
 
 
-def test_nothing_that_is_given_is_written_to(small):
+def test_arguments_are_not_modified(small):
     network, params, x, y = small
     for array in (x, y, *params.values()):
         array.setflags(write=False)
     forward_backward(network, objective(CrossEntropy()), params, x, y, Pass(), need_dx=True)
 
 
-def test_the_input_gradient_is_given_on_demand_only(small):
+def test_the_input_gradient_is_computed_only_on_request(small):
     network, params, x, y = small
     assert forward_backward(network, objective(CrossEntropy()), params, x, y, Pass()).dx is None
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_precision_of_the_network_stays(network_of, dtype):
+def test_the_precision_of_the_network_is_preserved(network_of, dtype):
     network = network_of((3,), Dense(units=4), Sigmoid(), Dense(units=2))
     params = network.init(0, np.dtype(dtype))
     x, y = np.ones((3, 5), dtype), np.zeros((2, 5), dtype)

@@ -1,4 +1,4 @@
-"""The order in which a network is trained gives the bits of the order in which it was written."""
+"""The order in which a network is trained gives results identical to the order in the config."""
 
 import numpy as np
 import pytest
@@ -22,14 +22,17 @@ def pool(**options):
     return {"max_pool2d": {"size": 2, **options}}
 
 
-MOVED = {  # layers, and what changes places
+MOVED = {  # (layers, layers that are exchanged)
     "pairs": ([conv(), "relu", pool(), *END], {"relu1": "max_pool1"}),
-    "windows that overlap": (
+    "overlapping windows": (
         [conv(), "relu", pool(size=3, stride=2), *END],
         {"relu1": "max_pool1"},
     ),
     "padding": ([conv(), "relu", pool(size=3, stride=2, padding=1), *END], {"relu1": "max_pool1"}),
-    "hanging over": ([conv(), "relu", pool(size=3, ceil=True), *END], {"relu1": "max_pool1"}),
+    "window over edge": (
+        [conv(), "relu", pool(size=3, ceil=True), *END],
+        {"relu1": "max_pool1"},
+    ),
     "gaps": ([conv(), "relu", pool(size=2, stride=3), *END], {"relu1": "max_pool1"}),
     "relu6": ([conv(), "relu6", pool(), *END], {"relu61": "max_pool1"}),
     "global": ([conv(), "relu", "global_max_pool2d", END[1]], {"relu1": "global_max_pool1"}),
@@ -68,7 +71,7 @@ def network(layers, loss="cross_entropy"):
 
 @pytest.mark.parametrize(("layers", "expected"), MOVED.values(), ids=MOVED)
 @pytest.mark.parametrize("values", ["any", "many ties"])
-def test_outputs_and_gradients_are_the_same_bits(layers, expected, values):
+def test_outputs_and_gradients_are_identical(layers, expected, values):
     written, objective = network(layers)
     assert moved(written) == expected
     rng = np.random.default_rng(0)
@@ -92,7 +95,7 @@ def test_outputs_and_gradients_are_the_same_bits(layers, expected, values):
     assert any(dW.any() for dW in one.grads.values())
 
 
-def test_an_output_that_a_loss_reads_stays_where_it_is():
+def test_an_output_read_by_a_loss_is_not_moved():
     layers = [conv(), {"relu": None, "name": "head"}, pool(), *END]
     losses = [{"squared_error": {}, "output": "head"}, "cross_entropy"]
     written, _ = network(layers, losses)
@@ -100,7 +103,7 @@ def test_an_output_that_a_loss_reads_stays_where_it_is():
     assert reordered(written) == written
 
 
-def test_training_runs_the_cheaper_order(experiment_of):
+def test_training_uses_the_cheaper_order(experiment_of):
     experiment = experiment_of(
         data={"source": "digits"},
         network=[conv(), "relu", pool(), *END[:1], {"dense": {"units": 10}}],
@@ -111,7 +114,7 @@ def test_training_runs_the_cheaper_order(experiment_of):
     assert fast[2].in_shape == fast[2].out_shape == (3, 4, 4)
 
 
-def test_only_elementwise_layers_commute_and_only_poolings_take_the_largest():
+def test_only_elementwise_layers_commute_and_only_pooling_takes_the_maximum():
     commuting = {kind for kind, layer in Layer.kinds.items() if layer.commutes_with_max}
     largest = {kind for kind, layer in Layer.kinds.items() if layer.takes_largest}
     assert commuting == {"relu", "relu6"}

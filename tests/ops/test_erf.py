@@ -1,4 +1,4 @@
-"""The error function against the C library's."""
+"""The error function against that of the C library."""
 
 import math
 
@@ -30,7 +30,7 @@ def test_float32_is_rounded_once():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_ends(dtype):
+def test_large_arguments(dtype):
     found = erf(np.array([-np.inf, np.inf, -0.0, np.nan], dtype))
     assert found[:2].tolist() == [-1, 1]
     assert found[2] == 0
@@ -38,7 +38,7 @@ def test_the_ends(dtype):
     assert np.isnan(found[3])
 
 
-def test_it_never_falls_and_stays_in_bounds():
+def test_it_is_non_decreasing_and_bounded():
     found = erf(np.linspace(-7, 7, 20_001))
     assert (np.diff(found) >= -1e-16).all()
     assert np.abs(found).max() <= 1

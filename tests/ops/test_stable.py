@@ -1,4 +1,4 @@
-"""Exponentials that never overflow, checked with Python's own arithmetic on single numbers."""
+"""Exponentials that never overflow, checked against Python's scalar arithmetic."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Windows over maps: where they stand, what "same" means, and lowering against plain slices."""
+"""Windows over maps: their positions, the meaning of "same", and lowering against plain slices."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def axes(draw):
 
 
 @given(axes())
-def test_taps_are_exactly_those_that_do_not_meet_padding(axis):
+def test_taps_are_exactly_those_outside_the_padding(axis):
     found = {
         (o, j, i)
         for j, outputs, inputs in axis.taps
@@ -47,8 +47,8 @@ def test_out_is_the_number_of_windows_that_fit(axis):
     assert axis.out == len(starts)
 
 
-# By hand from TensorFlow's rule: out = ceil(length / stride), the zeros needed for that many
-# windows, half of them (rounded down) before.
+# By hand from TensorFlow's rule: out = ceil(length / stride); of the zeros needed for that many
+# windows, half (rounded down) come before.
 SAME = [
     # length, size, stride -> out, before, after
     (5, 3, 1, 5, 1, 1),
@@ -68,7 +68,7 @@ SAME = [
 
 
 @pytest.mark.parametrize(("length", "size", "stride", "out", "before", "after"), SAME)
-def test_same_padding_is_tensorflows(length, size, stride, out, before, after):
+def test_same_padding_is_that_of_tensorflow(length, size, stride, out, before, after):
     vertical, horizontal = place((1, length, 10), (size, 1), (stride, 1), "same")
     assert (vertical.out, vertical.before, vertical.after) == (out, before, after)
     assert (horizontal.out, horizontal.before, horizontal.after) == (10, 0, 0)
@@ -146,7 +146,7 @@ def test_scatter_is_the_transpose_of_gathering(vertical, horizontal, c, n):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_dtype_stays(dtype):
+def test_the_dtype_is_preserved(dtype):
     vertical, horizontal = place((2, 5, 4), (2, 3), (1, 2), 1)
     assert lower_rows(np.ones((2, 5, 4, 3), dtype), vertical, horizontal).dtype == dtype
     taps = np.ones((2, 2, 3, vertical.out, horizontal.out, 3), dtype)

@@ -1,4 +1,4 @@
-"""Adaptive rules, step by step, against PyTorch; and what PyTorch lacks against the rule itself."""
+"""Adaptive optimizers, step by step, against PyTorch; those it lacks, against their formulas."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ PYTORCH = [  # our kind and options, PyTorch's class and options
 
 
 def slope(w):
-    """The derivative of a function that is neither quadratic nor even."""
+    """Derivative of a function that is neither quadratic nor even."""
     return w**3 - 2 * w + 0.5
 
 
@@ -69,7 +69,7 @@ def test_equals_pytorch(torch, kind, options, name, their_options):
 
 
 def written_out(update):
-    """The trajectory of ``update(g, lr, state, step)`` -> ΔW on single numbers."""
+    """The trajectory of ``update(g, lr, state, step)`` -> ΔW for scalars."""
     points = [list(START)]
     states = [{} for _ in START]
     for step, lr in enumerate(RATES):

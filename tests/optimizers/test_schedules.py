@@ -1,4 +1,4 @@
-"""Schedules: exact values at chosen steps, warm-up in front, no state."""
+"""Schedules: exact values at selected steps, preceded by a warm-up, without state."""
 
 import dataclasses
 import math
@@ -23,7 +23,7 @@ from cnntrain.optimizers.schedules import (
 )
 
 CLOCK = Clock(steps_per_epoch=10, total_steps=100)
-NEEDED = {  # options of the kinds that cannot do without
+NEEDED = {  # options that a kind requires
     "step": {"every_epochs": 2.0},
     "multistep": {"at_epochs": (2.0, 5.0)},
     "sigmoid": {"gamma": -0.1, "center_steps": 50},
@@ -44,7 +44,7 @@ def test_factors_are_floats_between_0_and_1(kind, options, warmup_epochs):
 
 
 @every_kind
-def test_factors_depend_on_the_step_alone(kind, options):
+def test_factors_depend_only_on_the_step(kind, options):
     schedule = kind(**options, warmup_epochs=1.0)
     forwards = [schedule.factor(step, CLOCK) for step in range(100)]
     backwards = [schedule.factor(step, CLOCK) for step in reversed(range(100))]
@@ -52,7 +52,7 @@ def test_factors_depend_on_the_step_alone(kind, options):
 
 
 @every_kind
-def test_a_schedule_that_does_not_see_the_end_is_the_same_for_longer_training(kind, options):
+def test_a_schedule_without_sees_end_is_the_same_for_longer_training(kind, options):
     schedule = kind(**options)
     longer = dataclasses.replace(CLOCK, total_steps=500)
     same = [schedule.factor(s, CLOCK) == schedule.factor(s, longer) for s in range(100)]
@@ -70,7 +70,7 @@ def test_warm_up_is_linear_and_ends_where_the_schedule_begins(kind, options):
 
 
 @every_kind
-def test_what_is_written_is_read_back_equal(kind, options, read_back):
+def test_round_trip_through_yaml(kind, options, read_back):
     schedule = kind(**options, warmup_epochs=1.5)
     assert read_back(Schedule, schedule) == schedule
 
@@ -101,7 +101,7 @@ def test_values_by_hand(schedule, expected):
 
 
 @pytest.mark.parametrize(("every", "per_epoch"), [(0.07, 100), (0.57, 100), (1.1, 10), (1 / 3, 9)])
-def test_step_falls_at_the_whole_step_that_was_meant(every, per_epoch):
+def test_step_falls_at_the_intended_step(every, per_epoch):
     """0.07 * 100 is 7.000000000000001 in floating point; the rate must still fall at step 7."""
     schedule, clock = Step(every_epochs=every), Clock(per_epoch, 10_000)
     at = round(every * per_epoch)
@@ -120,7 +120,7 @@ def test_the_shortest_training(total_steps):
     assert Cosine().factor(0, clock) == 1.0
 
 
-def test_a_warm_up_longer_than_the_training_is_refused():
+def test_a_warm_up_longer_than_the_training_is_rejected():
     Constant(warmup_epochs=9.9).check(CLOCK)
     with pytest.raises(ConfigError) as caught:
         Constant(warmup_epochs=10.0).check(CLOCK)
@@ -173,14 +173,14 @@ def test_equals_pytorch(torch, schedule, name, options):
 
 
 @pytest.mark.parametrize("options", [{}, {"peak": 0.5, "start": 10.0, "end": 100.0}], ids=str)
-def test_one_cycle_equals_pytorch_but_for_its_last_step(torch, options):
-    """PyTorch reaches the end in the last step, we after it; so its cycle is one step shorter."""
+def test_one_cycle_equals_pytorch_except_for_the_last_step(torch, options):
+    """PyTorch reaches the end in the last step, cnntrain one step later."""
     theirs = {"peak": "pct_start", "start": "div_factor", "end": "final_div_factor"}
     names = {theirs[key]: value for key, value in options.items()}
     expected = factors_of(torch, "OneCycleLR", max_lr=1.0, total_steps=STEPS + 1, **names)
     cycle, clock = OneCycle(**options), Clock(steps_per_epoch=10, total_steps=STEPS)
     found = [cycle.factor(step, clock) for step in range(STEPS)]
-    assert found == pytest.approx(expected, abs=0.06)  # its peak is a step earlier
+    assert found == pytest.approx(expected, abs=0.06)  # PyTorch's peak is one step earlier
     peak = found.index(max(found))
     assert peak == round(options.get("peak", 0.3) * STEPS)
     assert found[peak] == 1.0
@@ -190,7 +190,7 @@ def test_one_cycle_equals_pytorch_but_for_its_last_step(torch, options):
 
 
 def test_plateau_drops_after_epochs_without_progress():
-    """The count starts anew after each drop and after a better epoch."""
+    """The count restarts after each drop and each improvement."""
     plateau, drops, found = Plateau(patience_epochs=2, gamma=0.5), 0, []
     for stale in (0, 1, 2, 3, 4, 5, 0, 1, 0, 1, 2):
         drops = plateau.drops_after(stale, drops)

@@ -1,4 +1,4 @@
-"""Gradient descent, step by step: against the rule written out, and against PyTorch."""
+"""Gradient descent, step by step: against its formula and against PyTorch."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from cnntrain.optimizers.sgd import Sgd
 
 STEPS = 15
 START = [0.7, -1.3, 2.1, -0.05]
-RATES = [0.1] * 6 + [0.04] * 9  # a change of rate tells the variants of momentum apart
+RATES = [0.1] * 6 + [0.04] * 9  # a change of rate distinguishes the variants of momentum
 RULES = {
     "plain": Sgd(),
     "momentum": Sgd(momentum=0.9),
@@ -18,7 +18,7 @@ every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
 
 def slope(w):
-    """The derivative of a function that is neither quadratic nor even."""
+    """Derivative of a function that is neither quadratic nor even."""
     return w**3 - 2 * w + 0.5
 
 
@@ -70,7 +70,7 @@ def test_first_steps_by_hand():
     assert state["velocity"][0] == 3.5
 
 
-def test_memory_is_asked_for_only_with_momentum():
+def test_optimizer_state_is_needed_only_with_momentum():
     assert Sgd().active_slots() == ()
     assert Sgd(momentum=0.9).active_slots() == ("velocity",)
 

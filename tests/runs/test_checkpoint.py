@@ -354,9 +354,9 @@ def test_huge_sizes_in_a_header_are_refused_before_allocation(refused, good):
         (np.zeros((900, 900), np.float32),
          "params/dense1.W.npy does not have the size of an array (2, 2)"),
         (np.array([[0, np.nan], [0, 0]], np.float32),
-         "params/dense1.W.npy contains a NaN or an infinity"),
+         "params/dense1.W.npy contains NaN or infinity"),
         (np.array([[0, 0], [np.inf, 0]], np.float32),
-         "params/dense1.W.npy contains a NaN or an infinity"),
+         "params/dense1.W.npy contains NaN or infinity"),
     ],
 )  # fmt: skip
 def test_an_array_that_does_not_fit_is_refused(refused, good, array, found):

@@ -1,4 +1,4 @@
-"""scripts/bench.py runs, with its rivals where they are installed and without them."""
+"""scripts/bench.py runs, with and without rivals installed."""
 
 import json
 import math
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path.insert(0, str(SCRIPTS))  # as running a script there does
+sys.path.insert(0, str(SCRIPTS))  # as if a script there were run
 from benchmark.nets import NETS, experiment_of  # noqa: E402
 from benchmark.rivals import torch_model  # noqa: E402
 from benchmark.scaling import growth_rows  # noqa: E402
@@ -37,7 +37,7 @@ def bench(tmp_path, *arguments, prelude=""):
     return done.stdout, json.loads(metrics.read_text())
 
 
-def test_our_own_figures_need_no_rivals(tmp_path):
+def test_own_measurements_need_no_rivals(tmp_path):
     arguments = ["--steps", "--net", "mlp-784-300-100-10", "--net", "lenet5-batch1"]
     printed, metrics = bench(tmp_path, *arguments, prelude=WITHOUT_RIVALS)
     assert [result["net"] for result in metrics["results"]] == arguments[2::2]
@@ -51,7 +51,7 @@ def test_our_own_figures_need_no_rivals(tmp_path):
 
 
 @pytest.mark.slow
-def test_rivals_take_their_turns(tmp_path):
+def test_rivals_are_measured_alternately(tmp_path):
     pytest.importorskip("torch", reason="the comparison needs PyTorch")
     pytest.importorskip("sklearn", reason="the comparison needs scikit-learn")
     _, metrics = bench(
@@ -70,7 +70,7 @@ def test_whole_processes(tmp_path):
     found = metrics["processes"]
     ours, theirs = (found["cold_start"][contender] for contender in ("cnntrain", "eager"))
     assert 0 < ours["least_s"] <= ours["median_s"]
-    assert ours["peak_mb"] < theirs["peak_mb"]  # or the peaks are those of the starting process
+    assert ours["peak_mb"] < theirs["peak_mb"]  # else the peaks are those of the parent process
     peaks = found["peak_mb"]["lenet5-batch1"]
     assert 20 < peaks["cnntrain"] < peaks["eager"]
     assert 20 < found["installed_mb"]["cnntrain"] < found["installed_mb"]["eager"]
@@ -89,7 +89,7 @@ def test_pytorch_runs_the_same_network(torch, name):
 
 @pytest.mark.slow
 def test_growth_has_a_line_for_every_doubling(tmp_path):
-    """One axis in full; the table is made of such lines."""
+    """One axis in full; the table consists of such lines."""
     _, metrics = bench(tmp_path, "--grow", "batch", "2")
     assert metrics["gflop"] == pytest.approx(
         2 * bench(tmp_path, "--grow", "batch", "1")[1]["gflop"]

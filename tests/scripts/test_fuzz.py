@@ -1,4 +1,4 @@
-"""Some hundred executions of the fuzzer; guided by coverage it runs for minutes, by hand."""
+"""A few hundred executions of the fuzzer; longer runs guided by coverage are manual."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def fuzz(*words):
 
 
 @pytest.mark.parametrize("target", ["config", "checkpoint"])
-def test_plainly(target, tmp_path):
+def test_plain_mutations(target, tmp_path):
     done = fuzz(target, "--plain", "--runs", 400, "--corpus", tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "400 executions, 0 findings\n", "")
     assert not list(tmp_path.iterdir())
@@ -33,7 +33,7 @@ runpy.run_path({script!r}, run_name="__main__")
 """
 
 
-def test_a_mistake_is_found_and_kept(tmp_path):
+def test_a_bug_is_found_and_saved(tmp_path):
     argv = ["fuzz.py", "config", "--plain", "--runs", "100", "--corpus", str(tmp_path)]
     program = BROKEN.format(argv=argv, script=str(SCRIPT))
     command = [sys.executable, "-c", program]
@@ -46,9 +46,9 @@ def test_a_mistake_is_found_and_kept(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["config", "checkpoint"])
-def test_guided_by_coverage(target, tmp_path):
+def test_coverage_guided(target, tmp_path):
     pytest.importorskip("atheris", reason="atheris, which guides by coverage")
     done = fuzz(target, "--seconds", 5, "--corpus", tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "stat::number_of_executed_units: " in done.stderr
-    assert len(list(tmp_path.iterdir())) > 10  # inputs that reached something new
+    assert len(list(tmp_path.iterdir())) > 10  # inputs that reached new code

@@ -1,4 +1,4 @@
-"""scripts/get_data.py against small stand-ins, from a folder and from a real local web server."""
+"""scripts/get_data.py with small substitute files, from a folder and a local web server."""
 
 import functools
 import gzip
@@ -50,30 +50,30 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_takes_packed_and_raw_files_from_a_folder(run, tmp_path, packed):
+def test_copies_compressed_and_raw_files_from_a_folder(run, tmp_path, packed):
     source = fill(tmp_path / "source", packed)
     assert run("--to", tmp_path / "data", "--from", source) == 0
     assert contents(tmp_path / "data" / "mnist") == CONTENT
 
 
-def test_keeps_what_is_there_and_right(run, tmp_path, capsys):
+def test_keeps_existing_correct_files(run, tmp_path, capsys):
     fill(tmp_path / "data" / "mnist")
     assert run("--to", tmp_path / "data") == 0
-    assert capsys.readouterr().out.count("already there") == 2
+    assert capsys.readouterr().out.count("already present") == 2
 
 
-def test_wrong_content_is_refused_and_not_written(run, tmp_path, capsys):
+def test_wrong_content_is_rejected_and_not_written(run, tmp_path, capsys):
     source = fill(tmp_path / "source")
     (source / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"other"))
     assert run("--to", tmp_path / "data", "--from", source) == 1
-    assert "has not the MD5 sum" in capsys.readouterr().err
+    assert "its MD5 sum is not" in capsys.readouterr().err
     assert contents(tmp_path / "data" / "mnist") == {}
 
 
 def test_missing_file_names_the_folder(run, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert run("--to", tmp_path / "data", "--from", tmp_path / "empty") == 1
-    assert f"{tmp_path / 'empty'}: holds neither" in capsys.readouterr().err
+    assert f"{tmp_path / 'empty'}: contains neither" in capsys.readouterr().err
 
 
 class SilentHandler(http.server.SimpleHTTPRequestHandler):
@@ -83,7 +83,7 @@ class SilentHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def mirror(tmp_path):
-    """A local web server that serves a folder; gives (its address, the folder)."""
+    """A local web server that serves a folder: (its address, the folder)."""
     folder = fill(tmp_path / "served")
     handler = functools.partial(SilentHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -95,7 +95,7 @@ def mirror(tmp_path):
     server.server_close()
 
 
-def test_downloads_from_the_first_mirror_that_is_right(script, run, mirror, tmp_path, monkeypatch):
+def test_downloads_from_the_first_correct_mirror(script, run, mirror, tmp_path, monkeypatch):
     address, _ = mirror
     monkeypatch.setattr(script, "MIRRORS", (f"{address}/missing", address))
     assert run("--to", tmp_path / "data") == 0

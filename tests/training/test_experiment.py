@@ -24,7 +24,7 @@ def test_what_is_opened_fits_together(experiment_of):
 
 
 def test_the_penalty_is_over_all_training_samples(experiment_of, train_events):
-    """λ/m with m the size of the training split, not of a batch (seed 001)."""
+    """λ/m with m the size of the training split, not of a batch."""
     zeros = [{"dense": {"units": 2, "init": 1.0, "trainable": False}}]
     for batch_size in (1, 8, 20):
         train = {"l2": 6.0, "batch_size": batch_size, "epochs": 1}
@@ -60,9 +60,9 @@ def test_the_penalty_is_over_all_training_samples(experiment_of, train_events):
         ({"network": [{"dense": {"units": 2, "trainable": {"w": False}}}]},
          ("network", 0, "dense", "trainable"), r"this layer has no array 'w'; did you mean 'W'"),
         ({"network": [{"dense": {"units": 2}, "name": "a b"}]}, ("network", 0, "name"),
-         r"'a b' is no name: use letters, digits and _"),
+         r"'a b' is not a valid name; use letters, digits and _"),
         ({"network": [{"dense": {"units": 2}, "name": "a"}, {"dense": {"units": 2}, "name": "a"}]},
-         ("network", 1, "name"), r"two layers are called 'a'"),
+         ("network", 1, "name"), r"two layers are named 'a'; names must be unique"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit(experiment_of, sections, path, message):

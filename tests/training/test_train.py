@@ -171,7 +171,7 @@ def test_a_target_that_is_not_reached_does_not_stop(run):
 
 
 def test_the_threshold_is_on_every_change_of_every_array(experiment_of, history):
-    """Seed 004: stop after the first update that changes no W and no b by ε or more."""
+    """Training stops after the first update that changes no W and no b by ε or more."""
     epsilon = 1e-3
     train = {"mode": "batch", "batch_size": None, "epochs": 500, "stop": {"threshold": epsilon}}
     states = [
@@ -393,7 +393,7 @@ def test_frozen_arrays_do_not_change(experiment_of, history, trainable, frozen):
 
 
 def test_the_penalty_shrinks_weights_and_is_a_figure(experiment_of, history):
-    """λ/2m Σ W² over the weights, biases left out (seed 001)."""
+    """The penalty is λ/2m Σ W² over the weights, without biases."""
     train = {"mode": "batch", "batch_size": None, "epochs": 1}
     plain, decayed = (
         experiment_of(dtype="float64", train={**train, "l2": l2}) for l2 in (0.0, 3.0)

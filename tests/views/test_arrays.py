@@ -1,4 +1,4 @@
-"""Arrays as text: aligned, in rows that fit, and without a sign on zero."""
+"""Arrays as text: aligned, wrapped to the width, without a sign on zero."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Formulas stand beside every forward and backward, and read well without a typesetter."""
+"""Every forward and backward has a formula, which is legible as plain text."""
 
 import pytest
 
@@ -23,8 +23,8 @@ def test_latex_as_plain_text(latex, text):
 
 
 @pytest.mark.parametrize("kind", Layer.kinds)
-def test_every_layer_says_its_formulas(kind):
-    """One for the output, one for ∂C/∂x, one for every trained array."""
+def test_every_layer_has_formulas(kind):
+    """One for the output, one for ∂C/∂x, and one for every trained array."""
     member = Layer.kinds[kind]
     assert plain(member.formula).startswith(f"{member.gives}")
     for example in member.examples():
@@ -37,7 +37,7 @@ def test_every_layer_says_its_formulas(kind):
 
 
 @pytest.mark.parametrize("kind", Loss.kinds)
-def test_every_loss_says_its_formulas(kind):
+def test_every_loss_has_formulas(kind):
     member = Loss.kinds[kind]
     assert plain(member.formula).startswith("C = ")
     assert plain(member.delta_formula).startswith("δ = ")

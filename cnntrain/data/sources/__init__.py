@@ -1,4 +1,4 @@
-"""Where samples come from: one file per kind of source, which registers itself.
+"""Data sources: one file per kind, which registers itself.
 
 May import: data/dataset, data/locate and below.
 """

@@ -1,4 +1,4 @@
-"""What a source gives: named splits of samples with labels or targets, first axis the sample."""
+"""The source interface: named splits of samples with labels or targets, sample axis first."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from cnntrain.errors import DataError
 from cnntrain.registry import Registered
 from cnntrain.types import Array, Shape
 
-ALWAYS_UNPACKED = 4 << 20  # bytes; of more, a compressed file may hold this many times its size:
+ALWAYS_UNPACKED = 4 << 20  # bytes; beyond that, the limit is this multiple of the compressed size:
 MOST_EXPANSION = 20  # (MNIST: 5)
 MOST_EXPANSION_OF_LABELS = 4
 
@@ -29,20 +29,20 @@ def checked_labels(labels: Array, classes: int, where: str) -> Array:
 
 
 def check_expansion(path: Path, size: int, on_disk: int, labels: bool) -> None:
-    """Refuse to unpack what is a bomb: ``size`` bytes from only ``on_disk`` compressed ones.
+    """Reject a decompression bomb: ``size`` bytes from only ``on_disk`` compressed bytes.
 
-    Labels grow again when they are read, by up to eight bytes for each of theirs.
+    Labels grow further when they are read, from one to up to eight bytes each.
     """
     factor = MOST_EXPANSION_OF_LABELS if labels else MOST_EXPANSION
     if size > max(ALWAYS_UNPACKED, factor * on_disk):
         raise DataError(
             f"{path}: {on_disk:,} compressed bytes would expand to {size:,}; "
-            "if that is right, store them uncompressed"
+            "if that is intended, store them uncompressed"
         )
 
 
 def joined(splits: Sequence[Split]) -> Split:
-    """Several splits one after the other; a single one is not copied."""
+    """The concatenation of several splits; a single one is not copied."""
     if len(splits) == 1:
         return splits[0]
     return Split(np.concatenate([s.x for s in splits]), np.concatenate([s.y for s in splits]))
@@ -50,7 +50,7 @@ def joined(splits: Sequence[Split]) -> Split:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """What the system refuses becomes a DataError that names the file."""
+    """Turn an OSError into a DataError that names the file."""
     try:
         yield
     except OSError as error:
@@ -58,7 +58,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 class Source(Registered, family="data source"):
-    """A place where samples come from; its options stand in the config's ``data:`` section."""
+    """Base of all data sources; their options are given in the config's ``data:`` section."""
 
     arithmetic: ClassVar[tuple[str, ...]] = ("load",)
 

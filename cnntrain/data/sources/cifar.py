@@ -1,7 +1,7 @@
 """CIFAR-10 and CIFAR-100 in their binary format.
 
-Each record is the label (CIFAR-100: the coarse, then the fine label), then 1024 red, 1024 green and
-1024 blue bytes, row by row (Krizhevsky 2009, "Learning multiple layers of features from tiny
+Each record holds the label (CIFAR-100: coarse, then fine label), then 1024 red, 1024 green and 1024
+blue bytes, row by row (Krizhevsky 2009, "Learning multiple layers of features from tiny
 images"; file layout from the data set's page).
 """
 
@@ -35,8 +35,8 @@ def read_cifar(path: Path, label_bytes: int) -> tuple[Array, Array]:
         size = path.stat().st_size
         if size == 0 or size % record:
             raise DataError(
-                f"{path}: {size} bytes are no whole number of records of {record} bytes; "
-                "it is cut off, or not in CIFAR's binary format"
+                f"{path}: {size} bytes are not a whole number of records of {record} bytes; "
+                "the file is truncated or not in CIFAR's binary format"
             )
         records = np.memmap(path, np.uint8, mode="r", shape=(size // record, record))
     return records[:, :label_bytes], records[:, label_bytes:].reshape(-1, *SHAPE)
@@ -56,7 +56,7 @@ class Cifar(Source):
         return SHAPE
 
     def _dataset(self, find: Find, column: int, classes: tuple[str, ...]) -> Dataset:
-        """``column`` is the place of the label in a record."""
+        """``column`` is the position of the label in a record."""
         train = self._read(self.train, find, column, len(classes))
         test, val = (
             self._read(names, find, column, len(classes)) if names else None

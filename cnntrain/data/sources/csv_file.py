@@ -22,17 +22,17 @@ Column = str | int
 
 @dataclass(frozen=True)
 class Table:
-    """A file as text: its column names, and each row with the line it starts on."""
+    """A file as text: its column names, and each row with its first line number."""
 
     path: Path
     names: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
     def index(self, column: Column) -> int:
-        """Position of a column by its name, or by its number from 0 (negative: from the end)."""
+        """Index of a column given by name, or by number from 0 (negative: from the end)."""
         if isinstance(column, int):
             if not -len(self.names) <= column < len(self.names):
-                raise DataError(f"{self.path}: no column {column}; it has {len(self.names)}")
+                raise DataError(f"{self.path}: no column {column}; the file has {len(self.names)}")
             return column % len(self.names)
         if column not in self.names:
             raise DataError(f"{self.path}: no column {column!r}{did_you_mean(column, self.names)}")
@@ -40,13 +40,13 @@ class Table:
 
 
 def read_table(path: Path, delimiter: str, header: bool) -> Table:
-    """Read and check a file: every row as long as the first, no cell empty."""
+    """Read a file and check that all rows have the same length and no cell is empty."""
     with readable(path):
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 reader = csv.reader(file, delimiter=delimiter, strict=True)
                 lines: list[tuple[int, tuple[str, ...]]] = []
-                start = 1  # a quoted cell may go on over several lines
+                start = 1  # a quoted cell may span several lines
                 for cells in reader:
                     lines += [(start, tuple(cells))] if cells else []
                     start = reader.line_num + 1
@@ -55,7 +55,7 @@ def read_table(path: Path, delimiter: str, header: bool) -> Table:
         except csv.Error as error:
             raise DataError(f"{path}:{reader.line_num}: {error}") from None
     if len(lines) < (2 if header else 1):
-        raise DataError(f"{path}: has no rows of data")
+        raise DataError(f"{path}: contains no data rows")
     names = lines[0][1] if header else tuple(str(k) for k in range(len(lines[0][1])))
     rows = tuple(lines[1:] if header else lines)
     for line, row in rows:
@@ -68,16 +68,16 @@ def read_table(path: Path, delimiter: str, header: bool) -> Table:
 
 
 def number(cell: str, table: Table, line: int, column: int) -> float:
-    """A cell as a finite number, or a DataError that names line and column."""
+    """A cell as a finite number; raises a ``DataError`` that names line and column."""
     try:
         value = float(cell)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        comma = " (write decimals with a point)" if "," in cell else ""
+        comma = " (use a decimal point)" if "," in cell else ""
         raise DataError(
             f"{table.path}:{line}: column {table.names[column]!r} holds {cell[:30]!r}, "
-            f"which is no finite number{comma}"
+            f"which is not a finite number{comma}"
         )
     return value
 
@@ -88,7 +88,7 @@ class Csv(Source, kind="csv"):
 
     Options: ``train``, ``test`` and ``val``, names of files; ``label``, the column of the class,
     by name or number (default: the last), or ``targets``, a list of columns for regression;
-    ``ignore``, a list of columns to leave out; ``header`` (true), ``delimiter`` (",").
+    ``ignore``, a list of columns to skip; ``header`` (true), ``delimiter`` (",").
 
     Classes are the sorted distinct labels of the training file, numbers in numerical order.
     """
@@ -118,7 +118,7 @@ class Csv(Source, kind="csv"):
         assert first is not None
         for table in others:
             if table is not None and table.names != first.names:
-                raise DataError(f"{table.path}: its columns are not those of {first.path}")
+                raise DataError(f"{table.path}: its columns differ from those of {first.path}")
         classes = None if self.targets else self._classes(first)
         train = self._split(first, classes)
         test, val = (None if table is None else self._split(table, classes) for table in others)
@@ -137,14 +137,14 @@ class Csv(Source, kind="csv"):
         left_out = {*self._answers(table), *(table.index(column) for column in self.ignore)}
         features = [k for k in range(len(table.names)) if k not in left_out]
         if not features:
-            raise DataError(f"{table.path}: no column is left to learn from")
+            raise DataError(f"{table.path}: no feature column remains; shorten 'ignore'")
         return features
 
     def _classes(self, table: Table) -> tuple[str, ...]:
         (column,) = self._answers(table)
         found = {row[column].strip() for _, row in table.rows}
         if len(found) < 2:
-            raise DataError(f"{table.path}: {table.names[column]!r} holds one class only")
+            raise DataError(f"{table.path}: {table.names[column]!r} contains only one class")
         return tuple(sorted(found, key=_numbers_first))
 
     def _split(self, table: Table, classes: Sequence[str] | None) -> Split:

@@ -1,9 +1,9 @@
-"""Handwritten digits inside the package: a first run needs no download.
+"""Handwritten digits included in the package, so that a first run needs no download.
 
 The 1,797 test images (8x8 pixels, 17 grey levels) of "Optical Recognition of Handwritten Digits",
 E. Alpaydin and C. Kaynak 1998, UCI Machine Learning Repository, CC BY 4.0, in the order in which
-scikit-learn distributes them. The split here is our own: a stratified fifth is held out as test
-split. So figures do not compare with those of the original 3,823 / 1,797 split.
+scikit-learn distributes them. The split is our own: a stratified fifth is held out as test split,
+so metrics are not comparable with those of the original 3,823 / 1,797 split.
 """
 
 from dataclasses import dataclass

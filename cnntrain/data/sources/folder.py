@@ -16,13 +16,13 @@ from cnntrain.errors import DataError
 from cnntrain.types import Array, Count, Shape
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
-MOST_PIXELS = 50_000_000  # of one file; a "decompression bomb" announces more,
-MOST_PIXELS_OF_SMALL = 6_000_000  # and needs not even a large file:
+MOST_PIXELS = 50_000_000  # of one file; a "decompression bomb" declares more,
+MOST_PIXELS_OF_SMALL = 6_000_000  # even in a small file:
 SMALL_FILE = 1 << 20  # bytes
 
 
 def pillow() -> ModuleType:
-    """Pillow's Image module, or a DataError that says how to get it."""
+    """Pillow's Image module; raises a ``DataError`` that explains how to install it."""
     try:
         from PIL import Image
     except ImportError:
@@ -33,7 +33,7 @@ def pillow() -> ModuleType:
 
 
 def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
-    """(C, H, W) bytes: turned as its EXIF tag says, transparency on black, resized if asked."""
+    """(C, H, W) bytes: rotated by EXIF, transparency on black, resized if requested."""
     image_module = pillow()
     from PIL import ImageOps
 
@@ -45,7 +45,7 @@ def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
                 if opened.width * opened.height > (MOST_PIXELS_OF_SMALL if small else MOST_PIXELS):
                     raise DataError(
                         f"{path}: {opened.width}x{opened.height} pixels are too many"
-                        f"{' for so small a file' if small else ''}; make the picture smaller"
+                        f"{' for such a small file' if small else ''}; make the image smaller"
                     )
                 upright = _in_mode(ImageOps.exif_transpose(opened), mode)
             if size is not None:
@@ -57,7 +57,7 @@ def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
 
 
 def _in_mode(image: Any, mode: str) -> Any:
-    """Grey or RGB bytes of an image of any mode; 16-bit grey is scaled, not cut off."""
+    """Grey or RGB bytes of an image of any mode; 16-bit grey is scaled, not clipped."""
     if image.mode.startswith("I"):
         wide = np.array(image, dtype=np.float32)
         wide /= 257
@@ -117,18 +117,18 @@ class Folder(Source, kind="folder"):
             if image.shape != images[0].shape:
                 raise DataError(
                     f"{path}: {image.shape[1]}x{image.shape[2]} pixels, but the first image has "
-                    f"{images[0].shape[1]}x{images[0].shape[2]}; give a 'size' to resize them all"
+                    f"{images[0].shape[1]}x{images[0].shape[2]}; set 'size' to resize them all"
                 )
         return Split(np.stack(images), np.array([label for _, label in found], np.int64))
 
 
 def _class_names(root: Path) -> tuple[str, ...]:
     if not root.is_dir():
-        raise DataError(f"{root}: not a folder; name one with a sub-folder of images per class")
+        raise DataError(f"{root}: not a folder; give one with a sub-folder of images per class")
     with readable(root):
         names = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     if not names:
-        raise DataError(f"{root}: no sub-folders; make one per class, with its images inside")
+        raise DataError(f"{root}: no sub-folders; create one per class, containing its images")
     return tuple(names)
 
 

@@ -26,18 +26,18 @@ from cnntrain.types import Array, Shape
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
-PORTION = 1 << 20  # bytes decompressed at a time: a header may announce what memory cannot hold
+PORTION = 1 << 20  # bytes decompressed at a time, because a header may declare too much
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The file's content, decompressed; every way in which it can be broken is a DataError."""
+    """Open the file for reading, decompressed; any defect is raised as a DataError."""
     try:
         with path.open("rb") as raw:
             compressed = _is_compressed(path)
             yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if compressed else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: broken gzip file ({error}); fetch it again") from None
+        raise DataError(f"{path}: corrupt gzip file ({error}); download it again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
@@ -56,26 +56,26 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[Shape, int]:
     if code != UNSIGNED_BYTE:
         raise DataError(f"{path}: IDX type code 0x{code:02x}; only unsigned bytes (0x08) are read")
     if not 1 <= axes <= 4:
-        raise DataError(f"{path}: announces {axes} axes; images have 3 or 4, labels 1")
+        raise DataError(f"{path}: declares {axes} axes; images have 3 or 4, labels 1")
     lengths = file.read(4 * axes)
     if len(lengths) < 4 * axes:
-        raise DataError(f"{path}: the IDX header ends too early; fetch the file again")
+        raise DataError(f"{path}: truncated IDX header; download it again")
     return struct.unpack(f">{axes}I", lengths), 4 + 4 * axes
 
 
 def read_shape(path: Path) -> Shape:
-    """The shape that an IDX file announces."""
+    """The shape declared by an IDX file."""
     with _opened(path) as file:
         return _read_header(file, path)[0]
 
 
 def read_idx(path: Path) -> Array:
-    """The array of an IDX file: memory-mapped if the file is raw, in memory if it is compressed."""
+    """The array of an IDX file: memory-mapped if the file is raw, in memory if compressed."""
     with _opened(path) as file:
         shape, start = _read_header(file, path)
         size = math.prod(shape)
         if size == 0:
-            raise DataError(f"{path}: announces no data (shape {shape})")
+            raise DataError(f"{path}: declares no data (shape {shape})")
         if not _is_compressed(path):
             _check_size(path, path.stat().st_size - start, size)
             return np.memmap(path, np.uint8, mode="r", offset=start, shape=shape)
@@ -87,11 +87,12 @@ def read_idx(path: Path) -> Array:
         return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _check_size(path: Path, found: int, announced: int) -> None:
-    if found != announced:
-        word = "more" if found > announced else "fewer"
+def _check_size(path: Path, found: int, declared: int) -> None:
+    if found != declared:
+        word = "more" if found > declared else "fewer"
         raise DataError(
-            f"{path}: holds {word} bytes than its header announces ({announced}); fetch it again"
+            f"{path}: contains {word} bytes than its header declares ({declared}); "
+            "download it again"
         )
 
 
@@ -105,7 +106,7 @@ class IdxPair(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Idx(Source, kind="idx"):
-    """The files of MNIST and its relatives.
+    """The file format of MNIST and similar data sets.
 
     Options: ``train``, ``test`` and ``val``, each ``{images: FILE, labels: FILE}``; ``classes``.
 

@@ -1,4 +1,4 @@
-"""Samples written in the config itself: for worked examples."""
+"""Samples given in the config itself, for worked examples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,12 @@ from cnntrain.data.sources.base import Source
 from cnntrain.errors import ConfigError
 from cnntrain.types import Array, Shape
 
-MAX_CLASSES = 1000  # more are no classes but a slip
+MAX_CLASSES = 1000  # more classes indicate a mistake
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inline(Source, kind="inline"):
-    """Samples written in the config itself.
+    """Samples given in the config itself.
 
     Options: ``inputs``, one nested list per sample, and ``targets``.
 
@@ -79,7 +79,7 @@ def _labels(targets: tuple[Any, ...], option: str) -> Array:
 
 
 def _numbers(nested: tuple[Any, ...], option: str) -> Array:
-    """(N, ...) from one nested list per sample; a bare number is a list of one."""
+    """(N, ...) from one nested list per sample; a bare number counts as a list of one."""
     array = _regular(nested)
     if array is None or (nested and not array.size):
         raise ConfigError("must be numbers in nested lists of equal lengths", ("data", option))

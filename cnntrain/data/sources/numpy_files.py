@@ -1,7 +1,7 @@
 """NumPy files: ``.npz`` archives, and pairs of ``.npy`` files, which are memory-mapped.
 
-Inputs are (N, J) or (N, C, H, W), and (N, H, W) stands for one channel; targets are integers (N,),
-which are labels, or real numbers (N, K).
+Inputs are (N, J), (N, C, H, W), or (N, H, W) for one channel; targets are integers (N,), taken as
+labels, or real numbers (N, K).
 """
 
 import tokenize
@@ -24,11 +24,11 @@ BROKEN = (
     zipfile.BadZipFile, ValueError, KeyError, EOFError, zlib.error, tokenize.TokenError,
     NotImplementedError, RuntimeError, TypeError, SyntaxError, MemoryError,
 )  # fmt: skip
-MOST_CLASSES = 100_000  # a larger label is no class number but a slip
+MOST_CLASSES = 100_000  # a larger label indicates a mistake
 
 
 def as_samples(x: Array, where: str) -> Array:
-    """Inputs with their sample first, images with a channel axis; any byte order and layout."""
+    """Inputs, images with a channel axis; any byte order and memory layout."""
     if x.dtype.kind not in "biuf" or x.ndim not in (2, 3, 4):
         raise DataError(f"{where}: inputs must be numbers (N, J), (N, H, W) or (N, C, H, W)")
     native = x.astype(x.dtype.newbyteorder("="), copy=False)
@@ -50,7 +50,7 @@ def as_targets(y: Array, where: str) -> tuple[Array, bool]:
 
 
 def dataset(pairs: Sequence[tuple[Array, Array] | None], where: str) -> Dataset:
-    """A dataset of the (inputs, targets) of train, test and val, checked to fit."""
+    """A dataset from the (inputs, targets) of train, test and val, checked for consistency."""
     checked = [
         None if pair is None else (as_samples(pair[0], where), *as_targets(pair[1], where))
         for pair in pairs
@@ -75,7 +75,7 @@ def dataset(pairs: Sequence[tuple[Array, Array] | None], where: str) -> Dataset:
 
 @dataclass(frozen=True, kw_only=True)
 class Npz(Source, kind="npz"):
-    """NumPy's archives of arrays.
+    """NumPy archives (``.npz``).
 
     Options: ``train``, ``test`` and ``val``, names of ``.npz`` files; ``inputs`` and ``targets``,
     the names of the arrays in them (x and y).
@@ -101,7 +101,7 @@ class Npz(Source, kind="npz"):
                 with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                     if missing := {self.inputs, self.targets} - set(arrays):
                         raise DataError(
-                            f"{path}: holds no array {min(missing)!r}; it has "
+                            f"{path}: has no array {min(missing)!r}; it contains "
                             f"{listed(list(arrays))}; name them with 'inputs' and 'targets'"
                         )
                     for name, labels in ((self.inputs, False), (self.targets, True)):
@@ -122,7 +122,7 @@ class NpyPair(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Npy(Source, kind="npy"):
-    """NumPy's single arrays.
+    """Single NumPy arrays (``.npy``).
 
     Options: ``train``, ``test`` and ``val``, each ``{inputs: FILE.npy, targets: FILE.npy}``.
 
@@ -158,12 +158,12 @@ def _mapped(path: Path) -> Array:
 
 
 def _member_name(archive: zipfile.ZipFile, name: str) -> str:
-    """An array's name in the archive, as NumPy looks for it."""
+    """The name of an array in the archive, as NumPy resolves it."""
     return name if name in archive.namelist() else f"{name}.npy"
 
 
 def _plain(member: Array) -> Array:
-    """An array of an archive; a member in another format is given as bytes."""
+    """An array of an archive; NumPy returns members in other formats as bytes."""
     if not isinstance(member, np.ndarray):
         raise TypeError
     return member
@@ -171,7 +171,7 @@ def _plain(member: Array) -> Array:
 
 def _message(path: Path, error: BaseException) -> str:
     if "pickle" in str(error) or "Python objects" in str(error):
-        return f"{path}: holds Python objects, or is no NumPy file; save plain numbers"
+        return f"{path}: contains Python objects or is not a NumPy file; save plain numbers"
     if isinstance(error, MemoryError):
-        return f"{path}: announces more numbers than fit into the memory"
+        return f"{path}: declares more values than fit into memory"
     return f"{path}: not a readable NumPy file ({type(error).__name__})"

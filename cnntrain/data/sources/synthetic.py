@@ -1,4 +1,4 @@
-"""Small problems drawn from a formula: to see a network learn, or fail to."""
+"""Small synthetic problems, to watch a network learn or fail."""
 
 import math
 from collections.abc import Callable
@@ -18,16 +18,16 @@ MOST_SAMPLES = 1_000_000
 
 
 def xor(n: int, noise: float, rng: np.random.Generator) -> Split:
-    """Class 1 where the two coordinates, near ±1, have different signs."""
+    """Class 1 if the two coordinates, near ±1, have different signs."""
     corners = rng.integers(0, 2, (n, 2))
     x = 2.0 * corners - 1 + noise * rng.standard_normal((n, 2))
     return Split(x, corners[:, 0] ^ corners[:, 1])
 
 
 def spirals(n: int, noise: float, rng: np.random.Generator) -> Split:
-    """Two arms around each other, one and a half turns; the class is the arm."""
+    """Two interleaved spiral arms of one and a half turns; the class is the arm."""
     arm = rng.integers(0, 2, n)
-    t = np.sqrt(rng.random(n))  # the root spreads the points evenly along the arm
+    t = np.sqrt(rng.random(n))  # the root distributes the points evenly along the arm
     angle = 3 * math.pi * t + math.pi * arm
     x = (t * np.array([np.cos(angle), np.sin(angle)])).T
     return Split(x + 0.2 * noise * rng.standard_normal((n, 2)), arm)
@@ -50,7 +50,7 @@ CLASSES = {"xor": ("equal", "different"), "spirals": ("first arm", "second arm")
 
 @dataclass(frozen=True, kw_only=True)
 class Synthetic(Source, kind="synthetic"):
-    """Samples drawn by a rule.
+    """Samples drawn from a formula.
 
     Options: ``problem`` (xor, spirals: two classes in the plane; sine: regression), ``n`` and
     ``n_test`` samples, ``noise`` (standard deviation). Drawn from the config's seed.

@@ -1,4 +1,4 @@
-"""What a kind or a plan is: formulas, options, shapes, and where the code is.
+"""Explanations of kinds and plans: formulas, options, shapes, and the location of the code.
 
 May import: views/{arrays,formula,tree} and below.
 """

@@ -1,4 +1,4 @@
-"""What every kind is, from its class alone: docstring, fields, formulas, and where its code is."""
+"""Descriptions of kinds from their classes: docstring, fields, formulas, and source location."""
 
 import inspect
 import re
@@ -23,18 +23,18 @@ REQUIRED = "required"
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a kind; ``default`` as a config would write it."""
+    """One option of a kind; ``default`` as written in a config."""
 
     name: str
     type: str
     default: Any
     text: str
-    inherited: bool  # from a class that many kinds share
+    inherited: bool  # from a class shared by many kinds
 
 
 @dataclass(frozen=True)
 class Code:
-    """Where a function is defined; ``file`` relative to the folder of the package."""
+    """The location of a function; ``file`` is relative to the folder of the package."""
 
     function: str
     file: str
@@ -43,7 +43,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Kind:
-    """All there is to say about one member of a family."""
+    """The complete description of one member of a family."""
 
     family: str
     kind: str
@@ -65,7 +65,7 @@ def families() -> dict[str, type[Registered]]:
 
 
 def _is_own(family: type[Registered]) -> bool:
-    """Others add members to our families; a family of theirs is no part of a config."""
+    """The families of cnntrain; plug-ins may add members, but their families are not in configs."""
     return family.__module__.partition(".")[0] == "cnntrain"
 
 
@@ -146,7 +146,7 @@ def _default(field: "Field[Any]") -> Any:
 
 
 def _clause(member: type[Registered], name: str) -> str:
-    """The part of a docstring, of the class or of its bases, that names the option."""
+    """The clause about an option in the docstring of the class or of its bases."""
     declaring = (c for c in member.__mro__ if name in inspect.get_annotations(c))
     for base in (next(declaring), *member.__mro__):
         text = " ".join((base.__doc__ or "").split())
@@ -164,7 +164,7 @@ CLAUSE = re.compile(r"[.;](?= |$)")
 
 
 def _is_outside(text: str, found: re.Match[str]) -> bool:
-    """Whether a stop stands outside of brackets."""
+    """Whether a full stop or semicolon is outside brackets."""
     before = text[: found.start()]
     return before.count("(") == before.count(")")
 
@@ -180,7 +180,7 @@ WORDS = {
 
 
 def type_in_words(kind: Any) -> str:
-    """``whole number ≥ 1, or a list of 2 of them``: what a config may say."""
+    """``whole number ≥ 1, or a list of 2 of them``: the values allowed in a config."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         limits = (f"{LIMITS[type(m)]} {_value(m):g}" for m in parts[1:] if type(m) in LIMITS)
@@ -201,7 +201,7 @@ def type_in_words(kind: Any) -> str:
 
 
 def _alternative(part: Any, among: tuple[Any, ...]) -> str:
-    """``2 of them`` for a tuple of what else may stand there."""
+    """``2 of them`` for a tuple of the other allowed type."""
     inner = get_args(part)
     if get_origin(part) is tuple and len(set(inner)) == 1 and inner[0] in among:
         return f"{len(inner)} of them"
@@ -209,7 +209,7 @@ def _alternative(part: Any, among: tuple[Any, ...]) -> str:
 
 
 def _value(limit: Any) -> float:
-    """The number of a ``Ge``, ``Gt``, ``Le`` or ``Lt``, which have one field."""
+    """The limit of a ``Ge``, ``Gt``, ``Le`` or ``Lt``, which have a single field."""
     return float(getattr(limit, fields(limit)[0].name))
 
 
@@ -217,7 +217,7 @@ def _value(limit: Any) -> float:
 
 
 def _code(member: type[Registered]) -> Iterator[Code]:
-    """Its methods that compute, and the functions of this package that they call."""
+    """The methods of a kind that compute, and the functions of this package that they call."""
     seen = set()
     for name in member.arithmetic:
         method = getattr(member, name)

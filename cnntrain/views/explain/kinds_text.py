@@ -1,4 +1,4 @@
-"""Kinds as text: one in detail, or all in a list."""
+"""Kinds as text: one in detail, or a list of all."""
 
 import textwrap
 from collections.abc import Iterator

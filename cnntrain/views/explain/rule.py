@@ -1,4 +1,4 @@
-"""What an experiment minimizes and by which rule, with its own numbers in the formulas."""
+"""Objective and update rule of an experiment, with its own values in the formulas."""
 
 import textwrap
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from cnntrain.views.formula import Formula
 
 @dataclass(frozen=True)
 class Line:
-    """A formula with its numbers, and what they are."""
+    """A formula with its values, and their meaning."""
 
     formula: Formula
     text: str
@@ -27,7 +27,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Rule:
-    """Objective and update rule of one experiment, in the order in which they are applied."""
+    """Objective and update rule of one experiment, in the order of application."""
 
     name: str
     objective: tuple[Line, ...]
@@ -35,13 +35,13 @@ class Rule:
     change: tuple[Line, ...]
     learning_rate: tuple[Line, ...]
     after: tuple[Line, ...]
-    exceptions: tuple[str, ...]  # arrays that are trained otherwise
+    exceptions: tuple[str, ...]  # arrays that are trained differently
 
 
 def training_rule(
     plan: Plan, network: Network, objective: Objective, samples: int | None, clock: Clock | None
 ) -> Rule:
-    """``samples`` m and ``clock`` are None if the data is not there."""
+    """The rule of a plan; ``samples`` m and ``clock`` are None if the data is not available."""
     return Rule(
         name=plan.name,
         objective=(*_losses(network, objective), *_penalties(plan, network, samples)),
@@ -70,7 +70,7 @@ def _output(node: Node) -> str:
 
 
 def _with_options(chosen: Loss) -> str:
-    """``cross_entropy (label_smoothing 0.1)``: what differs from the defaults."""
+    """``cross_entropy (label_smoothing 0.1)``: the kind and its options that are not defaults."""
     differing = [
         f"{field.name} {to_tree(getattr(chosen, field.name))}"
         for field in fields(chosen)  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def _gradient(plan: Plan) -> Iterator[Line]:
         yield Line(Formula(rf"g \leftarrow \min(\max(g, -{limit}), {limit})"), "every entry")
     if clip.norm is not None:
         formula = rf"g \leftarrow g \cdot \min(1, \frac{{{clip.norm:g}}}{{\lVert{{g}}\rVert}})"
-        yield Line(Formula(formula), "the norm of all gradients together")
+        yield Line(Formula(formula), "norm over all gradients")
 
 
 def _change(plan: Plan) -> Iterator[Line]:
@@ -112,7 +112,7 @@ def _change(plan: Plan) -> Iterator[Line]:
         yield Line(Formula(latex), "t counts updates from 1" if "^t" in latex else "")
     if optimizer.weight_decay:
         formula = rf"\Delta W \leftarrow \Delta W - \eta \cdot {optimizer.weight_decay:g} W"
-        yield Line(Formula(formula), "decoupled weight decay, of weights")
+        yield Line(Formula(formula), "decoupled weight decay, weights only")
     yield Line(Formula(r"W \leftarrow W + \Delta W"), optimizer.kind)
 
 
@@ -122,7 +122,7 @@ def _learning_rate(plan: Plan, clock: Clock | None) -> Iterator[Line]:
         yield Line(Formula(rf"\eta = {lr}"), "constant")
         return
     if clock is None:
-        text = f"{schedule.kind}; its numbers follow from the number of training samples"
+        text = f"{schedule.kind}; its values depend on the number of training samples"
         yield Line(Formula(rf"\eta = {lr} \cdot \text{{factor}}"), text)
         return
     warmup = schedule.warmup_steps(clock)
@@ -145,7 +145,7 @@ def _after(plan: Plan) -> Iterator[Line]:
     if train.average is not None:
         keep, add = f"{train.average:g}", f"{1 - train.average:g}"
         formula = rf"\hat{{W}} \leftarrow {keep} \hat{{W}} + {add} W"
-        yield Line(Formula(formula), "the average, which is what is evaluated")
+        yield Line(Formula(formula), "the average, which is used for evaluation")
 
 
 def _exceptions(network: Network) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _exceptions(network: Network) -> Iterator[str]:
 
 
 def as_text(found: Rule) -> str:
-    """A section for each part that is not empty."""
+    """The rule as text, with a section for each nonempty part."""
     sections: list[tuple[str, tuple[Any, ...]]] = [
         ("minimized: C", found.objective),
         ("gradient", found.gradient),

@@ -1,4 +1,4 @@
-"""A network at a glance: its layers with their shapes, parameters, work, memory and view."""
+"""Network summary: layers with their shapes, parameters, work, memory and receptive fields."""
 
 import math
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from cnntrain.text import flops, size, table
 from cnntrain.training.memory import TrainingBytes, training_bytes
 from cnntrain.types import Shape
 
-Field = tuple[int, int]  # height and width of the input that one output sees
+Field = tuple[int, int]  # height and width of the input region that one output sees
 
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer. FLOPs are of one sample, ``activation_bytes`` of its output for a whole batch."""
+    """One layer. FLOPs are per sample, ``activation_bytes`` for the output of a whole batch."""
 
     name: str
     kind: str
@@ -34,7 +34,7 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """All layers, and what a training step takes for a batch of ``batch`` samples."""
+    """All layers, and the requirements of a training step on ``batch`` samples."""
 
     name: str
     in_shape: Shape
@@ -51,7 +51,7 @@ class Summary:
 
 
 def summarize(plan: Plan, network: Network, samples: int, threads: int) -> Summary:
-    """Of a training on ``samples`` samples with so many threads."""
+    """The summary of a training on ``samples`` samples with ``threads`` threads."""
     batch = plan.train.samples_per_step(samples)
     layers = tuple(_layers(network, batch * plan.numpy_dtype.itemsize))
     training = training_bytes(plan, network, samples, threads)
@@ -74,7 +74,7 @@ def summarize(plan: Plan, network: Network, samples: int, threads: int) -> Summa
 
 def _layers(network: Network, bytes_per_number: int) -> Iterator[LayerSummary]:
     fields = receptive_fields(network)
-    trained = {AT_INPUT: False}  # whether δ is of use below: some parameters are there
+    trained = {AT_INPUT: False}  # whether δ is needed: by this node or one below it
     behind = moved(network)
     names = {AT_INPUT: INPUT, **{i: node.name for i, node in enumerate(network.nodes)}}
     for i, node in enumerate(network.nodes):
@@ -99,25 +99,26 @@ def _notes(node: Node, is_head: bool, moved_behind: str | None) -> Iterator[str]
         if not param.is_buffer:
             yield from (f"{letter} {note}" for note in exceptions(param, is_weight=letter == "W"))
     if is_head:
-        yield "a loss reads its output"
+        yield "output used by a loss"
     if moved_behind:
-        yield f"computed behind {moved_behind}: the same bits from fewer numbers"
+        yield f"computed after {moved_behind}: identical result, less work"
 
 
 def exceptions(param: Param, is_weight: bool) -> Iterator[str]:
-    """How an array is trained otherwise than usual."""
+    """The ways in which the training of an array differs from the default."""
     if not param.trainable:
         yield "frozen"
     if param.lr_mult != 1:
-        yield f"learns with {param.lr_mult:g} η"
+        yield f"learning rate {param.lr_mult:g} η"
     if param.decay_mult != float(is_weight):
-        yield f"decays with {param.decay_mult:g} λ"
+        yield f"weight decay {param.decay_mult:g} λ"
 
 
 def receptive_fields(network: Network) -> dict[int, Field | None]:
-    """For every node: height and width of the part of the input that one of its outputs sees.
+    """For every node, height and width of the input region that one of its outputs sees.
 
-    A window of size k, with ``jump`` inputs of the network between neighbours, adds (k - 1)·jump.
+    A window of size k whose neighbouring inputs are ``jump`` network inputs apart adds (k - 1)·jump
+    (Dumoulin & Visin 2016, for the geometry).
     """
     whole = network.in_shape[1:] if len(network.in_shape) == 3 else (1, 1)
     found: dict[int, tuple[tuple[float, float], ...] | None] = {AT_INPUT: ((1, 1), (1, 1))}
@@ -141,7 +142,7 @@ def receptive_fields(network: Network) -> dict[int, Field | None]:
 
 
 def _within(field: tuple[tuple[float, float], ...], whole: Shape) -> Field | None:
-    """Rounded up, and no larger than the input; None if it is all of an image."""
+    """Rounded up and limited to the input; None if it covers the whole image."""
     height, width = (
         min(math.ceil(size), most) for (size, _), most in zip(field, whole, strict=True)
     )
@@ -166,7 +167,7 @@ def summary_text(found: Summary) -> str:
     ]
     head = ["layer", "kind", "output", "params", "forward", "backward", "memory", "sees"]
     if any("←" in row[0] for row in rows):
-        head[0] = "layer ← what it reads"
+        head[0] = "layer ← inputs"
     total = ["total", "", "", f"{found.parameters:,}", flops(found.forward_flops)]
     total += [flops(found.backward_flops), size(found.activation_bytes), ""]
     text = table([head, *rows, total], left=2)
@@ -190,7 +191,7 @@ def _footer(found: Summary) -> Iterator[str]:
         ("optimizer state", parts.optimizer_state),
         ("activations, caches, copies and gradients", parts.passes),
         ("gradients of finished shards", parts.sums),
-        ("the update, when these are free again: gradients and changes", parts.update),
+        ("the update, after these are freed: gradients and changes", parts.update),
     ):
         if amount:
             yield f"  {size(amount, digits=2):>10}  {what}"
@@ -203,7 +204,7 @@ def _footer(found: Summary) -> Iterator[str]:
 
 
 def mermaid(found: Summary) -> str:
-    """The graph as text that GitHub and many editors draw."""
+    """The graph in Mermaid notation, which GitHub and many editors render."""
     shapes = {INPUT: found.in_shape, **{layer.name: layer.out_shape for layer in found.layers}}
     lines = ["graph TD", f'  {INPUT}(["{INPUT}"])']
     for layer in found.layers:

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito 2008: told apart with any kind of colour vision
+# Okabe & Ito 2008: distinguishable with any kind of colour vision
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("", "o", "s", "^", "v", "D")  # of runs that share a colour
+MARKERS = ("", "o", "s", "^", "v", "D")  # for runs that share a colour
 STYLES: Any = {"train": "--", "val": "-", "test": ":"}
 SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
 UNITS = {"accuracy": "accuracy (%)", "loss": "loss", "lr": "learning rate"}
 PICTURES = (".png", ".svg", ".pdf")
 PANELS_IN_A_ROW = 3
 LEGEND_COLUMNS = 6
-LOG_FROM = 30.0  # ratio of the largest to the least value from which an axis is logarithmic
+LOG_FROM = 30.0  # ratio of largest to smallest value from which an axis is logarithmic
 STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -35,12 +35,12 @@ STYLE: Any = {
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "svg.fonttype": "none",
-    "svg.hashsalt": "cnntrain",  # the same picture gives the same file
+    "svg.hashsalt": "cnntrain",  # identical pictures give identical files
 }
 
 
 def need_matplotlib() -> None:
-    """Raise ``DataError`` with the remedy if matplotlib is missing."""
+    """Raise ``DataError`` with installation advice if matplotlib is missing."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -50,20 +50,20 @@ def need_matplotlib() -> None:
 
 
 def plain(name: str) -> str:
-    """A name that matplotlib shall not read as a formula."""
+    """A name escaped so that matplotlib does not read it as a formula."""
     return name.replace("$", r"\$")
 
 
 @contextlib.contextmanager
 def quiet_about_glyphs() -> Iterator[None]:
-    """No warning for letters that matplotlib's font lacks: in SVG the viewer's fonts show them."""
+    """Ignore warnings about missing glyphs: in SVG the viewer's fonts are used."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
 
 
 def learning_curves(runs: Sequence[RunRecord]) -> "Figure":
-    """Loss, the other metrics and the learning rate by epoch, one panel each."""
+    """Loss, other metrics and learning rate by epoch, one panel each."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -84,16 +84,16 @@ def learning_curves(runs: Sequence[RunRecord]) -> "Figure":
 
 
 def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
-    """Write the picture; its suffix says as what.
+    """Write the picture in the format of its suffix.
 
-    Raises ``ConfigError`` for another suffix, ``DataError`` if there is nothing to draw.
+    Raises ``ConfigError`` for unknown suffixes, ``DataError`` if there is nothing to plot.
     """
     from matplotlib import rc_context
 
     if path.suffix not in PICTURES:
         raise ConfigError(f"--out {path}: must end in one of {', '.join(PICTURES)}")
     if not any(run.epochs for run in runs):
-        raise DataError("no finished epoch to draw")
+        raise DataError("no completed epoch to plot")
     with rc_context(STYLE):
         metadata = {"Date": None} if path.suffix == ".svg" else None
         made = learning_curves(runs)
@@ -102,7 +102,7 @@ def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
 
 
 def _panels(runs: Sequence[RunRecord]) -> list[str]:
-    """Names of the metrics to draw, without their split: loss first, the learning rate last."""
+    """Names of the metrics to plot, without their split: loss first, learning rate last."""
     drawn = [run for run in runs if run.epochs]
     names = dict.fromkeys(name.partition("/")[2] for run in drawn for name in run.metrics)
     names.pop("penalty", None)
@@ -146,17 +146,17 @@ def _look(k: int) -> dict[str, Any]:
 
 
 def _colour(split: str) -> str:
-    """Of the splits of one run alone."""
+    """Legend of the splits of a single run."""
     return COLOURS[0 if split == "val" else 1]
 
 
 def is_wide(values: Sequence[float]) -> bool:
-    """Whether an axis of these values is better logarithmic."""
+    """Whether an axis for these values should be logarithmic."""
     return bool(values) and min(values) > 0 and max(values) / min(values) > LOG_FROM
 
 
 def _mark_best(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
-    """A ring around the best epoch, in the panel of the figure that decided."""
+    """A ring around the best epoch, in the panel of the monitored metric."""
     for k, run in enumerate(runs):
         best, decided = run.best, run.monitored
         if best is None or decided is None or decided.partition("/")[2] != name:
@@ -170,7 +170,7 @@ def _mark_best(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
 
 
 def _legend_of_runs(figure: "Figure", runs: Sequence[RunRecord]) -> None:
-    """Runs by colour and splits by line, above all panels."""
+    """Legend above all panels: runs by colour, splits by line style."""
     from matplotlib.lines import Line2D
 
     handles = [

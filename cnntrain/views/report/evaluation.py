@@ -1,4 +1,4 @@
-"""What a trained network does with a split: its mistakes, its filters and its maps."""
+"""Evaluation of a trained network on a split: its mistakes, filters and feature maps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ MAPS_SHOWN = 3  # layers
 
 @dataclass(frozen=True)
 class Mistake:
-    """A sample that was taken for another class, and how sure the network was."""
+    """A misclassified sample, and the probability given to the predicted class."""
 
     taken_for: str
     truly: str
@@ -35,7 +35,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Of one split; what does not apply (no classes, no images) is None or empty."""
+    """Evaluation of one split; what does not apply (no classes, no images) is None or empty."""
 
     split: SplitName
     samples: int
@@ -52,7 +52,7 @@ class Evaluation:
 
 
 def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation:
-    """Run the network over its test split, or the validation or training split."""
+    """Evaluate the network on its test split, or else the validation or training split."""
     splits = experiment.data.splits
     name: SplitName = next(n for n in ("test", "val", "train") if n in splits)
     outputs: dict[int, tuple[Array, Array]] = {}  # by the first sample of each part
@@ -91,7 +91,7 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
 
 
 def certainty(z: Array) -> Array:
-    """Share that the network gives to the class it chose, for outputs taken as logits."""
+    """Probability of the predicted class, with the outputs taken as logits."""
     if len(z) == 1:
         yes = sigmoid(z[0].astype(np.float64))
         return np.maximum(yes, 1 - yes)
@@ -102,7 +102,7 @@ def certainty(z: Array) -> Array:
 def _mistakes(
     experiment: Experiment, name: SplitName, z: Array, labels: Array, names: tuple[str, ...]
 ) -> tuple[Array | None, list[Mistake]]:
-    """The wrong samples of which the network was surest, as pictures if they are images."""
+    """The misclassified samples with the highest confidence, as pictures if they are images."""
     taken, shares = predicted(z), certainty(z)
     wrong = np.flatnonzero(taken != labels)
     worst = wrong[np.argsort(-shares[wrong], kind="stable")][:WRONG_SHOWN]
@@ -113,13 +113,13 @@ def _mistakes(
 
 
 def is_image(experiment: Experiment) -> bool:
-    """Whether samples can be shown: one channel or three."""
+    """Whether samples can be shown as images: one channel or three."""
     shape = experiment.data.sample_shape
     return len(shape) == 3 and shape[0] in (1, 3)
 
 
 def _filters(experiment: Experiment, params: Arrays) -> tuple[str, Array | None]:
-    """What the first layer with weights looks for, if that has a shape to be seen."""
+    """The weights of the first weighted layer, if they can be shown as images."""
     for node in experiment.network.nodes:
         layer: Layer = node.layer
         W = params.get(f"{node.name}.W")
@@ -133,7 +133,7 @@ def _filters(experiment: Experiment, params: Arrays) -> tuple[str, Array | None]
 
 
 def _maps(experiment: Experiment, params: Arrays, name: SplitName) -> Iterator[tuple[str, Array]]:
-    """The first sample after up to three activations, from the first to the last."""
+    """Feature maps of the first sample after up to three activations, evenly spread."""
     if not is_image(experiment):
         return
     x, _ = experiment.batches(name).take(np.arange(1))

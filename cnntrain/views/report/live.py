@@ -1,4 +1,4 @@
-"""A run as text: its curves drawn in characters, for a terminal."""
+"""A run as text, with learning curves drawn in characters, for a terminal."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,14 @@ CHART_ROWS = 13
 WIDEST_CHART = 100
 TICKS = 8  # along the epochs
 VALUE_TICKS = 5
-LAST_EPOCHS = 10  # shown as a table where curves cannot be drawn
+LAST_EPOCHS = 10  # shown as a table if curves cannot be drawn
 SPLITS = {"train": ("training", "dot", "orange"), "val": ("validation", "braille", "blue")}
 
 
 def live_text(run: RunRecord, width: int, colours: bool, curves: bool) -> str:
-    """Status, curves (or, without ``curves``, the last epochs) and how the run ended."""
+    """Status, curves (or the last epochs, without ``curves``) and the end of the run."""
     if not run.epochs:
-        nothing = f"{run.label}: no finished epoch" + ("" if run.end else " yet")
+        nothing = f"{run.label}: no completed epoch" + ("" if run.end else " yet")
         return "\n".join([nothing, *([ending(run)] if run.end else [])])
     shown = _charts(run, min(width, WIDEST_CHART), colours) if curves else [_last_epochs(run)]
     return "\n".join([status(run), *shown, *([ending(run)] if run.end else [])])
@@ -41,7 +41,7 @@ def status(run: RunRecord) -> str:
 
 
 def ending(run: RunRecord) -> str:
-    """Why it stopped, and its best epoch."""
+    """Why the run stopped, and its best epoch."""
     assert run.end is not None
     text = (
         f"ended: {REASONS.get(run.end['reason'], run.end['reason'])} ({run.end.get('detail', '')})"
@@ -91,7 +91,7 @@ def _chart(run: RunRecord, name: str, width: int, colours: bool) -> str:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """From the least to the largest of them, on the scale that is drawn."""
+    """Ticks from the smallest to the largest value, on the scale of the axis."""
     spaced = np.geomspace if is_wide(values) else np.linspace
     ticks: list[float] = spaced(min(values), max(values), VALUE_TICKS).tolist()
     return list(dict.fromkeys(ticks))

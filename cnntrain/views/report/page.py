@@ -1,4 +1,4 @@
-"""A page about one run or several: what came out, how it got there, how to get it again.
+"""The report page of one or several runs: results, learning curves, and how to reproduce them.
 
 One self-contained HTML file, made with Jinja2 (an optional extra).
 """
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PNG_DPI = 110
-SHORT_NAMES = 8  # letters of two classes that fit into a line
+SHORT_NAMES = 8  # characters of two class names that fit into one line
 ENVIRONMENT = ("cnntrain", "python", "numpy", "blas", "platform", "cpu", "cores", "threads", "seed")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image in the page: its address is its content."""
+    """An image embedded in the page as a data URL."""
 
     src: str
     alt: str
@@ -48,17 +48,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class RunPage:
-    """One run: its record, and what its best network does, or why that is not to be had."""
+    """One run: its record, and the evaluation of its best network or why there is none."""
 
     record: RunRecord
     evaluation: Evaluation | None
     missing: str = ""
-    checkpoint: str = ""  # the file of that network, and its step
+    checkpoint: str = ""  # file name and step of that network
     pictures: dict[str, Picture] = field(default_factory=dict)
 
     @property
     def command(self) -> str:
-        """What trains this run again."""
+        """The command that repeats this run."""
         words = self.record.env.get("command")
         if not (isinstance(words, list) and words):
             words = ["", "fit", str(self.record.path / "config.yaml")]
@@ -96,7 +96,7 @@ def report_html(pages: Sequence[RunPage]) -> str:
 
 
 def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
-    """A table: one column per run, one row per metric; the first column says what it is."""
+    """A table with one column per run and one row per metric; the first column is the label."""
     records = [page.record for page in pages]
     rows: list[list[str]] = [["", *(record.label for record in records)]]
 
@@ -107,7 +107,7 @@ def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
 
     row(
         "ended",
-        lambda r: REASONS.get(r.end["reason"], r.end["reason"]) if r.end else "has not ended",
+        lambda r: REASONS.get(r.end["reason"], r.end["reason"]) if r.end else "not ended",
     )
     row("why", lambda r: str(r.end.get("detail", "")) if r.end else "")
     row("epochs", lambda r: f"{r.epochs[-1]['epoch']:,}" if r.epochs else "")
@@ -121,7 +121,7 @@ def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
 
 
 def _test_rows(pages: Sequence[RunPage]) -> list[list[str]]:
-    """Metrics of the test split, of the network that was kept."""
+    """Metrics of the best checkpoint on the test split."""
     tested = [
         page.evaluation.metrics if page.evaluation and page.evaluation.split == "test" else {}
         for page in pages
@@ -139,19 +139,19 @@ def _metric(name: str, line: dict[str, Any] | None) -> str:
 
 
 def curves_of(records: Sequence[RunRecord]) -> Picture | None:
-    """What the lines are stands below them; None before the first epoch."""
+    """Learning curves with a caption; None before the first epoch."""
     if not any(record.epochs for record in records):
         return None
-    lines = "Dashed: training, with dropout and augmentation as it ran; solid: validation."
-    caption = f"{lines} The ring is the best epoch, whose checkpoint is kept."
+    lines = "Dashed: training, with dropout and augmentation; solid: validation."
+    caption = f"{lines} The ring marks the best epoch, whose checkpoint is kept."
     return svg(learning_curves(records), "Learning curves", caption)
 
 
 def with_pictures(page: RunPage) -> RunPage:
-    """The page of one run with all pictures that its data allows."""
+    """The page of one run with all pictures available for its data."""
     made: dict[str, Picture] = {}
     if page.record.stats:
-        caption = "Statistics of every layer while it was trained. Biases are left out."
+        caption = "Statistics of every layer during training, without biases."
         made["history"] = svg(
             history_picture(page.record.stats), "Statistics of the layers", caption
         )
@@ -163,16 +163,16 @@ def with_pictures(page: RunPage) -> RunPage:
 def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
     made = {}
     if seen.confusion is not None:
-        caption = f"Which class was taken for which, {seen.split} split."
+        caption = f"True and predicted classes, {seen.split} split."
         made["confusion"] = svg(
             confusion_picture(seen.confusion, seen.labels), "Confusion matrix", caption
         )
     if seen.wrong is not None:
-        caption = f"Of the {seen.split} split: what the network took them for, and how sure it was."
-        titles = [_told(mistake) for mistake in seen.wrong_as]
+        caption = f"From the {seen.split} split, with predicted class, true class and probability."
+        titles = [_caption(mistake) for mistake in seen.wrong_as]
         made["wrong"] = png(image_grid(seen.wrong, titles), "Wrongly classified samples", caption)
     if seen.filters is not None:
-        caption = f"{seen.filters_of}: what each unit looks for; blue is negative, red positive."
+        caption = f"{seen.filters_of}: the weights of each unit; blue is negative, red is positive."
         made["filters"] = png(filter_picture(seen.filters), "Filters", caption)
     for name, maps in seen.maps.items():
         caption = f"{name} for one sample of the {seen.split} split (“{seen.sample_label}”)."
@@ -180,15 +180,15 @@ def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
     return made
 
 
-def _told(mistake: Mistake) -> str:
-    """In lines that fit above a small picture."""
+def _caption(mistake: Mistake) -> str:
+    """The caption of a mistake, in lines that fit above a small picture."""
     short = len(mistake.taken_for + mistake.truly) <= SHORT_NAMES
     space = " " if short else "\n"
     return f"{mistake.taken_for},{space}not {mistake.truly}\n{100 * mistake.share:.1f} %"
 
 
 def environment_of(record: RunRecord) -> dict[str, Any]:
-    """The lines of env.json that matter to whoever repeats the run, nested ones by their path."""
+    """The entries of env.json that are relevant for reproducing the run, by their path."""
     return dict(_leaves({key: record.env[key] for key in ENVIRONMENT if key in record.env}))
 
 
@@ -209,12 +209,12 @@ def cells(trees: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def svg(made: "Figure", alt: str, caption: str) -> Picture:
-    """A drawing that stays sharp."""
+    """A vector drawing."""
     return _picture(made, "svg", "image/svg+xml", alt, caption, metadata={"Date": None})
 
 
 def png(made: "Figure", alt: str, caption: str) -> Picture:
-    """An image of pixels."""
+    """A raster image."""
     return _picture(made, "png", "image/png", alt, caption, dpi=PNG_DPI)
 
 

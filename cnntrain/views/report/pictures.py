@@ -1,4 +1,4 @@
-"""Pictures of what a trained network does and how it got there, drawn with matplotlib."""
+"""Pictures of a trained network and its training, drawn with matplotlib."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_CLASSES_IN_NUMBERS = 20  # a larger confusion matrix is shown in colours alone
+MOST_CLASSES_IN_NUMBERS = 20  # larger confusion matrices are shown in colour only
 MOST_MAPS = 32
 TILE_IN = 1.0  # side of a small picture, in inches
-SIGNED = "RdBu_r"  # diverging, white at 0, safe for colour vision
+SIGNED = "RdBu_r"  # diverging, white at 0, colour-blind safe
 
 
 def figure(width: float, height: float) -> "Figure":
@@ -27,7 +27,7 @@ def figure(width: float, height: float) -> "Figure":
 
 
 def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
-    """Share of each true class (row) taken for each class (column), with the counts."""
+    """Share of each true class (row) predicted as each class (column), with counts."""
     k = len(confusion)
     side = min(9.0, 2.0 + 0.42 * k)
     made = figure(side + 0.8, side)
@@ -42,7 +42,7 @@ def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
             axis.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
         axis.set_xticks(range(k), names, rotation=45 if max(map(len, labels)) > 3 else 0)
         axis.set_yticks(range(k), names)
-    axis.set_xlabel("taken for")
+    axis.set_xlabel("predicted class")
     axis.set_ylabel("true class")
     axis.grid(False)
     made.colorbar(image, ax=axis, shrink=0.8, label="share of the true class")
@@ -52,7 +52,7 @@ def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
 def image_grid(
     images: Array, titles: Sequence[str], columns: int = 8, signed: bool = False
 ) -> "Figure":
-    """Images (C, H, W, N) side by side; ``signed``: one scale with white at 0 for all of them."""
+    """Images (C, H, W, N) side by side; ``signed``: one common scale with white at 0."""
     n = images.shape[-1]
     columns = min(columns, n)
     rows = math.ceil(n / columns)
@@ -84,7 +84,7 @@ def image_grid(
 
 
 def filter_picture(W: Array) -> "Figure":
-    """The kernels of a first convolution (F, C, KH, KW), the mean over its channels."""
+    """The kernels of a first convolution (F, C, KH, KW), averaged over its channels."""
     kernels = np.moveaxis(W[:MOST_MAPS], 0, -1)  # (C, KH, KW, F)
     titles = [str(f) for f in range(kernels.shape[-1])]
     return image_grid(kernels.mean(axis=0, keepdims=True), titles, signed=True)
@@ -122,7 +122,7 @@ def history_picture(stats: Sequence[Mapping[str, Any]]) -> "Figure":
 
 
 def _history(axis: "Axes", stats: Sequence[Mapping[str, Any]], family: str, name: str) -> None:
-    """A line for every array of weights, or for every layer that can die."""
+    """A line for every weight array, or for every layer whose units can die."""
     keys = [key for key in stats[0][family] if family == "outputs" or not key.endswith(".b")]
     drawn = 0
     for key in keys:

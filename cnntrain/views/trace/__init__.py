@@ -1,4 +1,4 @@
-"""One training step with all its numbers, as text, JSON or a page.
+"""Traces of training steps with all values, as text, JSON or a page.
 
 May import: views/{arrays,formula,tree}, views/explain and below.
 """

@@ -1,4 +1,4 @@
-"""The page of a trace: one HTML file that needs nothing else, made with Jinja2."""
+"""The page of a trace: one self-contained HTML file, made with Jinja2."""
 
 import importlib.util
 import re
@@ -18,7 +18,7 @@ NEEDED = ("jinja2", "latex2mathml")
 
 
 def check_page() -> None:
-    """Raise ``DataError`` if what makes pages is not installed."""
+    """Raise ``DataError`` if a package needed for pages is not installed."""
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise DataError(
             "the page needs Jinja2 and latex2mathml; "
@@ -27,7 +27,7 @@ def check_page() -> None:
 
 
 def trace_page(found: Trace, only: Sequence[str] = ()) -> str:
-    """The page as text; ``only``: names of the layers to show."""
+    """The page as HTML; ``only``: names of the layers to show."""
     check_page()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -44,7 +44,7 @@ def trace_page(found: Trace, only: Sequence[str] = ()) -> str:
 
 
 def mathml(latex: str) -> str:
-    """A formula as MathML, which browsers typeset by themselves."""
+    """A formula as MathML, which browsers typeset."""
     from latex2mathml.converter import convert
 
     return convert(re.sub(r"\\operatorname\b", r"\\,\\mathrm", latex), display="block")

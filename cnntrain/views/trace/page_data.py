@@ -1,8 +1,8 @@
-"""A trace as its page reads it: names, formulas and sums by their numbers, arrays in a pool.
+"""The data of a trace page: names, indices of formulas and sums, and arrays in a pool.
 
-Arrays are base64 of their bytes, each content once: what a layer gives is what the next one reads,
-and new weights are the old ones of the next update. Arrays that are too large for a page are cut
-after their first rows (maps, units, filters); the page says so.
+Arrays are stored as base64, each content once: the output of a layer is the input of the next, and
+the new weights are the old ones of the next update. Arrays that are too large for a page are
+truncated after their first rows (maps, units, filters), which the page states.
 """
 
 import base64
@@ -27,22 +27,22 @@ from cnntrain.views.trace.trace import (
     Trace,
 )
 
-MOST_NUMBERS = (65_536, 32_768, 16_384, 8_192, 4_096, 1_024)  # of one array: the most that ...
-GOOD_SIZE = 2_800_000  # ... keeps all arrays below so many bytes
-LARGEST_SIZE = 16_000_000  # beyond it there is no page
+MOST_NUMBERS = (65_536, 32_768, 16_384, 8_192, 4_096, 1_024)  # per array: the largest that ...
+GOOD_SIZE = 2_800_000  # ... keeps the arrays below this size in bytes
+LARGEST_SIZE = 16_000_000  # beyond this size there is no page
 
 
 @dataclass
 class Pool:
-    """Contents of arrays, and formulas, each kept once and known by its number."""
+    """Array contents and formulas, each stored once and referred to by index."""
 
-    most: int  # numbers of one array
+    most: int  # numbers per array
     contents: dict[tuple[str, bytes], int] = field(default_factory=dict)
     formulas: dict[str, int] = field(default_factory=dict)
     size: int = 0  # bytes in the page
 
     def array(self, array: Array) -> dict[str, Any]:
-        """The shape of an array and the number of its content: the first rows, if it is large."""
+        """The shape of an array and the index of its content (its first rows, if it is large)."""
         rows = len(array)
         kept = rows if array.size <= self.most else max(1, self.most * rows // array.size)
         kind = "f4" if array.dtype == np.float32 else "f8"
@@ -56,16 +56,16 @@ class Pool:
         return self.formulas.setdefault(formula.latex, len(self.formulas))
 
     def encoded(self) -> list[dict[str, str]]:
-        """All contents in the order of their numbers."""
+        """All contents in the order of their indices."""
         return [
             {"type": kind, "base64": base64.b64encode(raw).decode()} for kind, raw in self.contents
         ]
 
 
 def page_data(found: Trace, only: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
-    """(what goes into the page as JSON, its formulas in LaTeX); ``only``: the layers to show.
+    """(data of the page for JSON, its formulas in LaTeX); ``only``: the layers to show.
 
-    Raises ``ConfigError`` if so many updates or samples make no usable page.
+    Raises ``ConfigError`` if there are too many updates or samples for a usable page.
     """
     for most in MOST_NUMBERS:
         pool = Pool(most)
@@ -74,7 +74,7 @@ def page_data(found: Trace, only: Sequence[str] = ()) -> tuple[dict[str, Any], l
             break
     if pool.size > LARGEST_SIZE:
         raise ConfigError(
-            f"--html: the page would have {pool.size / 1e6:.0f} MB; "
+            f"--html: the page would take {pool.size / 1e6:.0f} MB; "
             "choose fewer --steps, fewer samples, or layers with --layer"
         )
     first = found.steps[0]
@@ -164,7 +164,7 @@ def _loss(pool: Pool, loss: LossTrace) -> dict[str, Any]:
 
 
 def _update(pool: Pool, updated: ArrayUpdate, derivative: Array | None) -> dict[str, Any]:
-    """``derivative``: ∂C/∂W as the layer gave it; the gradient is told where it differs."""
+    """The update of one array; the gradient is included where it differs from ``derivative``."""
     gradient = updated.gradient
     if gradient is None:
         return {"name": updated.name, "frozen": True, "before": pool.array(updated.before)}

@@ -1,4 +1,4 @@
-"""Which sums the page can write out by itself, layer by layer, and what it needs for them."""
+"""The sums that the page can write out itself, layer by layer, and the data they need."""
 
 from typing import Any
 
@@ -20,9 +20,9 @@ Rule = dict[str, Any]
 
 
 def page_rule(layer: LayerTrace) -> tuple[Rule, Array | None]:
-    """(how its numbers arise, the slopes f' of a layer that works number by number).
+    """(how the values of a layer are computed, the slopes f' of an elementwise layer).
 
-    ``{"as": "other"}``: the page shows formula and values alone.
+    ``{"as": "other"}``: the page shows only formula and values.
     """
     match layer.watched.layer:
         case Softmax() | LogSoftmax():
@@ -72,7 +72,7 @@ def _axes(vertical: Axis, horizontal: Axis) -> list[dict[str, int]]:
 
 
 def _slopes(layer: LayerTrace) -> Array:
-    """f'(z) of every number, by the layer's own backward function."""
+    """f'(z) of every value, from the layer's own backward function."""
     watched = layer.watched
     slopes, _ = watched.layer.backward(
         watched.params_used, watched.cache, np.ones_like(layer.delta)

@@ -1,8 +1,8 @@
-"""How one entry of an array arises: the sum behind it, written out term by term.
+"""How one entry of an array is computed: the sum behind it, written out term by term.
 
-Layers of weights (z = W · a + b) are asked by their own forward and backward functions, run on
-arrays that hold positions in place of values: so each product names its two factors. Every other
-layer is asked for the derivatives ∂y_o/∂x_i, by its own backward function on a δ with a single 1.
+For layers with weights (z = W · a + b), their own forward and backward functions are run on arrays
+that hold positions instead of values, so that each product identifies its two factors. For every
+other layer, the derivatives ∂y_o/∂x_i come from its own backward function on a δ with a single 1.
 """
 
 import re
@@ -27,7 +27,7 @@ ENTRY = re.compile(r"(\w+)\.(\w+)\[([\d, ]*)\]")
 
 @dataclass(frozen=True)
 class Factor:
-    """A number of a term with its name; a name in pointed brackets belongs to no array."""
+    """A named number in a term; a name in angle brackets belongs to no array."""
 
     name: str
     value: float
@@ -49,10 +49,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The entry, what it is (``∂C/∂W``), its formula, and the terms whose sum it is.
+    """An entry, its meaning (``∂C/∂W``), its formula, and the terms whose sum it is.
 
-    ``is_sum`` is false for a forward value that is no sum, such as a sigmoid: the terms then hold
-    what it depends on, each with its derivative.
+    ``is_sum`` is false for a forward value that is not a sum, such as a sigmoid: the terms then
+    hold the values it depends on, each with its derivative.
     """
 
     entry: str
@@ -66,7 +66,7 @@ class Explanation:
 def explain_entry(step: StepTrace, entry: str) -> Explanation:
     """Explain ``conv1.W[0,0,1,1]`` (∂C/∂W), ``dense1.z[0]`` or ``relu1.a[0]``, ``dense1.delta[0]``.
 
-    The last index of an activation is the sample; axes of length 1 at the end may be left out.
+    The last index of an activation is the sample; trailing axes of length 1 may be omitted.
     """
     found = ENTRY.fullmatch(entry.strip())
     if not found:
@@ -91,7 +91,7 @@ def explain_entry(step: StepTrace, entry: str) -> Explanation:
 
 
 def _index(entry: str, numbers: str, array: Array) -> Index:
-    """The index that ``numbers`` gives, checked; trailing axes of length 1 may be missing."""
+    """The checked index given by ``numbers``; trailing axes of length 1 may be missing."""
     given = tuple(int(word) for word in numbers.replace(" ", "").split(",") if word)
     index = given + (0,) * (array.ndim - len(given))
     free = array.shape[len(given) :]
@@ -105,7 +105,7 @@ def _index(entry: str, numbers: str, array: Array) -> Index:
 
 
 def _entry(name: str, array: Array, at: int) -> Factor:
-    """The entry at a flat position, named without the last axis if there is one sample alone."""
+    """The entry at a flat position, named without the last axis if there is a single sample."""
     index = np.unravel_index(at, array.shape)
     shown = index[:-1] if array.shape[-1] == 1 and len(index) > 1 else index
     return Factor(f"{name}[{','.join(map(str, shown))}]", float(array[index]))
@@ -130,17 +130,17 @@ def _one(shape: tuple[int, ...], at: int) -> Array:
 
 
 def _positions(array: Array) -> Array:
-    """1, 2, 3, ... in the shape of the array: who reads it gets the place, 0 means nothing."""
+    """1, 2, 3, ... in the shape of the array: each value is a position, 0 means none."""
     return np.arange(1.0, array.size + 1).reshape(array.shape)
 
 
 def _zeros(layer: LayerTrace, **given: Array) -> Params:
-    """Parameters of which only those given are not 0."""
+    """Parameters that are all 0 except for those given."""
     return {q.letter: given.get(q.letter, np.zeros(q.array.shape)) for q in layer.params}
 
 
 def _places(found: Array) -> Iterator[tuple[int, int]]:
-    """(where, what position stands there) of all that are not 0."""
+    """(index, position stored there) of all entries that are not 0."""
     flat = np.rint(found).astype(np.int64).ravel()
     return ((int(k), int(flat[k]) - 1) for k in np.flatnonzero(flat))
 
@@ -149,7 +149,7 @@ def _places(found: Array) -> Iterator[tuple[int, int]]:
 
 
 def _products(layer: LayerTrace, index: Index) -> Iterator[Term]:
-    """z of a layer of weights: W · a for every weight that reads something, and b."""
+    """z of a layer with weights: W · a for every weight that reads an input, plus b."""
     kernel, W, a = layer.watched.layer, _param(layer, "W"), layer.reads[0]
     params = {q.letter: q.array.astype(np.float64) for q in layer.params}
     _, cache = kernel.forward(params, _positions(a.array), EVALUATION)
@@ -163,7 +163,7 @@ def _products(layer: LayerTrace, index: Index) -> Iterator[Term]:
 
 
 def _named(name: str, array: Array, at: int) -> Factor:
-    """A parameter's entry, with all of its index but a last axis of length 1 in vectors."""
+    """An entry of a parameter, without the last axis of length 1 of vectors."""
     index = np.unravel_index(at, array.shape)
     shown = index[:1] if array.ndim == 2 and array.shape[1] == 1 and array.size > 1 else index
     shown = index[:1] if array.size == 1 and array.ndim == 2 and name.endswith(".b") else shown
@@ -171,7 +171,7 @@ def _named(name: str, array: Array, at: int) -> Factor:
 
 
 def _weight_products(layer: LayerTrace, letter: str, index: Index) -> Iterator[Term]:
-    """∂C/∂W = Σ δ · a, and ∂C/∂b = Σ δ: the outputs that the entry takes part in."""
+    """∂C/∂W = Σ δ · a, and ∂C/∂b = Σ δ, over the outputs that depend on the entry."""
     a, array = layer.reads[0], _param(layer, letter).array
     only = _zeros(layer, **{letter: _one(array.shape, _flat(index, array))})
     seen, _ = layer.watched.layer.forward(only, _positions(a.array), EVALUATION)
@@ -196,7 +196,7 @@ def _weights_above(reader: LayerTrace, at: int) -> Iterator[Term]:
 
 
 def _support(probe: Callable[[Sequence[int]], float], outputs: Sequence[int]) -> Iterator[int]:
-    """The outputs that matter, found by halving: ``probe`` is 0 for a set without any."""
+    """The outputs that matter, found by bisection: ``probe`` is 0 for a set without any."""
     if not len(outputs) or probe(outputs) == 0:
         return
     if len(outputs) == 1:
@@ -210,9 +210,9 @@ def _support(probe: Callable[[Sequence[int]], float], outputs: Sequence[int]) ->
 def _derivatives(
     layer: LayerTrace, pick: Callable[[object, Params], float]
 ) -> Iterator[tuple[int, float]]:
-    """(output o, ∂y_o/∂entry) of all outputs with δ ≠ 0, by the layer's own backward function.
+    """(output o, ∂y_o/∂entry) of all outputs with δ ≠ 0, from the layer's own backward function.
 
-    ``pick`` takes the entry out of (∂C/∂x, grads).
+    ``pick`` extracts the entry from (∂C/∂x, grads).
     """
     watched = layer.watched
     params = watched.params_used
@@ -242,7 +242,7 @@ def _chain(
 
 
 def _forward(layer: LayerTrace, index: Index) -> Explanation:
-    """An entry of what a layer gives."""
+    """Explain an entry of the output of a layer."""
     y = layer.gives
     entry, value = _entry(y.name, y.array, _flat(index, y.array)).name, float(y.array[index])
     meaning = f"{layer.kind}, forward"
@@ -262,7 +262,7 @@ def _forward(layer: LayerTrace, index: Index) -> Explanation:
     )
     total = sum(term.value for term in terms)
     is_sum = abs(total - value) <= 1e-5 * max(1e-30, abs(value))
-    if not is_sum and not terms:  # a unit that is off: what it read says why
+    if not is_sum and not terms:  # an inactive unit: its input explains why
         x = layer.reads[0]
         if x.array.shape == y.array.shape:
             at = _flat(index, x.array)
@@ -271,7 +271,7 @@ def _forward(layer: LayerTrace, index: Index) -> Explanation:
 
 
 def _gradient(step: StepTrace, layer: LayerTrace, letter: str, index: Index) -> Explanation:
-    """An entry of ∂C/∂W, penalties included."""
+    """Explain an entry of ∂C/∂W, including penalties."""
     name = f"{layer.name}.{letter}"
     W, at = _param(layer, letter).array, _flat(index, _param(layer, letter).array)
     found = next(derivative for derivative in layer.to_params if derivative.of == name)
@@ -295,7 +295,7 @@ def _penalties(step: StepTrace, name: str, weight: Factor) -> Iterator[Term]:
 
 
 def _delta(step: StepTrace, name: str, delta: Array, index: Index) -> Explanation:
-    """An entry of δ: what every reader of this output sends back, and what a loss does."""
+    """Explain an entry of δ: the contributions of every reader of this output and of losses."""
     at = _flat(index, delta)
     entry = _entry(f"{name}.delta", delta, at)
     output = INPUT if name == INPUT else step.layer(name).gives.name

@@ -1,4 +1,4 @@
-"""A trace as text: forward, loss, backward, update, in the notation of the seeds."""
+"""A trace as text: forward, loss, backward, update."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,7 +23,7 @@ def _step(found: Trace, step: StepTrace, only: Sequence[str]) -> Iterator[str]:
     word = "sample" if len(found.samples) == 1 else "samples"
     yield f"{found.name}: update {step.step + 1} on training {word} {samples}, η = {step.lr:g}"
     if found.augmented:
-        yield "(the samples as they are read; training augments them)"
+        yield "(samples as read from the data; training would augment them)"
     yield _rule("forward")
     if not only:
         yield from _array("input", step.input.array, batched=True)
@@ -64,7 +64,7 @@ def _rule(word: str) -> str:
 
 
 def _array(label: str, array: Array, batched: bool) -> Iterator[str]:
-    """``label  shape  numbers``, the numbers in a block of their own if they take several lines."""
+    """``label  shape  numbers``, with the numbers in a separate block if the lines get too long."""
     block = lines(array, batched)
     head = f"  {label:<10} {shape(array, batched):<9}"
     if len(head) + max(map(len, block)) > 100:
@@ -97,13 +97,13 @@ def _loss(loss: LossTrace, classes: tuple[str, ...] | None) -> Iterator[str]:
 
 
 def _senders(step: StepTrace, name: str) -> int:
-    """From how many places a layer gets its δ: those that read it, and losses."""
+    """The number of sources of a layer's δ: its readers and losses."""
     readers = sum(source == name for layer in step.layers for source in layer.inputs)
     return readers + sum(loss.layer == name for loss in step.losses)
 
 
 def _backward(layer: LayerTrace, with_delta: bool) -> Iterator[str]:
-    """``with_delta``: what comes in too; else it was shown where it was sent from."""
+    """``with_delta``: show the incoming δ too; otherwise it was shown at its source."""
     letter = "∂C/∂a" if layer.gives.letter == "a" else "δ"
     yield f"{layer.name}: from {letter} = ∂C/∂{layer.gives.name}"
     if with_delta:
@@ -125,7 +125,7 @@ def _update_rule(step: StepTrace) -> Iterator[str]:
 
 
 def _update(updated: ArrayUpdate, derivative: Array) -> Iterator[str]:
-    """``derivative``: ∂C/∂W as the layer gave it; g is shown where it differs."""
+    """The update of one array; g is shown if it differs from the layer's ``derivative`` ∂C/∂W."""
     if updated.gradient is None:
         yield f"{updated.name}: frozen"
         return
@@ -137,7 +137,7 @@ def _update(updated: ArrayUpdate, derivative: Array) -> Iterator[str]:
 
 
 def explanation_text(found: Explanation) -> str:
-    """The sum, one term per line: the largest ones, if there are many."""
+    """The sum, one term per line; only the largest terms if there are many."""
     head = f"{_left_side(found)}: {found.formula}"
     if not found.is_sum:
         depends = (_dependence(term) for term in found.terms)
@@ -156,7 +156,7 @@ def explanation_text(found: Explanation) -> str:
         f"{values:<{widths[1]}}  = {value:>{widths[2]}}"
         for k, (names, values, value) in enumerate(rows)
     ]
-    zero = [] if rows else ["  no term is different from 0"]
+    zero = [] if rows else ["  all terms are 0"]
     return "\n".join([head, *body, *zero, f"  = {number(found.value)}"])
 
 

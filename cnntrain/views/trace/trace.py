@@ -1,6 +1,6 @@
-"""One update done in the open: every array of it, with its name and the formula it comes from.
+"""Tracing one update: all of its arrays, with their names and formulas.
 
-The network runs as in training; each of its layers is watched. Nothing here computes a gradient.
+The network runs as in training, with each layer observed. Nothing here computes a gradient.
 """
 
 import math
@@ -23,11 +23,11 @@ from cnntrain.training.update import update
 from cnntrain.types import Array, Arrays, Params, Shape
 from cnntrain.views.formula import Formula
 
-MOST_SHOWN = 4  # training samples that are traced together unless chosen
+MOST_SHOWN = 4  # training samples that are traced together by default
 
 
 class Watched(Layer):
-    """A layer that does what another does and keeps what went in and came out."""
+    """A layer that delegates to another and keeps its inputs and outputs."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
@@ -58,7 +58,7 @@ class Watched(Layer):
 
 @dataclass(frozen=True)
 class Quantity:
-    """An array with its name: ``dense1.z``, ``dense1.W``, ``input``. Activations: batch last."""
+    """A named array: ``dense1.z``, ``dense1.W``, ``input``. Activations: batch axis last."""
 
     name: str
     letter: str
@@ -67,7 +67,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Derivative:
-    """∂C/∂(the quantity ``of``), by this formula."""
+    """∂C/∂(the quantity ``of``), with its formula."""
 
     of: str
     formula: Formula
@@ -87,10 +87,10 @@ class LayerTrace:
     reads: tuple[Quantity, ...]
     params: tuple[Quantity, ...]
     gives: Quantity
-    delta: Array  # ∂C/∂gives, summed over all that read it
+    delta: Array  # ∂C/∂gives, summed over all readers
     to_inputs: tuple[Derivative, ...]
     to_params: tuple[Derivative, ...]
-    watched: Watched  # to ask the layer itself how an entry arises
+    watched: Watched  # for explanations by the layer itself
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class LossTrace:
     """One term of the cost: ``weight`` · mean of ``kind`` over the samples."""
 
     kind: str
-    layer: str  # whose output it reads
+    layer: str  # the layer whose output it reads
     weight: float
     formula: Formula
     delta_formula: Formula
@@ -110,7 +110,7 @@ class LossTrace:
 
 @dataclass(frozen=True)
 class ArrayUpdate:
-    """W ← W + ΔW of one array. ``gradient``: with penalties and clipping; None if frozen."""
+    """W ← W + ΔW of one array. ``gradient`` includes penalties and clipping; None if frozen."""
 
     name: str
     before: Array
@@ -124,7 +124,7 @@ class ArrayUpdate:
 
 @dataclass(frozen=True)
 class StepTrace:
-    """One update, from the loss before it to the loss after it on the same samples."""
+    """One update, from the loss before it to the loss after it, on the same samples."""
 
     step: int  # updates done before it
     lr: float
@@ -148,13 +148,13 @@ class StepTrace:
 
 @dataclass(frozen=True)
 class Trace:
-    """Some updates of a network on fixed samples."""
+    """Several updates of a network on fixed samples."""
 
     name: str
     samples: tuple[int, ...]  # indices of training samples
     classes: tuple[str, ...] | None
-    edges: tuple[tuple[str, str], ...]  # who is read by whom
-    augmented: bool  # whether training would change the samples at random; here they are as read
+    edges: tuple[tuple[str, str], ...]  # (source, reader)
+    augmented: bool  # whether training would augment the samples; here they are not
     steps: tuple[StepTrace, ...]
 
 
@@ -175,7 +175,7 @@ def trace(
 
 
 def default_samples(experiment: Experiment) -> list[int]:
-    """All training samples if they are few, else the first."""
+    """All training samples if there are few, else the first ones."""
     n = len(experiment.data.train)
     return list(range(n if n <= MOST_SHOWN else 1))
 
@@ -189,7 +189,7 @@ def _steps(
         state.step += 1
 
 
-@np.errstate(all="ignore")  # what overflows is found in the loss and in the weights
+@np.errstate(all="ignore")  # overflow is detected in the loss and the weights
 def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array) -> StepTrace:
     """One update of ``state``; ``Diverged`` if something in it is not finite."""
     objective, penalty, plan = experiment.objective, experiment.penalty, experiment.plan
@@ -226,7 +226,7 @@ def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array
 def mean_cost(
     network: Network, objective: Objective, params: Arrays, x: Array, y: Array, run: Pass
 ) -> float:
-    """Of the samples, without penalties."""
+    """The mean cost of the samples, without penalties."""
     z, caches = network.forward(params, x, run)
     return objective.forward(z, caches.heads, y)[0] / x.shape[-1]
 
@@ -246,7 +246,7 @@ def _watched(node: Node) -> Watched:
 
 
 def _output(nodes: Sequence[Node], k: int, x: Array) -> Quantity:
-    """What node k gives; ``x``: the array, as whoever reads it has it."""
+    """The output of node k; ``x``: the array as received by its reader."""
     if k == AT_INPUT:
         return Quantity(INPUT, "x", x)
     letter = _watched(nodes[k]).layer.gives
@@ -285,7 +285,7 @@ def _layer(nodes: Sequence[Node], node: Node) -> LayerTrace:
 
 
 def _losses(network: Network, objective: Objective, y: Array) -> Iterator[LossTrace]:
-    """Every term with its δ, as the objective computed them."""
+    """Every term with its δ, as computed by the objective."""
     on_heads = zip(objective.on_heads, network.heads, strict=True)
     read = [(objective.main, len(network.nodes) - 1), *on_heads]
     for term, k in read:

@@ -1,4 +1,4 @@
-"""CIFAR's binary records: order of the bytes, many files, and broken ones."""
+"""CIFAR's binary records: byte order, several files, and broken files."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_red_green_blue_row_by_row(load):
         assert train.x[sample, channel, row, column] == PIXELS[sample, place]
 
 
-def test_files_follow_each_other(load):
+def test_files_are_concatenated(load):
     source = Cifar10(train=("a", "b"), test=("b",), val=("a",))
     dataset = load(source, a=records(1, 2), b=records(7))
     splits = (dataset.train, dataset.test, dataset.val)
@@ -58,13 +58,13 @@ def test_a_single_file_is_mapped_not_read(load, tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 1, 3072, 3074, 2 * 3073 - 1])
-def test_no_whole_number_of_records(load, tmp_path, size):
+def test_an_incomplete_record(load, tmp_path, size):
     content = (2 * records(1))[:size].ljust(size, b"\0")
     with pytest.raises(DataError) as caught:
         load(Cifar10(train=("a",)), a=content)
     assert str(caught.value) == (
-        f"{tmp_path / 'a'}: {size} bytes are no whole number of records of 3073 bytes; "
-        "it is cut off, or not in CIFAR's binary format"
+        f"{tmp_path / 'a'}: {size} bytes are not a whole number of records of 3073 bytes; "
+        "the file is truncated or not in CIFAR's binary format"
     )
 
 
@@ -83,6 +83,6 @@ def test_labels_out_of_range(load, tmp_path, source, labels, message):
     assert str(caught.value) == f"{tmp_path / 'a'}: {message}"
 
 
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(DataError, match=r"cannot be read|no whole number of records"):
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(DataError, match=r"cannot be read|not a whole number of records"):
         read_cifar(tmp_path, 1)

@@ -1,4 +1,4 @@
-"""Comma-separated text: which column is what, and a message with the line for every bad cell."""
+"""Comma-separated text: the roles of columns, and a message with the line of every bad cell."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_ignored_columns_may_hold_anything(load):
     assert dataset.train.x.tolist() == [[1], [2]]
 
 
-def test_classes_that_are_numbers_are_in_numerical_order(load):
+def test_numeric_classes_are_in_numerical_order(load):
     assert load("a,k\n1,10\n2,9\n3,-1\n4,z\n").classes == ("-1", "9", "10", "z")
 
 
@@ -83,13 +83,13 @@ def test_classes_that_are_numbers_are_in_numerical_order(load):
     ],
     ids=["BOM", "CRLF", "no last newline", "blank lines", ";", "tab", "no header", "quotes"],
 )
-def test_other_ways_to_write_the_same(load, text, options):
+def test_equivalent_notations(load, text, options):
     dataset = load(text, **options)
     assert dataset.train.x.tolist() == [[1, 2.5], [-30, 4], [0, 0.5]]
     assert dataset.classes == ("elm", "oak")
 
 
-def test_a_bom_does_not_hide_the_first_column(load):
+def test_a_bom_is_not_part_of_the_first_column(load):
     assert load("\ufeffkind,a\nu,1\nv,2\n", label="kind").classes == ("u", "v")
 
 
@@ -105,7 +105,7 @@ def test_a_quoted_newline_is_part_of_its_cell(load, refused):
 
 
 EMPTY = "column 'b' is empty; fill it or drop the row"
-NO_NUMBER = "which is no finite number"
+NO_NUMBER = "which is not a finite number"
 
 
 @pytest.mark.parametrize(
@@ -118,24 +118,24 @@ NO_NUMBER = "which is no finite number"
         ("a,b,k\n1,1e999,u\n1,2,v\n", f"a.csv:2: column 'b' holds '1e999', {NO_NUMBER}"),
         ("a,b,k\n1,2,u\nNA,2,v\n", f"a.csv:3: column 'a' holds 'NA', {NO_NUMBER}"),
         ('a,k\n1,u\n"2,5",v\n',
-         f"a.csv:3: column 'a' holds '2,5', {NO_NUMBER} (write decimals with a point)"),
+         f"a.csv:3: column 'a' holds '2,5', {NO_NUMBER} (use a decimal point)"),
         ("a,b,k\n1,2,u\n1,v\n", "a.csv:3: 2 cells, but the first row has 3"),
         ("a,b,k\n1,2,u\n1,2,5,v\n", "a.csv:3: 4 cells, but the first row has 3"),
         ('a,k\n1,u\n"2,v\n', "a.csv:3: unexpected end of data"),
-        ("", "a.csv: has no rows of data"),
-        ("a,b,k\n", "a.csv: has no rows of data"),
-        ("k\nu\nv\n", "a.csv: no column is left to learn from"),
-        ("a,k\n1,u\n2,u\n", "a.csv: 'k' holds one class only"),
+        ("", "a.csv: contains no data rows"),
+        ("a,b,k\n", "a.csv: contains no data rows"),
+        ("k\nu\nv\n", "a.csv: no feature column remains; shorten 'ignore'"),
+        ("a,k\n1,u\n2,u\n", "a.csv: 'k' contains only one class"),
         ("a,k\n\u00e4,u\n".encode("latin-1"), "a.csv: not UTF-8 text; save it as UTF-8"),
         (TABLE.encode("utf-16"), "a.csv: not UTF-8 text; save it as UTF-8"),
     ],
     ids=lambda value: repr(value)[:30],
 )  # fmt: skip
-def test_a_bad_cell_is_named_by_line_and_column(refused, text, message):
+def test_a_bad_cell_is_reported_with_line_and_column(refused, text, message):
     assert refused(text) == message
 
 
-def test_zero_bytes_are_refused(refused):
+def test_zero_bytes_are_rejected(refused):
     assert refused(b"a,k\n1,u\n\0,v\n").startswith("a.csv:")
 
 
@@ -143,19 +143,19 @@ def test_zero_bytes_are_refused(refused):
     ("options", "message"),
     [
         ({"label": "kindd"}, "a.csv: no column 'kindd'; did you mean 'kind'?"),
-        ({"label": 3}, "a.csv: no column 3; it has 3"),
-        ({"label": -4}, "a.csv: no column -4; it has 3"),
+        ({"label": 3}, "a.csv: no column 3; the file has 3"),
+        ({"label": -4}, "a.csv: no column -4; the file has 3"),
         ({"ignore": ("hight",)}, "a.csv: no column 'hight'; did you mean 'height'?"),
-        ({"ignore": ("height", "width")}, "a.csv: no column is left to learn from"),
+        ({"ignore": ("height", "width")}, "a.csv: no feature column remains; shorten 'ignore'"),
     ],
 )
-def test_columns_that_are_not_there(refused, options, message):
+def test_nonexistent_columns(refused, options, message):
     assert refused(TABLE, **options) == message
 
 
-def test_a_header_that_is_none_is_seen(refused):
-    """Without ``header: false`` the first row gives the names: then a class may be missing."""
-    assert refused("1,u\n2,v\n") == "a.csv: 'u' holds one class only"
+def test_a_missing_header_is_detected(refused):
+    """Without ``header: false``, the first row becomes the names, so a class may be missing."""
+    assert refused("1,u\n2,v\n") == "a.csv: 'u' contains only one class"
 
 
 def test_label_and_targets_exclude_each_other():
@@ -163,7 +163,7 @@ def test_label_and_targets_exclude_each_other():
         Csv(train="a.csv", label="a", targets=("b",))
 
 
-def test_other_files_have_the_same_classes(tmp_path):
+def test_other_files_use_the_same_classes(tmp_path):
     (tmp_path / "a.csv").write_text(TABLE)
     (tmp_path / "b.csv").write_text("height,width,kind\n1,1,oak\n")
     dataset = Csv(train="a.csv", test="b.csv", val="a.csv").load(tmp_path.joinpath, 0)
@@ -176,7 +176,7 @@ def test_other_files_have_the_same_classes(tmp_path):
 
 @pytest.mark.parametrize("header", ["width,height,kind", "height,width,depth,kind"])
 def test_another_file_must_have_the_same_columns(tmp_path, header):
-    """Else features would silently change places."""
+    """Otherwise features would silently be exchanged."""
     (tmp_path / "a.csv").write_text(TABLE)
     cells = ",".join("1" for _ in header.split(",")[1:])
     (tmp_path / "b.csv").write_text(f"{header}\n{cells},oak\n")

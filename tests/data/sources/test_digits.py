@@ -1,4 +1,4 @@
-"""The digits inside the package, and that their split is a fair one."""
+"""The digits included in the package and their stratified split."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Images in folders: every mode becomes bytes the right way round; every bad file is named."""
+"""Images in folders: every mode is read correctly; every bad file is named."""
 
 import struct
 import sys
@@ -20,7 +20,7 @@ def pil():
 
 @pytest.fixture
 def image(tmp_path, pil):
-    """``image(name, picture, **options)``: save a picture or an array; gives its path."""
+    """``image(name, picture, **options)`` saves a picture or an array and returns its path."""
 
     def saved(name, picture, **options):
         path = tmp_path / name
@@ -42,7 +42,7 @@ def load(tmp_path):
 
 @pytest.fixture
 def read_one(image, load):
-    """``read_one(picture, mode)``: the only image of a folder with this picture."""
+    """``read_one(picture, mode)``: the image read from a folder with this picture."""
 
     def read(picture, mode="gray", name="a.png", size=None, **options):
         image(f"train/only/{name}", picture, **options)
@@ -90,7 +90,7 @@ def test_grey_as_rgb_and_back(read_one):
     np.testing.assert_array_equal(read_one(GREY, mode="rgb"), np.stack([GREY] * 3))
 
 
-def test_sixteen_bits_are_scaled_not_cut_off(read_one):
+def test_sixteen_bits_are_scaled_not_clipped(read_one):
     wide = np.array([[0, 257], [256 * 128, 65535]], np.uint16)
     assert read_one(wide)[0].tolist() == [[0, 1], [127, 255]]
 
@@ -109,7 +109,7 @@ def test_a_palette_is_looked_up(read_one, pil):
 
 
 @pytest.mark.parametrize("alpha", [0, 128, 255])
-def test_transparency_lies_on_black(read_one, alpha):
+def test_transparency_is_blended_with_black(read_one, alpha):
     pixels = np.full((2, 2, 4), (200, 100, 50, alpha), np.uint8)
     found = read_one(pixels, mode="rgb")[:, 0, 0]
     np.testing.assert_allclose(found, np.array([200, 100, 50]) * alpha / 255, atol=1)
@@ -120,7 +120,7 @@ def test_grey_with_alpha(read_one):
     assert read_one(pixels)[0].tolist() == [[200, 0]]
 
 
-ORIENTATIONS = {  # EXIF's number -> how the stored picture must be turned
+ORIENTATIONS = {  # EXIF orientation -> the transformation of the stored picture
     1: lambda a: a,
     2: np.fliplr,
     3: lambda a: np.rot90(a, 2),
@@ -133,7 +133,7 @@ ORIENTATIONS = {  # EXIF's number -> how the stored picture must be turned
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_exif_says_how_the_camera_was_held(read_one, pil, orientation):
+def test_exif_orientation_is_applied(read_one, pil, orientation):
     exif = pil.Exif()
     exif[0x0112] = orientation
     expected = ORIENTATIONS[orientation](GREY)
@@ -164,16 +164,16 @@ def test_other_splits_have_the_classes_of_the_training_folder(image, load):
         load(test="test")
 
 
-# What is refused
+# What is rejected
 
 
 def test_mixed_sizes_without_a_size(refused):
     assert refused("train/b/1.png", GREY.T.copy()) == (
-        "train/b/1.png: 3x2 pixels, but the first image has 2x3; give a 'size' to resize them all"
+        "train/b/1.png: 3x2 pixels, but the first image has 2x3; set 'size' to resize them all"
     )
 
 
-def png_that_announces(width, height):
+def png_that_declares(width, height):
     """A tiny PNG whose header claims this size."""
 
     def chunk(kind, data):
@@ -188,7 +188,7 @@ def png_that_announces(width, height):
 
 @pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (7_500, 7_500), (2**31 - 1, 1)])
 def test_a_decompression_bomb(refused, width, height):
-    message = refused("train/b/1.png", png_that_announces(width, height))
+    message = refused("train/b/1.png", png_that_declares(width, height))
     assert message.startswith("train/b/1.png: ")
     assert "\n" not in message
 
@@ -200,20 +200,20 @@ def test_a_decompression_bomb(refused, width, height):
         ("1.png", b"<!DOCTYPE html><html>404</html>"),
         ("1.jpg", b"\xff\xd8\xff\xe0 not a jpeg"),
         ("1.png", b"\x89PNG\r\n\x1a\n"),
-        ("1.png", png_that_announces(0, 0)),
+        ("1.png", png_that_declares(0, 0)),
         ("1.gif", b"GIF89a" + bytes(10)),
         ("1.tif", b"II*\0" + bytes(20)),
     ],
 )
-def test_a_file_that_is_no_image(refused, name, content):
+def test_a_file_that_is_not_an_image(refused, name, content):
     message = refused(f"train/b/{name}", content)
     assert message.startswith(f"train/b/{name}: not a readable image (")
     assert "\n" not in message
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
-def test_every_truncation_is_refused_or_harmless(image, load, tmp_path, suffix):
-    """Pillow fills up what is missing of some files; it must never be another error."""
+def test_every_truncation_is_rejected_or_harmless(image, load, tmp_path, suffix):
+    """Pillow completes some truncated files; no other error may occur."""
     noise = np.random.default_rng(0).integers(0, 256, (8, 8), np.uint8)
     content = image(f"whole.{suffix}", noise).read_bytes()
     refusals = 0
@@ -234,7 +234,7 @@ def test_a_truncated_jpeg(refused, image):
     assert message.startswith("train/b/1.jpg: not a readable image (")
 
 
-def test_broken_exif_is_no_traceback(image, load, pil):
+def test_broken_exif_causes_no_traceback(image, load, pil):
     exif = pil.Exif()
     exif[0x0112] = 6
     content = bytearray(image("whole.jpg", GREY, exif=exif).read_bytes())
@@ -251,7 +251,7 @@ def test_broken_exif_is_no_traceback(image, load, pil):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda root: root.mkdir(), "no sub-folders; make one per class, with its images inside"),
+        (lambda root: root.mkdir(), "no sub-folders; create one per class, containing its images"),
         (lambda root: (root / "a").mkdir(parents=True), "no images (.bmp, .gif, "),
         (lambda root: root.write_text("x"), "not a folder"),
     ],
@@ -266,7 +266,7 @@ def test_folders_without_images(tmp_path, load, make, message):
         assert str(caught.value).startswith(str(tmp_path / "train"))
 
 
-def test_without_pillow_it_says_how_to_get_it(monkeypatch, load, image):
+def test_without_pillow_the_message_explains_how_to_install_it(monkeypatch, load, image):
     image("train/a/0.png", GREY)
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(DataError, match=r"needs Pillow; install it with: pip install 'cnntrain\[i"):

@@ -1,4 +1,4 @@
-"""IDX files: read raw or compressed, and every way in which one can be broken."""
+"""IDX files: raw and compressed, and all kinds of broken files."""
 
 import contextlib
 import gzip
@@ -47,7 +47,7 @@ def load(source, tmp_path):
 
 @pytest.fixture
 def refused(load, tmp_path):
-    """``refused(images=bytes)``: the message, which begins with the path of the guilty file."""
+    """``refused(images=bytes)``: the message, which starts with the path of the broken file."""
 
     def message(**contents):
         with pytest.raises(DataError) as caught:
@@ -71,7 +71,7 @@ def test_images_and_labels(load, compress):
     assert dataset.test is None
 
 
-def test_images_with_channels_stay(load):
+def test_images_with_channels_are_unchanged(load):
     images = IMAGES.reshape(3, 2, 2, 5)
     np.testing.assert_array_equal(load(idx_bytes(images)).train.x, images)
 
@@ -82,7 +82,7 @@ def test_a_test_split(load):
 
 
 def test_a_raw_file_is_mapped_not_read(load, tmp_path):
-    """So data larger than the memory can be trained on."""
+    """So that training data may be larger than memory."""
     load()
     array = read_idx(tmp_path / "train-images")
     assert isinstance(array, np.memmap)
@@ -100,7 +100,7 @@ def test_the_shape_is_read_from_the_header_alone(source, tmp_path):
     assert read_shape(tmp_path / "train-images") == (60000, 28, 28)
 
 
-def test_the_name_of_a_file_does_not_decide_whether_it_is_compressed(tmp_path):
+def test_compression_is_not_determined_by_the_file_name(tmp_path):
     for name, content in (("a.gz", GOOD_IMAGES), ("b", gzip.compress(GOOD_IMAGES))):
         (tmp_path / name).write_bytes(content)
         np.testing.assert_array_equal(read_idx(tmp_path / name), IMAGES)
@@ -112,11 +112,11 @@ def test_a_gz_of_two_members_is_one_stream(tmp_path):
     np.testing.assert_array_equal(read_idx(tmp_path / "a.gz"), IMAGES)
 
 
-# What is refused
+# What is rejected
 
-EARLY = "the IDX header ends too early; fetch the file again"
-FEWER = "holds fewer bytes than its header announces (60); fetch it again"
-MORE = "holds more bytes than its header announces (60); fetch it again"
+EARLY = "truncated IDX header; download it again"
+FEWER = "contains fewer bytes than its header declares (60); download it again"
+MORE = "contains more bytes than its header declares (60); download it again"
 
 
 @pytest.mark.parametrize(
@@ -134,11 +134,11 @@ MORE = "holds more bytes than its header announces (60); fetch it again"
         (GOOD_IMAGES + b"\0" * 500, MORE),
         *((idx_bytes(IMAGES, code), f"IDX type code 0x{code:02x}; only unsigned bytes (0x08) are"
                                     " read") for code in (0, 9, 0x0B, 0x0D, 0x0E, 255)),
-        (idx_bytes(IMAGES, shape=()), "announces 0 axes; images have 3 or 4, labels 1"),
-        (idx_bytes(IMAGES, shape=(1,) * 70), "announces 70 axes; images have 3 or 4, labels 1"),
-        (idx_bytes(IMAGES, shape=(0, 4, 5)), "announces no data (shape (0, 4, 5))"),
+        (idx_bytes(IMAGES, shape=()), "declares 0 axes; images have 3 or 4, labels 1"),
+        (idx_bytes(IMAGES, shape=(1,) * 70), "declares 70 axes; images have 3 or 4, labels 1"),
+        (idx_bytes(IMAGES, shape=(0, 4, 5)), "declares no data (shape (0, 4, 5))"),
         (idx_bytes(IMAGES, shape=(0, 2**32 - 1, 2**32 - 1)),
-         "announces no data (shape (0, 4294967295, 4294967295))"),
+         "declares no data (shape (0, 4294967295, 4294967295))"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("compress", [lambda data: data, gzip.compress], ids=["raw", "gz"])
@@ -146,16 +146,16 @@ def test_a_broken_file_is_named(refused, content, expected, compress):
     assert refused(images=compress(content)) == f"train-images: {expected}"
 
 
-def test_a_header_that_announces_too_much(refused):
+def test_a_header_that_declares_too_much(refused):
     content = idx_bytes(IMAGES, shape=(2**32 - 1,) * 3)
     size = (2**32 - 1) ** 3
     assert refused(images=content) == (
-        f"train-images: holds fewer bytes than its header announces ({size}); fetch it again"
+        f"train-images: contains fewer bytes than its header declares ({size}); download it again"
     )
     packed = gzip.compress(content)
     assert refused(images=packed) == (
         f"train-images: {len(packed)} compressed bytes would expand to {size:,}; "
-        "if that is right, store them uncompressed"
+        "if that is intended, store them uncompressed"
     )
 
 
@@ -164,25 +164,25 @@ def test_an_empty_gz_file_is_not_an_empty_data_set(refused):
     assert refused(images=gzip.compress(b"")).startswith("train-images: not an IDX file")
 
 
-def test_every_truncation_of_a_gz_file_is_refused(refused):
+def test_every_truncation_of_a_gz_file_is_rejected(refused):
     data = gzip.compress(GOOD_IMAGES)
     for length in range(2, len(data)):
-        assert refused(images=data[:length]).startswith("train-images: broken gzip file (")
+        assert refused(images=data[:length]).startswith("train-images: corrupt gzip file (")
 
 
-def test_a_corrupted_gz_file_is_refused(refused):
+def test_a_corrupted_gz_file_is_rejected(refused):
     """Damage in the compressed bytes (zlib.error), in the checksum and in the header."""
     data = bytearray(gzip.compress(GOOD_IMAGES))
     for position, name in ((2, "method"), (12, "compressed"), (len(data) - 6, "checksum")):
         broken = bytearray(data)
         broken[position] ^= 0xFF
         message = refused(images=bytes(broken))
-        assert message.startswith("train-images: broken gzip file ("), name
-        assert message.endswith("); fetch it again")
+        assert message.startswith("train-images: corrupt gzip file ("), name
+        assert message.endswith("); download it again")
 
 
 @given(data=st.data())
-def test_any_flipped_bit_of_a_gz_file_changes_nothing_or_is_refused(tmp_path_factory, data):
+def test_any_flipped_bit_of_a_gz_file_is_harmless_or_rejected(tmp_path_factory, data):
     content = bytearray(gzip.compress(GOOD_IMAGES))
     content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path = tmp_path_factory.getbasetemp() / "flipped.gz"
@@ -192,19 +192,19 @@ def test_any_flipped_bit_of_a_gz_file_changes_nothing_or_is_refused(tmp_path_fac
 
 
 @given(content=st.binary(max_size=60))
-def test_any_file_is_read_or_refused(tmp_path_factory, content):
+def test_any_file_is_read_or_rejected(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content)
     with contextlib.suppress(DataError):
         assert read_idx(path).dtype == np.uint8
 
 
-def test_garbage_behind_a_gz_stream_is_refused(refused):
+def test_garbage_after_a_gz_stream_is_rejected(refused):
     data = gzip.compress(GOOD_IMAGES) + b"garbage"
-    assert refused(images=data).startswith("train-images: broken gzip file (")
+    assert refused(images=data).startswith("train-images: corrupt gzip file (")
 
 
-def test_swapped_files_are_recognised(refused):
+def test_swapped_files_are_recognized(refused):
     assert refused(images=idx_bytes(LABELS), labels=idx_bytes(IMAGES)) == (
         "train-images: expected images (N, H, W) and labels (N,), but found shapes (3,) and"
         " (3, 4, 5); are 'images' and 'labels' swapped?"
@@ -227,13 +227,13 @@ def test_splits_of_different_shapes(refused):
     assert refused(test=test) == ("test samples have shape (1, 5, 4), training samples (1, 4, 5)")
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_not_a_file(tmp_path):
     with pytest.raises(DataError, match=r": cannot be read: Is a directory$"):
         read_idx(tmp_path)
 
 
 def test_mnist_has_its_published_shapes(shared_data):
-    """The real files, where they are."""
+    """The real files, if available."""
     folder = shared_data / "mnist"
     for part, count in (("train", 60_000), ("t10k", 10_000)):
         images = read_idx(folder / f"{part}-images-idx3-ubyte.gz")

@@ -1,4 +1,4 @@
-"""Samples written in the config."""
+"""Samples given in the config."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ NUMBERS = "must be numbers in nested lists of equal lengths"
          ("data", "test_targets"), "shape (2,) each, but 'targets' have (1,)"),
     ],
 )  # fmt: skip
-def test_what_is_refused_with_its_place(options, path, message):
+def test_mistakes_are_reported_with_their_position(options, path, message):
     with pytest.raises(ConfigError) as caught:
         load(**{"inputs": ((1,), (2,)), "targets": (0, 1), **options})
     assert (str(caught.value), caught.value.path) == (message, path)
@@ -95,6 +95,6 @@ def test_what_is_refused_with_its_place(options, path, message):
         ({"inputs": ((1,),), "targets": (1,), "test_inputs": ((1,),)}, "1 inputs, but 0 targets"),
     ],
 )
-def test_what_is_refused_at_once(options, message):
+def test_mistakes_are_rejected_immediately(options, message):
     with pytest.raises(ValueError, match=message):
         Inline(**options)

@@ -1,4 +1,4 @@
-"""NumPy files: any byte order and layout is read, and everything else is one clear message."""
+"""NumPy files: any byte order and layout is read; anything else gives one clear message."""
 
 import io
 import pickle
@@ -82,8 +82,8 @@ def test_real_numbers_are_targets_of_regression(load, y, shape):
     np.testing.assert_array_equal(dataset.train.y.reshape(y.shape), y)
 
 
-def test_float_labels_for_a_classifier_are_one_clear_message(tmp_path, small_tree):
-    """They are read as targets, which do not fit the outputs of a classifier."""
+def test_float_labels_for_a_classifier_give_one_clear_message(tmp_path, small_tree):
+    """They are read as targets, which do not match the outputs of a classifier."""
     np.savez(tmp_path / "a.npz", x=X, y=Y.astype(float))
     plan = plan_from_tree(small_tree(data={"source": "npz", "train": "a.npz"}))
     with pytest.raises(CnntrainError, match=r"gives \(2,\), but the targets are \(1,\)"):
@@ -105,7 +105,7 @@ def test_arrays_of_other_names(tmp_path):
     with pytest.raises(DataError) as caught:
         Npz(train="a.npz").load(tmp_path.joinpath, 0)
     assert str(caught.value) == (
-        f"{tmp_path / 'a.npz'}: holds no array 'x'; it has images, labels; "
+        f"{tmp_path / 'a.npz'}: has no array 'x'; it contains images, labels; "
         "name them with 'inputs' and 'targets'"
     )
 
@@ -131,20 +131,20 @@ NO_TARGETS = "targets must be integers (N,), which are labels, or real numbers (
         (X, np.array([0, 2**64 - 1, 1, 1], np.uint64), "label -1 of sample 1 is not in 0..1"),
     ],
 )
-def test_arrays_that_are_no_samples(load, x, y, message):
+def test_arrays_that_are_not_samples(load, x, y, message):
     with pytest.raises(DataError) as caught:
         load(x, y)
     assert str(caught.value).partition(": ")[2] == message
 
 
 @pytest.mark.parametrize("label", [10**6, 10**9, 2**62])
-def test_a_label_that_is_no_class_number(load, label):
-    """It must not make as many class names."""
+def test_a_label_that_is_not_a_class_number(load, label):
+    """It must not create that many class names."""
     with pytest.raises(DataError, match=f"label {label} of sample 1"):
         load(X, np.array([0, label, 1, 1]))
 
 
-def test_the_splits_must_fit(tmp_path):
+def test_the_splits_must_match(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y)
     for x, y in ((X[:, :2], Y), (X, Y / 2)):
         np.savez(tmp_path / "b.npz", x=x, y=y)
@@ -160,7 +160,7 @@ def test_a_label_only_in_the_test_split_is_a_class_too(tmp_path):
 
 
 def huge_header():
-    """A .npy file that announces 8 TB."""
+    """A .npy file that declares 8 TB."""
     header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1), }"
     header = header.ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
@@ -181,7 +181,7 @@ HOSTILE = {
     "cut off": lambda tmp: saved(tmp, np.savez, x=X, y=Y)[:-30],
     "cut off array": lambda tmp: saved(tmp, np.save, X)[:-1],
     "cut off header": lambda tmp: saved(tmp, np.save, X)[:20],
-    "announces too much": lambda tmp: huge_header(),
+    "declares too much": lambda tmp: huge_header(),
 }
 
 
@@ -195,7 +195,7 @@ def archive_around(member):
 
 @pytest.mark.parametrize("wrap", [bytes, archive_around], ids=["file", "member"])
 @pytest.mark.parametrize("content", HOSTILE)
-def test_files_that_are_no_plain_arrays(tmp_path, content, wrap):
+def test_files_that_are_not_plain_arrays(tmp_path, content, wrap):
     path = tmp_path / "a"
     path.write_bytes(wrap(HOSTILE[content](tmp_path)))
     pair = NpyPair(inputs="a", targets="a")

@@ -1,4 +1,4 @@
-"""What every registered data source promises, whichever it is."""
+"""The contract of every registered data source."""
 
 import importlib.util
 from dataclasses import replace
@@ -22,7 +22,7 @@ def write_cifar(path, label_bytes):
 
 
 def write_images(folder):
-    """One folder of images per class, if Pillow is there to write and to read them."""
+    """One folder of images per class, if Pillow is installed."""
     if importlib.util.find_spec("PIL") is None:
         return
     from PIL import Image
@@ -49,7 +49,7 @@ def files(tmp_path, idx_file):
     return tmp_path
 
 
-SOURCES = {  # some options of every kind; whoever adds a kind adds an example here
+SOURCES = {  # options for every kind; a new kind needs an example here
     "cifar10": [{"train": ["cifar10.bin", "cifar10.bin"], "test": ["cifar10.bin"]}],
     "cifar100": [{"train": ["cifar100.bin"]}, {"train": ["cifar100.bin"], "labels": "coarse"}],
     "csv": [{"train": "table.csv"}, {"train": "table.csv", "targets": ["b"], "ignore": ["kind"]}],
@@ -101,7 +101,7 @@ def test_every_kind_has_an_example():
     assert SOURCES.keys() == Source.kinds.keys()
 
 
-def test_the_announced_shape_is_the_loaded_one(plan, load, files):
+def test_the_declared_shape_is_the_loaded_one(plan, load, files):
     announced = plan.data.source.sample_shape(DataFolders((files,)).find)
     dataset = load()
     assert announced == dataset.sample_shape
@@ -109,7 +109,7 @@ def test_the_announced_shape_is_the_loaded_one(plan, load, files):
     assert all(split.x.shape[1:] == announced for split in splits_of(dataset))
 
 
-def test_samples_and_answers_fit(load):
+def test_samples_and_targets_match(load):
     dataset = load()
     for split in splits_of(dataset):
         assert len(split) == len(split.x) == len(split.y) > 0
@@ -126,13 +126,13 @@ def test_samples_and_answers_fit(load):
             assert dataset.target_shape is None
 
 
-def test_the_same_seed_gives_the_same_bits(load):
+def test_the_same_seed_gives_identical_data(load):
     first, again = load(seed=3), load(seed=3)
     assert bits(first) == bits(again)
     assert first.fingerprint() == again.fingerprint()
 
 
-def test_the_fingerprint_sees_every_change(load):
+def test_the_fingerprint_depends_on_every_value(load):
     fingerprints = set()
     for change in ("nothing", "x", "y"):
         dataset = load()
@@ -153,5 +153,5 @@ def test_held_out_samples_are_not_trained_on(load):
     )
 
 
-def test_options_survive_being_written_down(plan):
+def test_options_survive_a_round_trip(plan):
     assert plan_from_tree(plan_to_tree(plan)) == plan

@@ -1,4 +1,4 @@
-"""The drawn problems are what their docstrings say."""
+"""The synthetic problems match their docstrings."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_spirals_are_two_arms_half_a_turn_apart():
     split = load("spirals", noise=0.0, n=500).train
     radius = np.hypot(*split.x.T)
     assert radius.max() <= 1
-    turned = split.x * np.where(split.y, -1, 1)[:, None]  # the second arm, turned onto the first
+    turned = split.x * np.where(split.y, -1, 1)[:, None]  # the second arm, rotated onto the first
     angle = 3 * np.pi * radius
     np.testing.assert_allclose(turned.T, radius * [np.cos(angle), np.sin(angle)], atol=1e-9)
 
@@ -33,7 +33,7 @@ def test_sine_is_a_sine():
 
 
 @pytest.mark.parametrize("problem", ["xor", "spirals", "sine"])
-def test_sizes_seeds_and_splits(problem):
+def test_sizes_seed_and_splits(problem):
     dataset = load(problem, n=30, n_test=7)
     assert (len(dataset.train), len(dataset.test)) == (30, 7)
     assert not np.array_equal(dataset.train.x[:7], dataset.test.x)

@@ -1,11 +1,11 @@
-"""Every registered kind explains itself: formulas, options, and where its code is."""
+"""Every registered kind is explained: formulas, options, and source location."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-import cnntrain
+import cnntrain.config.plan  # imports the members of all families
 from cnntrain.errors import ConfigError
 from cnntrain.layers import Layer
 from cnntrain.layers.conv2d import Conv2d
@@ -27,14 +27,14 @@ KINDS = [
 ]
 
 
-def test_all_families_are_there():
+def test_all_families_are_listed():
     assert {"layer", "loss", "optimizer", "schedule", "initializer"} <= families().keys()
     assert {"augmentation", "metric", "data source"} <= families().keys()
     assert len(KINDS) > 100
 
 
 @pytest.mark.parametrize("member", KINDS)
-def test_every_kind_says_what_it_does(member):
+def test_every_kind_has_a_description(member):
     found = describe(member)
     assert len(found.line) > 0
     assert not found.line.startswith("Option")
@@ -54,7 +54,7 @@ def test_every_option_is_documented(member):
 
 
 @pytest.mark.parametrize("member", KINDS)
-def test_every_line_holds_that_definition(member):
+def test_every_source_location_is_correct(member):
     code = describe(member).code
     names = [place.function.rpartition(".")[2] for place in code]
     assert names[0] == member.arithmetic[0]
@@ -73,7 +73,7 @@ def test_layers_show_forward_and_backward(kind):
     assert any(label.startswith("backward") for label in formulas)
 
 
-def test_kernels_stand_beside_their_methods():
+def test_kernels_are_listed_with_their_methods():
     names = {place.function for place in describe(Conv2d).code}
     assert {"Conv2d.forward", "conv2d_forward", "conv2d_dW", "conv2d_db", "conv2d_da"} <= names
 
@@ -99,7 +99,7 @@ def test_unknown_names_get_a_hint(name, message):
     assert str(caught.value) == message
 
 
-def test_types_in_words():
+def test_types_as_text():
     assert type_in_words(CountPair) == "whole number ≥ 1 or 2 of them"
     assert type_in_words(bool | None) == "true or false or null"
     assert type_in_words(tuple[float, ...]) == "list of number"
@@ -111,7 +111,7 @@ def test_first_sentences():
     )
 
 
-def test_the_list_fits_the_page():
+def test_the_list_fits_the_width():
     text = list_text()
     assert max(map(len, text.splitlines())) <= 100
     assert "\n  conv2d " in text

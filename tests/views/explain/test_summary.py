@@ -41,14 +41,14 @@ def summary_of(experiment_of):
 
 
 def test_lenet_by_hand(summary_of):
-    """LeCun et al. 1998: 156 and 2,416 parameters; 5x5 and 14x14 inputs seen."""
+    """156 and 2,416 parameters, 5x5 and 14x14 receptive fields (LeCun et al. 1998)."""
     found = summary_of(LENET, (1, 28, 28), train={"batch_size": 50})
     conv1, relu1, pool1, conv2, flatten1, dense1 = found.layers
     assert [layer.parameters for layer in found.layers] == [156, 0, 0, 2416, 0, 16010]
     assert found.parameters == 156 + 2416 + 16010
     assert found.frozen_parameters == 16
     assert conv1.forward_flops == 2 * 25 * 6 * 28 * 28
-    assert conv1.backward_flops == conv1.forward_flops  # nobody needs ∂C/∂input
+    assert conv1.backward_flops == conv1.forward_flops  # ∂C/∂input is not needed
     assert conv2.backward_flops == 2 * conv2.forward_flops
     assert dense1.forward_flops == 2 * 1600 * 10
     assert relu1.activation_bytes == 50 * 6 * 28 * 28 * 4
@@ -56,14 +56,14 @@ def test_lenet_by_hand(summary_of):
         (5, 5), (5, 5), (6, 6), (14, 14), (14, 14),
     ]  # fmt: skip
     assert dense1.receptive_field is None
-    assert conv2.notes == ("W learns with 0.1 η", "b frozen")
-    assert dense1.notes == ("b decays with 1 λ",)
+    assert conv2.notes == ("W learning rate 0.1 η", "b frozen")
+    assert dense1.notes == ("b weight decay 1 λ",)
     assert pool1.reads == ("relu1",)
-    assert relu1.notes == ("computed behind max_pool1: the same bits from fewer numbers",)
+    assert relu1.notes == ("computed after max_pool1: identical result, less work",)
     assert flatten1.out_shape == (1600,)
 
 
-def test_fields_of_windows_that_stride_dilate_and_grow(network_of):
+def test_receptive_fields_with_stride_dilation_and_upsampling(network_of):
     network = network_of(
         (1, 40, 50),
         Conv2d(filters=1, kernel=3, stride=2),
@@ -77,16 +77,16 @@ def test_fields_of_windows_that_stride_dilate_and_grow(network_of):
     assert [found[k] for k in range(6)] == [(3, 3), (7, 11), (9, 13), (9, 13), (11, 15), None]
 
 
-def test_text_fits_and_tells_who_reads_whom(summary_of):
+def test_text_fits_and_shows_the_connections(summary_of):
     found = summary_of(GRAPH, (3,), loss="squared_error")
     text = summary_text(found)
     assert max(map(len, text.splitlines())) <= 100
     lines = text.splitlines()
     assert lines[0] == "small: input 3, float32, 8 samples per update"
-    assert lines[2].startswith("layer ← what it reads")
+    assert lines[2].startswith("layer ← inputs")
     assert any(line.startswith("right ← trunk ") for line in lines)
     assert any(line.startswith("add1 ← left, right ") for line in lines)
-    assert "← input" not in text
+    assert "← input " not in text
     plain = summary_text(summary_of(LENET, (1, 28, 28)))
     assert "←" not in plain
     assert "16 of 18,582 parameters are frozen" in plain
@@ -117,5 +117,5 @@ def test_the_graph_as_mermaid(summary_of):
         (size(123 * 2**20, digits=2), "123 MiB"),
     ],
 )  # fmt: skip
-def test_amounts_are_short(written, text):
+def test_amounts_are_abbreviated(written, text):
     assert written == text

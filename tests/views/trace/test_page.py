@@ -1,4 +1,4 @@
-"""The page of a trace, as text: complete in itself, safe, bounded, with the trace's numbers."""
+"""The page of a trace as text: self-contained, safe, of limited size, with all numbers."""
 
 import base64
 import json
@@ -33,13 +33,13 @@ def found(experiment_of):
 
 
 def embedded(html):
-    """What the page's scripts read."""
+    """The data read by the scripts of the page."""
     block = re.search(r'<script type="application/json" id="trace">(.*?)</script>', html, re.DOTALL)
     return json.loads(block[1])
 
 
 def array_of(data, entry):
-    """An array of the page, as far as it is in it."""
+    """An array of the page, as far as it is included."""
     content = data["contents"][entry["content"]]
     numbers = np.frombuffer(base64.b64decode(content["base64"]), f"<{content['type']}")
     return numbers.reshape(-1, *entry["shape"][1:])
@@ -62,26 +62,26 @@ def test_the_page_has_the_numbers_of_the_trace(found):
             np.testing.assert_array_equal(array_of(data, entry["after"]), updated.after)
 
 
-def test_every_content_is_in_the_page_once(found):
+def test_every_array_content_is_stored_once(found):
     first, second = embedded(trace_page(found))["steps"]
     assert first["layers"][1]["reads"][0]["array"] == first["layers"][0]["gives"]["array"]
     assert second["updates"][0]["before"] == first["updates"][0]["after"]
 
 
-def test_only_the_chosen_layers_are_in_the_page(found):
+def test_the_page_has_only_the_selected_layers(found):
     (step, _) = embedded(trace_page(found, ["dense2"]))["steps"]
     assert [layer["name"] for layer in step["layers"]] == ["dense2"]
     assert [updated["name"] for updated in step["updates"]] == ["dense2.W", "dense2.b"]
 
 
-def test_the_page_asks_for_nothing(found):
+def test_the_page_loads_nothing(found):
     html = trace_page(found)
     assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!data:)""", html)
     assert not re.findall(r"@import|url\(|\bfetch\(|XMLHttpRequest|\bimport\b[ (]", html)
     assert "default-src 'none'" in html
 
 
-def test_names_cannot_leave_their_place(found):
+def test_names_are_escaped(found):
     html = trace_page(replace(found, name=HOSTILE, classes=(HOSTILE, "<b>&'\"")))
     assert HOSTILE not in html
     assert "<b>&" not in html
@@ -90,7 +90,7 @@ def test_names_cannot_leave_their_place(found):
     assert (data["name"], data["classes"]) == (HOSTILE, [HOSTILE, "<b>&'\""])
 
 
-def test_large_arrays_are_cut_after_whole_rows(found, monkeypatch):
+def test_large_arrays_are_truncated_after_whole_rows(found, monkeypatch):
     monkeypatch.setattr(page_data, "GOOD_SIZE", 1)
     monkeypatch.setattr(page_data, "MOST_NUMBERS", (1000, 5))
     data = embedded(trace_page(found))
@@ -100,13 +100,13 @@ def test_large_arrays_are_cut_after_whole_rows(found, monkeypatch):
     np.testing.assert_array_equal(array_of(data, entry), whole[:2])
 
 
-def test_what_makes_no_usable_page_is_refused(found, monkeypatch):
+def test_pages_that_would_be_too_large_are_rejected(found, monkeypatch):
     monkeypatch.setattr(page_data, "LARGEST_SIZE", 100)
-    with pytest.raises(ConfigError, match=r"--html: the page would have .* fewer --steps"):
+    with pytest.raises(ConfigError, match=r"--html: the page would take .* fewer --steps"):
         trace_page(found)
 
 
-def test_what_is_not_installed_is_named(found, monkeypatch):
+def test_missing_packages_are_named(found, monkeypatch):
     monkeypatch.setattr(page, "NEEDED", ("jinja2", "no_such_package"))
     with pytest.raises(DataError, match=r"install them with: pip install 'cnntrain\[report\]'"):
         trace_page(found)
@@ -133,7 +133,7 @@ def test_every_rule_of_an_optimizer_can_be_typeset(kind):
 
 
 def typeset(latex):
-    """MathML without anything that was not understood."""
+    """MathML in which every command was understood."""
     found = mathml(latex)
     assert found.startswith("<math ")
     assert "\\" not in found

@@ -1,4 +1,4 @@
-"""The page of a trace in a real browser: steps, pointing, keys, colours, phones."""
+"""The page of a trace in a real browser: steps, mouse, keys, colours, phones."""
 
 import math
 from pathlib import Path
@@ -37,7 +37,7 @@ EVERY_RULE = {
     "train": {"mode": "batch", "epochs": 1, "l2": 0.5},
 }
 
-# All numbers that can be pointed at in this step, chosen one by one with the arrow keys.
+# All numbers that can be selected in this step, one by one with the arrow keys.
 EVERY_NUMBER = """() => {
   const found = [];
   for (const tiles of document.querySelectorAll("main .tiles[tabindex]")) {
@@ -59,7 +59,7 @@ EVERY_NUMBER = """() => {
 
 @pytest.fixture(scope="module")
 def page_of(tmp_path_factory):
-    """``page_of("digits", steps=2)``: the page of this example, or of this tree of a config."""
+    """``page_of("digits", steps=2)``: the page of this example, or of a config given as a tree."""
     import yaml
 
     def written(config, **options):
@@ -88,7 +88,7 @@ def marked(page, name):
     return cells.all_inner_texts()
 
 
-def test_buttons_and_keys_go_through_all_steps(visit, page_of):
+def test_buttons_and_keys_visit_all_steps(visit, page_of):
     page = visit(page_of("worked-2-2-2"))
     layers = ["dense1", "sigmoid1", "dense2", "sigmoid2"]
     words = ["input", *(f"{name} forward" for name in layers), "loss"]
@@ -110,7 +110,7 @@ def test_buttons_and_keys_go_through_all_steps(visit, page_of):
     assert page.is_disabled("#back")
 
 
-def test_play_steps_by_itself_until_it_is_paused(visit, page_of):
+def test_play_advances_until_it_is_paused(visit, page_of):
     page = visit(page_of("worked-conv"))
     page.click("#play")
     page.locator("#progress").filter(has_text="conv1 forward").wait_for()
@@ -151,7 +151,7 @@ def test_an_input_shows_the_rotated_kernel_over_delta(visit, page_of):
     assert marked(page, "input") == ["4", "5", "7", "8"]
 
 
-def test_every_written_sum_is_the_number_itself(visit, page_of):
+def test_every_sum_shown_equals_its_number(visit, page_of):
     """Strides, padding, dilation, groups, both poolings, dropout, joins, dense and activations."""
     page = visit(page_of(EVERY_RULE))
     names, sums = set(), 0
@@ -173,16 +173,16 @@ def test_every_written_sum_is_the_number_itself(visit, page_of):
     assert sums > 1000
 
 
-def test_what_has_no_written_sum_says_so(visit, page_of):
+def test_missing_sums_are_stated(visit, page_of):
     page = visit(page_of("digits-residual"))
     step_to(page, "batch_norm1 forward")
-    assert "this page does not write its sum out" in page.inner_text(".explanation")
+    assert "this page does not show its sum" in page.inner_text(".explanation")
     assert page.locator(".formula math").count() == 1
     assert page.locator(".board path").count() == 24  # 22 layers in a row, two shortcuts
     assert page.locator(".board path[data-side=forward]").count() == 1
 
 
-def test_pictures_are_pointed_at_with_the_mouse(visit, page_of):
+def test_pixels_are_selected_with_the_mouse(visit, page_of):
     page = visit(page_of("digits"))
     step_to(page, "conv2 forward")
     canvas = page.locator('.panel[data-name="conv2.z"] canvas').nth(3)
@@ -192,11 +192,11 @@ def test_pictures_are_pointed_at_with_the_mouse(visit, page_of):
     value, total = page.evaluate(
         "(({ value, total }) => [+value, +total])(document.querySelector('.explanation').dataset)"
     )
-    assert total == pytest.approx(value, rel=1e-4, abs=1e-6)  # the network has float32
+    assert total == pytest.approx(value, rel=1e-4, abs=1e-6)  # the network uses float32
     assert "smaller terms" in page.inner_text(".terms")
 
 
-def test_samples_and_updates_can_be_chosen(visit, page_of):
+def test_samples_and_updates_can_be_selected(visit, page_of):
     page = visit(page_of("xor", samples=[0, 5], steps=2))
     assert page.inner_text("#about").startswith("update 1, 2 training samples")
     first = page.locator('.panel[data-name="input"] .cell').all_inner_texts()
@@ -235,7 +235,7 @@ def test_the_keyboard_reaches_everything(visit, page_of):
 
 
 @pytest.mark.parametrize("config", ["worked-conv", pytest.param("digits", marks=pytest.mark.slow)])
-def test_a_phone_never_scrolls_sideways(visit, page_of, config):
+def test_no_horizontal_scrolling_on_a_phone(visit, page_of, config):
     page = visit(page_of(config), width=390, height=844, has_touch=True, is_mobile=True)
     while True:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -263,7 +263,7 @@ def test_light_and_dark(visit, page_of):
     assert light.evaluate(ground) == before
 
 
-def test_nothing_moves_for_those_who_do_not_want_it(visit, page_of):
+def test_reduced_motion_is_respected(visit, page_of):
     path = page_of("worked-conv")
     moving, still = visit(path), visit(path, reduced_motion="reduce")
     for page, dots in ((moving, 1), (still, 0)):
@@ -293,7 +293,7 @@ def test_hostile_names_are_text(visit, tmp_path, experiment_of):
     assert page.locator("img").count() == 0
 
 
-def test_lenet_on_mnist_makes_a_small_page(visit, page_of, shared_data):
+def test_lenet_on_mnist_gives_a_small_page(visit, page_of, shared_data):
     path = page_of("mnist-lenet5", data_dir=shared_data)
     assert path.stat().st_size < 3_000_000
     page = visit(path)

@@ -1,4 +1,4 @@
-"""Every entry of every layer is the sum of the terms that are written out for it."""
+"""Every entry of every layer is the sum of the terms shown for it."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def step_of(experiment_of):
 
 
 def entries(array, rng, most=6):
-    """Some indices of an array, as they are written behind its name."""
+    """Some indices of an array, in the notation used after its name."""
     chosen = rng.permutation(array.size)[:most]
     for at in chosen:
         index = np.unravel_index(at, array.shape)
@@ -81,8 +81,8 @@ def test_terms_add_up_for_every_layer(step_of, example):
             assert total == pytest.approx(found.value, rel=1e-9, abs=1e-12)
 
 
-def test_factors_are_named_by_their_places(step_of):
-    """A strided, padded, dilated convolution in groups: every named factor is that entry."""
+def test_factors_are_named_by_their_positions(step_of):
+    """In a strided, padded, dilated, grouped convolution, every named factor is that entry."""
     rng = np.random.default_rng(1)
     options = {"filters": 4, "kernel": [2, 3], "stride": [2, 1], "padding": [1, 2], "groups": 2}
     network = [{"conv2d": {**options, "dilation": [1, 2]}}]
@@ -100,7 +100,7 @@ def test_factors_are_named_by_their_places(step_of):
             assert np.ravel(arrays[name][index])[0] == factor.value
 
 
-def test_a_node_that_several_read_gets_the_terms_of_all(step_of):
+def test_a_node_with_several_readers_has_the_terms_of_all(step_of):
     network = [
         {"dense": {"units": 3}, "name": "trunk"},
         {"tanh": {}, "name": "left"},
@@ -121,7 +121,7 @@ def test_long_sums_show_the_largest_terms(step_of):
     rng = np.random.default_rng(0)
     step = step_of([{"dense": {"units": 1}}], rng.normal(size=(30, 1)), rng.normal(size=(1, 1)))
     text = explanation_text(explain_entry(step, "dense1.z[0]"))
-    assert text.count(" · ") == 2 * 12  # names and numbers
+    assert text.count(" · ") == 2 * 12  # names and values
     assert "+ 19 smaller terms" in text
 
 
@@ -137,7 +137,7 @@ def test_long_sums_show_the_largest_terms(step_of):
         ("input.z[0]", "input has no 'z'; known: delta"),
     ],
 )
-def test_what_does_not_exist_is_named(step_of, entry, message):
+def test_nonexistent_entries_are_reported(step_of, entry, message):
     step = step_of([{"dense": {"units": 1}}], np.ones((2, 1)), np.zeros((1, 1)))
     with pytest.raises(ConfigError) as caught:
         explain_entry(step, entry)

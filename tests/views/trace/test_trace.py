@@ -1,4 +1,4 @@
-"""A trace is what training does, and its text has the seeds' numbers."""
+"""A trace shows what training does, and its text has the numbers of the worked examples."""
 
 import itertools
 
@@ -29,7 +29,7 @@ def started(experiment):
 
 
 @pytest.mark.parametrize("optimizer", [{"sgd": {"lr": 0.1, "momentum": 0.9}}, "adam"])
-def test_traced_updates_are_those_of_training(experiment_of, optimizer):
+def test_traced_updates_equal_those_of_training(experiment_of, optimizer):
     experiment = experiment_of(network=NETWORK, optimizer=optimizer, train=TRAIN)
     trained, clock = started(experiment)
     with Workers(1) as workers:
@@ -51,7 +51,7 @@ def test_traced_updates_are_those_of_training(experiment_of, optimizer):
     assert not frozen.change.any()
 
 
-def test_what_a_layer_gives_is_what_the_next_reads(experiment_of):
+def test_the_output_of_a_layer_is_the_input_of_the_next(experiment_of):
     experiment = experiment_of(network=NETWORK)
     state, clock = started(experiment)
     found = trace(experiment, state, clock, [3, 5], 1)
@@ -64,13 +64,13 @@ def test_what_a_layer_gives_is_what_the_next_reads(experiment_of):
     np.testing.assert_array_equal(found.steps[0].losses[0].delta, layers[-1].delta)
 
 
-def test_few_samples_are_all_shown_many_by_the_first(experiment_of):
+def test_all_samples_are_shown_if_few_else_the_first(experiment_of):
     assert default_samples(experiment_of()) == [0]
     inline = {"source": "inline", "inputs": [[0.0, 1.0], [1.0, 0.0]], "targets": [0, 1]}
     assert default_samples(experiment_of(data=inline)) == [0, 1]
 
 
-def test_divergence_is_told(experiment_of):
+def test_divergence_is_reported(experiment_of):
     network = [{"dense": {"units": 4}}, "leaky_relu", {"dense": {"units": 2}}]
     experiment = experiment_of(network=network, optimizer={"sgd": {"lr": 1e200}}, dtype="float64")
     state, clock = started(experiment)
@@ -78,7 +78,7 @@ def test_divergence_is_told(experiment_of):
         trace(experiment, state, clock, [0], 5)
 
 
-def test_large_arrays_are_statistics_and_an_excerpt(experiment_of):
+def test_large_arrays_become_statistics_and_an_excerpt(experiment_of):
     network = [{"dense": {"units": 80}}, "relu", {"dense": {"units": 2}}]
     experiment = experiment_of(network=network)
     state, clock = started(experiment)

@@ -1,4 +1,4 @@
-// The trace: arrays out of base64, blocks of numbers with names, and how numbers are written.
+// The trace: arrays from base64, named blocks of numbers, and number formatting.
 
 const trace = JSON.parse(document.getElementById("trace").textContent);
 const decoded = new Map();
@@ -13,7 +13,7 @@ function numbersOf(content) {
   return decoded.get(content);
 }
 
-// An array with its name. Places k count within one sample, in the order of the array.
+// A named array. Positions k count within one sample, in the order of the array.
 class Block {
   constructor(name, array, batched) {
     this.name = name;
@@ -24,7 +24,7 @@ class Block {
     const isColumn = shape.length === 2 && shape[1] === 1;
     this.shape = !batched && isColumn ? [shape[0]] : shape;
     this.size = this.shape.reduce((product, n) => product * n, 1);
-    this.kept = Math.floor(this.numbers.length / this.samples); // places that are in the page
+    this.kept = Math.floor(this.numbers.length / this.samples); // positions included in the page
   }
 
   at(k, sample = chosen.sample) {
@@ -72,16 +72,16 @@ const parameter = (quantity) => new Block(quantity.name, quantity.array, false);
 const deltaOf = (layer) => new Block(`${layer.name}.delta`, layer.delta, true);
 const updateNow = () => trace.steps[chosen.update];
 
-// Whole numbers as they are, others with so many decimals, very small and large ones as 1.2e-9.
+// Integers as they are, others with `decimals` decimals, very small and large ones as 1.2e-9.
 function write(value, decimals) {
-  if (value === undefined) return "not in the page";
+  if (value === undefined) return "not included";
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return minus(String(value));
   const size = Math.abs(value);
   if (size < 1e-4 || size >= 1e7) return minus(value.toExponential(Math.min(decimals, 5) - 1));
   return minus(String(Number(value.toFixed(decimals))));
 }
 
-// Several numbers with the same decimals: as few as are exact, but not more than `most`.
+// Several numbers with the same number of decimals: as few as are exact, at most `most`.
 function aligned(values, most) {
   const known = values.filter((value) => value !== undefined);
   const largest = Math.max(...known.map(Math.abs), 0);
@@ -97,7 +97,7 @@ function aligned(values, most) {
   return values.map(told);
 }
 
-// One number with few digits, where there is little room.
+// One number with few digits, for small spaces.
 function short(value, digits) {
   const isSmall = value !== 0 && Math.abs(value) < 1e-3;
   return minus(isSmall ? value.toExponential(1) : String(Number(value.toPrecision(digits))));

@@ -1,4 +1,4 @@
-// How one number arises, written out: the picture of the sum, its terms, and their total.
+// How a number is computed: a picture of the sum, its terms, and their total.
 
 const MOST_TERMS = 12;
 const MOST_GRIDS = 2; // channels whose kernel and patch are drawn
@@ -15,7 +15,7 @@ function termRow(one, block, text, isBest) {
     make("td", {}, one.factors.length > 1 ? numbers : ""), make("td", {}, text));
 }
 
-// The largest terms in their order, the rest in one line.
+// The largest terms in order, the rest in one line.
 function termRows({ terms, block, total, value, missing, how }) {
   const largest = new Set([...terms].sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, MOST_TERMS));
   const shown = terms.filter((one) => largest.has(one));
@@ -26,14 +26,14 @@ function termRows({ terms, block, total, value, missing, how }) {
   const rows = shown.map((one, i) => termRow(one, block, texts[i], how === "max" && one.value === total));
   const more = (words, text) => rows.push(make("tr", { class: "rest" }, make("td", { colspan: 2 }, words), make("td", {}, text)));
   if (rest.length) more(`${rest.length} smaller terms`, how === "max" ? "" : restText);
-  if (missing) more(`${missing} terms that are not in the page, together`, missingText);
+  if (missing) more(`${missing} terms not included in the page, in total`, missingText);
   return [rows, totalText];
 }
 
 function termTable(explained) {
   const { terms, how } = explained;
   if (how === "value") return null;
-  if (!terms.length && !explained.missing) return make("p", { class: "note" }, "no term: 0");
+  if (!terms.length && !explained.missing) return make("p", { class: "note" }, "no terms: 0");
   const [rows, total] = termRows(explained);
   const sign = how === "max" ? "max" : "=";
   return make("table", { class: "terms" },
@@ -47,7 +47,7 @@ function gridCell(value, scale) {
   return make("span", { class: "cell", style: `background: ${css(back)}; color: ${inkOn(back)}` }, write(value, 2));
 }
 
-// Kernel and patch of a channel side by side, number over number; empty where padding is.
+// Kernel and patch of a channel side by side, with empty cells for padding.
 function gridPair(explained, map) {
   const { terms, grid, block } = explained;
   const [rows, columns] = grid.W.shape.slice(2);
@@ -70,16 +70,16 @@ function gridPairs(explained) {
   const maps = range(grid.maps).map((map) => [weight(map), map]).sort((a, b) => b[0] - a[0]);
   const pairs = maps.slice(0, MOST_GRIDS).map(([, map]) => gridPair(explained, map));
   const rest = grid.maps - pairs.length;
-  return rest > 0 ? [...pairs, make("p", { class: "note" }, `and ${rest} more maps alike`)] : pairs;
+  return rest > 0 ? [...pairs, make("p", { class: "note" }, `and ${rest} more maps in the same way`)] : pairs;
 }
 
-// The box for an explanation; `show` fills it and marks the numbers that take part.
+// The box for an explanation; `show` fills it and marks the numbers involved.
 class ExplanationBox {
   constructor(panels) {
     this.panels = panels;
     this.head = make("div", { "aria-live": "polite" });
     this.body = make("div");
-    this.element = make("section", { class: "explanation", "aria-label": "How a number arises" }, this.head, this.body);
+    this.element = make("section", { class: "explanation", "aria-label": "How a number is computed" }, this.head, this.body);
   }
 
   show(explained) {

@@ -1,4 +1,4 @@
-// The steps of an update, and what moves through them: buttons, keys, choices.
+// The steps of an update and the controls to move through them: buttons, keys, menus.
 
 const PLAY_MS = 1800;
 const layersOf = () => updateNow().layers;
@@ -25,7 +25,7 @@ function contentOf(step) {
   return updateStage();
 }
 
-// What every node shows by now: what it gives after the forward pass, its δ after the backward one.
+// What every node shows so far: its output after the forward pass, its δ after the backward pass.
 function seenBy(steps, now) {
   const seen = new Map();
   steps.slice(0, now + 1).forEach((step) => {
@@ -76,7 +76,7 @@ function back() {
   else if (chosen.update > 0) go(tour().length - 1, chosen.update - 1);
 }
 
-// To the step of a node: backward, if we are on the way back, else forward.
+// Go to the step of a node: backward during the backward pass, else forward.
 function goToNode(name) {
   const steps = tour();
   const isBack = ["backward", "update"].includes(steps[chosen.step].phase);
@@ -113,7 +113,7 @@ function onKey(event) {
   actions[event.key]();
 }
 
-// A list of choices, shown if there is more than one.
+// A menu, shown if there is more than one choice.
 function choices(id, labels, choose) {
   const label = byId(id);
   const select = label.querySelector("select");

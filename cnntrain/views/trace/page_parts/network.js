@@ -1,9 +1,9 @@
-// The network from input to loss: a button for every node, edges behind them, a dot that moves.
+// The network from input to loss: a button for every node, edges, and a moving dot.
 
 const BOX = { width: 90, height: 96, gap: 20, lane: 122, top: 12 };
 const LOSS = "loss";
 
-// Column: the longest way from the input. Lane: the first one that is free in the column.
+// Column: the longest path from the input. Lane: the first free one in the column.
 function placeNodes() {
   const losses = updateNow().losses;
   const nodes = [...trace.nodes, { name: LOSS, kind: LOSS, shape: [] }];
@@ -21,14 +21,14 @@ function placeNodes() {
   return { nodes, edges, lanes: Math.max(...taken.values()) };
 }
 
-// How far an edge that passes over others goes up.
+// How far an edge rises to pass over others.
 const riseOf = (a, b) => (a.lane === b.lane && b.column - a.column > 1 ? 10 + 5 * Math.min(b.column - a.column, 6) : 0);
 
 function edgePath(a, b, top) {
   const [x1, x2] = [a.column * (BOX.width + BOX.gap) + BOX.width, b.column * (BOX.width + BOX.gap)];
   const [y1, y2] = [a, b].map((node) => top + node.lane * BOX.lane + BOX.height / 2);
   const rise = riseOf(a, b);
-  if (!rise) { // along the lower of the two lanes, and to the other one in the gap between columns
+  if (!rise) { // along the lower lane, changing to the other one in the gap between columns
     const [turn, end] = y1 > y2 ? [x2 - BOX.gap, x2] : [x1, x1 + BOX.gap];
     const middle = (turn + end) / 2;
     return `M${x1} ${y1} L${turn} ${y1} C${middle} ${y1} ${middle} ${y2} ${end} ${y2} L${x2} ${y2}`;
@@ -102,7 +102,7 @@ class NetworkView {
     return element;
   }
 
-  // One step: {node, phase}; `seen`: {name: ["forward" | "backward", block]} of what is known by now.
+  // One step: {node, phase}; `seen`: {name: ["forward" | "backward", block]} of what is known so far.
   show(step, seen) {
     for (const [name, button] of this.buttons) {
       const [side, content] = seen.get(name) ?? ["", null];

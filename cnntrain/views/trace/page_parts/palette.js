@@ -1,5 +1,5 @@
-// Colours of numbers: blue - paper - orange for signed ones, paper - ink for others. Both can be
-// told apart by colour-blind people, and zero always has the colour of the paper.
+// Colours of numbers: blue - paper - orange for signed ones, paper - ink for others. Both are safe
+// for colour-blind readers, and zero always has the colour of the paper.
 
 const LIGHT = {
   negative: [[247, 247, 245], [146, 188, 222], [33, 102, 172], [5, 48, 97]],
@@ -38,7 +38,7 @@ function colour(value, scale) {
 
 const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
-// Black or white, whichever can be read on it.
+// Black or white, whichever is legible on it.
 function inkOn([red, green, blue]) {
   return 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#14171c" : "#ffffff";
 }
@@ -49,7 +49,7 @@ function colourBar(scale, block) {
     return css(colour(from + ((scale.reach - from) * i) / 12, scale));
   });
   const ends = scale.signed ? [-scale.reach, 0, scale.reach] : [0, scale.reach];
-  const told = `least ${block.write(scale.low)}, largest ${block.write(scale.high)}`;
+  const told = `minimum ${block.write(scale.low)}, maximum ${block.write(scale.high)}`;
   return make("div", { class: "colour-bar", role: "img", "aria-label": `scale: ${told}`, title: told },
     make("i", { style: `background: linear-gradient(to right, ${stops.join(",")})` }),
     make("div", {}, ends.map((value) => make("span", {}, short(value, 3)))));

@@ -1,8 +1,8 @@
-// A block of numbers as a figure: small ones as numbers on colours, large ones as pictures.
+// A block of numbers as a figure: small ones as coloured numbers, large ones as pictures.
 
-const MOST_CELLS = 100; // that are shown as numbers
-const MOST_TILES = 32; // maps that are shown of one block
-const MOST_KERNELS = 192; // fewer where four blocks stand side by side
+const MOST_CELLS = 100; // shown as numbers
+const MOST_TILES = 32; // maps shown of one block
+const MOST_KERNELS = 192; // fewer if four blocks are side by side
 const FEW_KERNELS = 64;
 
 // How a block is laid out: maps of rows and columns; long vectors are wrapped.
@@ -17,7 +17,7 @@ function layoutOf(block) {
   return { maps: 1, rows: Math.ceil(size / columns), columns, isVector: true };
 }
 
-// Boxes [row, column, rows, columns] around cells: one, if the cells fill it or are all there are.
+// Boxes [row, column, rows, columns] around cells: a single one if the cells fill it.
 function frames(cells, all) {
   if (!cells.length) return [];
   const [rows, columns] = [cells.map(([row]) => row), cells.map(([, column]) => column)];
@@ -27,7 +27,7 @@ function frames(cells, all) {
   return isOne ? [[top, left, high, wide]] : cells.map(([row, column]) => [row, column, 1, 1]);
 }
 
-// A frame that is seen on light and on dark colours, kept inside the picture.
+// A frame that is visible on light and dark colours and stays inside the picture.
 function frame(pen, [row, column, rows, columns], size) {
   const style = getComputedStyle(document.documentElement);
   const thin = Math.max(1.5, Math.min(4, size / 5));
@@ -64,7 +64,7 @@ class Panel {
       class: `tiles ${this.asNumbers ? "numbers" : "pictures"}`,
       ...(isPickable && {
         tabindex: 0, role: "application",
-        "aria-label": `${options.title ?? block.name}, ${block.sizes}: arrow keys choose a number`,
+        "aria-label": `${options.title ?? block.name}, ${block.sizes}: select a number with the arrow keys`,
       }),
     });
     this.drawn = range(this.shown).map((map) => this.asNumbers ? this.table(map) : this.picture(map));
@@ -124,7 +124,7 @@ class Panel {
     return { element, marks };
   }
 
-  // Pixels of one number: kernels are small where there are many, maps where they are large.
+  // Pixels per number: fewer if there are many kernels, or if maps are large.
   cellSize() {
     const most = 28;
     const { isSmall } = this.options;
@@ -160,7 +160,7 @@ class Panel {
     return [Math.floor((k % this.each) / this.columns), (k % this.each) % this.columns];
   }
 
-  // Show which numbers take part in a sum (`marked`), and which one is explained (`picked`).
+  // Mark the numbers of a sum (`marked`) and the one that is explained (`picked`).
   mark(marked, picked = -1) {
     const before = [...this.marked, this.picked];
     this.marked = new Set(marked);
@@ -196,7 +196,7 @@ class Panel {
     });
   }
 
-  // Arrow keys go over the rows and columns of a map, and on to the next map over its edge.
+  // Arrow keys move over the rows and columns of a map, and across its edge to the next map.
   move(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns }[event.key];
     if (step === undefined) return;

@@ -1,4 +1,4 @@
-// What each step shows: its formula, its blocks of numbers, and how the chosen number arises.
+// The content of each step: its formula, its blocks of numbers, and how the chosen one is computed.
 
 const sentence = (...children) => make("p", { class: "lead" }, ...children);
 const group = (title, ...children) => make("div", { class: "group" }, make("h3", {}, title),
@@ -8,7 +8,7 @@ function title(side, name, what) {
   return make("h2", { class: side }, make("b", {}, name), " ", what);
 }
 
-// The place of the largest number: what is explained before anything is pointed at.
+// The position of the largest number, which is explained until another is selected.
 function strongest(block, among = block.kept) {
   let best = 0;
   for (let k = 1; k < among; k++) if (Math.abs(block.at(k)) > Math.abs(block.at(best))) best = k;
@@ -24,7 +24,7 @@ const inputStage = () => {
   const input = activation(updateNow().input);
   const label = updateNow().losses[0]?.labels?.[chosen.sample];
   const told = label === undefined ? "" : `, of class ${trace.classes?.[label] ?? label}`;
-  return [title("forward", "input", "a"), sentence(`Training sample ${trace.samples[chosen.sample]}${told}, as the network reads it.`),
+  return [title("forward", "input", "a"), sentence(`Training sample ${trace.samples[chosen.sample]}${told}, as read by the network.`),
     make("div", { class: "panels" }, new Panel(input, { side: "forward" }).element)];
 };
 
@@ -32,10 +32,10 @@ function forwardStage(layer) {
   const blocks = blocksOf(layer);
   const panels = [];
   const [box, columns] = withExplanation(panels,
-    group(layer.reads.length > 1 ? "reads" : `reads ${layer.reads[0].letter}`,
+    group(layer.reads.length > 1 ? "inputs" : `input ${layer.reads[0].letter}`,
       ...blocks.reads.map((block) => shown(panels, block, { side: "forward" }))),
     layer.params.length ? group("with", ...layer.params.map((one) => shown(panels, blocks[one.letter]))) : "",
-    group(`gives ${layer.gives.letter}`, shown(panels, blocks.gives, {
+    group(`output ${layer.gives.letter}`, shown(panels, blocks.gives, {
       side: "forward", pick: (k) => box.show(explainForward(layer, blocks, k)),
     })));
   box.show(explainForward(layer, blocks, strongest(blocks.gives, reachOf(panels.at(-1)))));
@@ -55,16 +55,16 @@ function backwardStage(layer) {
   const panels = [];
   const letters = layer.to_params.map((one) => one.of.split(".").pop());
   const [box, columns] = withExplanation(panels,
-    group(`comes in: \u2202C/\u2202${layer.gives.letter}`, shown(panels, blocks.delta, { side: "backward", say: sendersOf(layer) })),
-    group("meets", ...layer.params.filter((one) => one.letter !== "b").map((one) => shown(panels, blocks[one.letter])),
+    group(`incoming \u2202C/\u2202${layer.gives.letter}`, shown(panels, blocks.delta, { side: "backward", say: sendersOf(layer) })),
+    group("uses", ...layer.params.filter((one) => one.letter !== "b").map((one) => shown(panels, blocks[one.letter])),
       blocks.slope ? shown(panels, blocks.slope, { title: layer.kind.endsWith("dropout") ? "mask M" : "slope f\u2032(z)" }) : "",
       ...blocks.reads.map((block) => shown(panels, block, { side: "forward" }))),
-    layer.to_params.length ? group("gradients of its parameters", ...layer.to_params.map((one, i) => {
+    layer.to_params.length ? group("parameter gradients", ...layer.to_params.map((one, i) => {
       return shown(panels, blocks[`d${letters[i]}`], {
         side: "backward", pick: (k) => box.show(explainGradient(layer, blocks, letters[i], k)),
       });
     })) : "",
-    group("goes back", ...blocks.to.map((block, input) => shown(panels, block, {
+    group("passed back", ...blocks.to.map((block, input) => shown(panels, block, {
       side: "backward", pick: (k) => box.show(explainBackward(layer, blocks, input, k)),
     }))));
   const [first] = blocks.to;
@@ -75,12 +75,12 @@ function backwardStage(layer) {
     make("div", { class: "formulas" }, ...[...formulas].map(formula)), columns];
 }
 
-// Who sends δ, if there is more than one.
+// The sources of δ, if there is more than one.
 function sendersOf(layer) {
   const readers = trace.edges.filter(([from]) => from === layer.name).map(([, to]) => to);
   const losses = updateNow().losses.filter((one) => one.layer === layer.name).map(() => "the loss");
   const all = [...readers, ...losses];
-  return all.length > 1 ? `the sum of what comes from ${all.join(" and ")}` : undefined;
+  return all.length > 1 ? `the sum of the contributions from ${all.join(" and ")}` : undefined;
 }
 
 function lossStage() {
@@ -109,10 +109,10 @@ function lossStage() {
     return part;
   });
   const samples = trace.samples.length > 1 ? ` (over ${trace.samples.length} samples)` : "";
-  return [title("loss", "loss", "how wrong is the answer?"),
+  return [title("loss", "loss", "how wrong is the output?"),
     sentence("The cost C", samples, " is ", make("b", { class: "big" }, write(cost[0], 8)),
-      penalty ? `, of which the penalty on large weights is ${write(penalty, 8)}` : "",
-      ". Its derivative \u03b4 says for every output in which direction, and how fast, C grows. It goes back through the network."),
+      penalty ? `, including a penalty on large weights of ${write(penalty, 8)}` : "",
+      ". Its derivative \u03b4 gives, for every output, how fast C grows with it. It is passed back through the network."),
     ...parts];
 }
 
@@ -141,7 +141,7 @@ function updateRow(one, before, gradient, changed, after, scale) {
   const box = new ExplanationBox(panels);
   const pick = (k) => {
     const terms = [term([named(before, k)]), term([{ ...named(changed, k), name: changed.label(k) }])];
-    box.show(found(after, k, "the old number plus its change", terms));
+    box.show(found(after, k, "the old value plus its change", terms));
     panels.forEach((panel) => panel.mark([], k));
   };
   const title = one.as_is ? "gradient g" : "gradient g, with penalty or clipping";
@@ -153,7 +153,7 @@ function updateRow(one, before, gradient, changed, after, scale) {
   return make("div", { class: "update-row" }, content, box.element);
 }
 
-// The change of a block, from what it was and what it is.
+// The change of a block, from its values before and after.
 function difference(before, after) {
   const changed = Object.create(before);
   changed.name = `\u0394${before.name}`;

@@ -1,5 +1,5 @@
-// How one number arises, from the arrays of the trace: {block, k, words, terms, how, ...}.
-// A term is a product of factors; `at` is its place [map, row, column] in a picture of the sum.
+// How a number is computed from the arrays of the trace: {block, k, words, terms, how, ...}.
+// A term is a product of factors; `at` is its position [map, row, column] in a picture of the sum.
 
 const named = (block, k, sample = chosen.sample) => ({
   block, k, sample, name: block.label(k, sample), value: block.at(k, sample),
@@ -32,7 +32,7 @@ const blocksOf = (layer) => ({
 
 const biasOf = (b, k) => (b ? [term([named(b, k)])] : []);
 
-// The tap i of output o reads the input at o * stride + i * dilation - before.
+// Tap i of output o reads input o * stride + i * dilation - before.
 const inputAt = (axis, o, i) => o * axis.stride + i * axis.dilation - axis.before;
 const isInside = (axis, at) => at >= 0 && at < axis.length;
 

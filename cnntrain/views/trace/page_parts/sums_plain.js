@@ -1,4 +1,4 @@
-// Layers that work number by number, move numbers or add them; and the loss.
+// Elementwise layers, layers that move or add values, and the loss.
 
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 const FUNCTIONS = {
@@ -17,7 +17,7 @@ const elementwise = {
     const read = named(z, k);
     if (kind === "dropout" || kind === "spatial_dropout") {
       const kept = { ...named(slope, k), name: slope.label(k).replace("f\u2032", "M") };
-      const words = kept.value ? "kept, and scaled up for those that are dropped" : "dropped in this update";
+      const words = kept.value ? "kept, and scaled up to compensate for dropped units" : "dropped in this update";
       return found(gives, k, words, [term([read, kept])]);
     }
     const known = FUNCTIONS[kind];
@@ -29,35 +29,35 @@ const elementwise = {
   backward({ delta, slope, to: [dz] }, rule, k, kind) {
     const isDropout = kind === "dropout" || kind === "spatial_dropout";
     const name = isDropout ? slope.label(k).replace("f\u2032", "M") : slope.label(k).replace("[", "(z)[");
-    const words = isDropout ? "\u03b4 times the same mask" : "what comes back, times the slope of f at z";
+    const words = isDropout ? "\u03b4 times the same mask" : "the incoming gradient times the slope of f at z";
     return found(dz, k, words, [term([named(delta, k), { ...named(slope, k), name }])]);
   },
 };
 
 const same = {
   forward({ gives, reads: [x] }, rule, k) {
-    return found(gives, k, "the same number at another place", [term([named(x, k)])]);
+    return found(gives, k, "the same value at another position", [term([named(x, k)])]);
   },
   backward({ delta, to: [dx] }, rule, k) {
-    return found(dx, k, "the same number at its old place", [term([named(delta, k)])]);
+    return found(dx, k, "the same value at its original position", [term([named(delta, k)])]);
   },
 };
 
 const add = {
   forward({ gives, reads }, rule, k) {
-    return found(gives, k, "the sum of both branches", reads.map((x) => term([named(x, k)])));
+    return found(gives, k, "the sum of all inputs", reads.map((x) => term([named(x, k)])));
   },
   backward({ delta, to }, rule, k, kind, input) {
-    return found(to[input], k, "a sum sends \u03b4 back to each of its parts", [term([named(delta, k)])]);
+    return found(to[input], k, "a sum passes \u03b4 back to each of its inputs", [term([named(delta, k)])]);
   },
 };
 
 const other = {
   forward({ gives }, rule, k) {
-    return found(gives, k, "from the formula above; this page does not write its sum out", [], "value");
+    return found(gives, k, "from the formula above; this page does not show its sum", [], "value");
   },
   backward({ to }, rule, k, kind, input) {
-    return found(to[input], k, "from the formula above; this page does not write its sum out", [], "value");
+    return found(to[input], k, "from the formula above; this page does not show its sum", [], "value");
   },
 };
 
@@ -71,7 +71,7 @@ function explainLoss(loss, output, target, delta, k) {
   const answer = loss.kind === "squared_error" ? named(output, k) : softmaxAt(output, k);
   const opposite = { ...wanted, name: `\u2212${wanted.name}`, value: -wanted.value };
   const terms = [term([...part, answer]), term([...part, opposite])];
-  const sum = found(delta, k, "the answer minus the target, over the number of samples", terms);
+  const sum = found(delta, k, "the output minus the target, divided by the number of samples", terms);
   const isSo = sum.missing === 0 && Math.abs(sum.total - sum.value) <= 1e-5 * Math.max(Math.abs(sum.value), delta.scale.reach);
   return isSo ? sum : { ...found(delta, k, "from the formula above", [], "value"), from: [named(output, k)] };
 }
@@ -95,5 +95,5 @@ function explainBackward(layer, blocks, input, k) {
 function explainGradient(layer, blocks, letter, k) {
   const rule = RULES[layer.rule.as][letter];
   return rule ? rule(blocks, layer.rule, k)
-    : found(blocks[`d${letter}`], k, "from the formula above; this page does not write its sum out", [], "value");
+    : found(blocks[`d${letter}`], k, "from the formula above; this page does not show its sum", [], "value");
 }

@@ -1,12 +1,12 @@
-// The sums of pooling layers: the largest, or the mean, of a window or of a whole map.
+// The sums of pooling layers: the maximum or the mean of a window or of a whole map.
 
-// The place of the largest input of a window; the first one, if several are as large.
+// The position of the maximum of a window; ties go to the first.
 function winner(x, axes, c, oh, ow) {
   const places = windowOf(axes, oh, ow).map(([h, w]) => x.place(c, h, w));
   return places.reduce((best, k) => (x.at(k) > x.at(best) ? k : best), places[0]);
 }
 
-// What every window that holds the input (h, w) gives: pairs [oh, ow].
+// The outputs of all windows that contain the input (h, w): pairs [oh, ow].
 function windowsWith([down, across], h, w) {
   return readersOf(down, h).flatMap(([oh]) => readersOf(across, w).map(([ow]) => [oh, ow]));
 }
@@ -17,19 +17,19 @@ const max = {
     const terms = windowOf(rule.axes, oh, ow).map(([h, w, i, j]) => {
       return term([named(x, x.place(c, h, w))], [0, i, j]);
     });
-    return found(gives, place, "the largest number of the window", terms, "max");
+    return found(gives, place, "the maximum of the window", terms, "max");
   },
   backward({ delta, reads: [x], to: [dx] }, rule, place) {
     const [c, h, w] = dx.index(place);
     const won = windowsWith(rule.axes, h, w).filter(([oh, ow]) => winner(x, rule.axes, c, oh, ow) === place);
     const terms = won.map(([oh, ow]) => term([named(delta, delta.place(c, oh, ow))]));
-    const words = won.length ? "it was the largest of its window: the \u03b4 of the window comes back to it"
-      : "it was not the largest of its window: nothing comes back";
+    const words = won.length ? "it was the maximum of its window, whose \u03b4 it receives"
+      : "it was not the maximum of its window, so its gradient is 0";
     return found(dx, place, words, terms);
   },
 };
 
-// How many places of the window count in the mean.
+// The number of positions of the window that count in the mean.
 function countIn(rule, oh, ow) {
   const along = (axis, o, pad) => range(axis.size).map((i) => inputAt(axis, o, i))
     .filter((at) => at >= -pad && at < axis.length + pad).length;
@@ -49,7 +49,7 @@ const mean = {
     const terms = windowsWith(rule.axes, h, w).map(([oh, ow]) => {
       return term([share(countIn(rule, oh, ow)), named(delta, delta.place(c, oh, ow))]);
     });
-    return found(dx, place, "its share of the \u03b4 of every window it is in", terms);
+    return found(dx, place, "its share of the \u03b4 of every window that contains it", terms);
   },
 };
 

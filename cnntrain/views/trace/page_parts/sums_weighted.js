@@ -1,13 +1,13 @@
-// The sums of dense and convolutional layers: forward, backward, and of their gradients.
+// The sums of dense and convolutional layers: forward, backward, and parameter gradients.
 
 const dense = {
   forward({ W, b, gives, reads: [a] }, rule, k) {
     const terms = range(a.size).map((j) => term([named(W, W.place(k, j)), named(a, j)]));
-    return found(gives, k, "row of W times the inputs, and the bias", [...terms, ...biasOf(b, k)]);
+    return found(gives, k, "row of W times the inputs, plus the bias", [...terms, ...biasOf(b, k)]);
   },
   backward({ W, delta, to: [da] }, rule, j) {
     const terms = range(delta.size).map((k) => term([named(W, W.place(k, j)), named(delta, k)]));
-    return found(da, j, "column of W times \u03b4: what each unit sends back along its weight", terms);
+    return found(da, j, "column of W times \u03b4: what each unit passes back through its weight", terms);
   },
   W({ W, dW, delta, reads: [a] }, rule, place) {
     const [k, j] = W.index(place);
@@ -16,7 +16,7 @@ const dense = {
   },
   b({ db, delta }, rule, k) {
     const terms = range(delta.samples).map((n) => term([named(delta, k, n)]));
-    return found(db, k, "\u03b4 of the unit: the bias has the input 1", terms);
+    return found(db, k, "\u03b4 of the unit: the input of the bias is 1", terms);
   },
 };
 
@@ -30,7 +30,7 @@ const conv = {
     }));
     const weight = (c, i, j) => W.at(W.place(f, c, i, j));
     const grid = { maps: channels, weight, W, data: a, names: ["kernel", "patch under it"] };
-    return found(gives, place, "kernel times the patch under it, and the bias",
+    return found(gives, place, "kernel times the patch under it, plus the bias",
       [...terms, ...biasOf(b, f)], "sum", { grid });
   },
   backward({ W, delta, to: [da] }, rule, place) {
@@ -48,7 +48,7 @@ const conv = {
     }));
     const weight = (g, i, j) => W.at(W.place(first + g, c % channels, rows - 1 - i, columns - 1 - j));
     const grid = { maps: each, weight, W, data: delta, names: ["kernel, rotated by 180\u00b0", "\u03b4 under it"] };
-    return found(da, place, "the rotated kernel over \u03b4: every output that read this number sends " +
+    return found(da, place, "the rotated kernel over \u03b4: every output that read this value passes " +
       "its \u03b4 back through the weight it used", terms, "sum", { grid });
   },
   W({ W, dW, delta, reads: [a] }, rule, place) {
@@ -62,13 +62,13 @@ const conv = {
           return term([named(delta, delta.place(f, oh_, ow_), n), named(a, a.place(channel, h, w), n)]);
         });
     }));
-    return found(dW, place, "\u03b4 of every output times the input that this weight met there", terms);
+    return found(dW, place, "\u03b4 of every output times the input that it read through this weight", terms);
   },
   b({ db, delta }, rule, f) {
     const each = delta.shape[1] * delta.shape[2];
     const terms = range(delta.samples).flatMap((n) => {
       return range(each).map((k) => term([named(delta, f * each + k, n)]));
     });
-    return found(db, f, "the sum of the whole \u03b4 map: the bias has the input 1 everywhere", terms);
+    return found(db, f, "the sum of the whole \u03b4 map: the input of the bias is 1 everywhere", terms);
   },
 };
