@@ -66,9 +66,8 @@ def probe(
 def _array_figures(W: Array, updated: Array, dW: Array) -> ArrayFigures:
     size = norm(W)
     change = norm(updated - W)
-    return ArrayFigures(
-        float(W.mean()), float(W.std()), size, norm(dW), change / size if size else None
-    )
+    ratio = change / size if size else None
+    return ArrayFigures(*mean_and_std(W), size, norm(dW), ratio)
 
 
 def _output_figures(
@@ -79,13 +78,19 @@ def _output_figures(
     found = {}
     for node, a in experiment.network.trace(params, x, run):
         dead = _dead_share(a) if isinstance(node.layer, Activation) else None
-        found[node.name] = OutputFigures(float(a.mean()), float(a.std()), dead)
+        found[node.name] = OutputFigures(*mean_and_std(a), dead)
     return found
 
 
 def _dead_share(a: Array) -> float:
     """Share of the units, or channels, that give 0 for every sample at every place."""
     return float((~a.reshape(len(a), -1).any(axis=1)).mean())
+
+
+def mean_and_std(array: Array) -> tuple[float, float]:
+    """Over all entries, in float64."""
+    exact = array.astype(np.float64)
+    return float(exact.mean()), float(exact.std())
 
 
 def norm(array: Array) -> float:

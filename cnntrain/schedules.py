@@ -255,9 +255,7 @@ class Cosine(Schedule, kind="cosine"):
     def _left_of_cycle(self, step: int, rest: int) -> float:
         """Which share of its cycle is left at ``step`` of ``rest``."""
         ends = cycle_ends(self.restarts, self.stretch)
-        at = (
-            step * ends[-1]
-        )  # in units of which each step has ``ends[-1]``, and a cycle's unit rest
+        at = step * ends[-1]  # in units of which ``rest`` make one of those of ``ends``
         cycle = min(bisect_right(ends, at // rest), self.restarts)
         length = ends[cycle] - (ends[cycle - 1] if cycle else 0)
         return max(0.0, (ends[cycle] * rest - at) / (length * rest))

@@ -9,8 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cnntrain.metrics import Sums, confusion_matrix, labels_of, means, r_squared
-from cnntrain.ops.stable import log_softmax, sigmoid, softplus
+from cnntrain.metrics import (
+    Sums,
+    confusion_matrix,
+    labels_of,
+    means,
+    r_squared,
+    target_moments,
+)
+from cnntrain.ops.stable import log_softmax, logistic_cost, sigmoid
 from cnntrain.registry import Registered
 from cnntrain.types import Array, Count
 
@@ -105,7 +112,7 @@ class LogLoss(Score, kind="log_loss"):
     def sums(self, z: Array, y: Array) -> Sums:
         labels = labels_of(z, y)
         if len(z) == 1:
-            cost = softplus(z[0]) - labels * z[0]
+            cost = logistic_cost(z[0], labels.astype(z.dtype))
         else:
             cost = -log_softmax(z)[labels, np.arange(len(labels))]
         return {"log_loss": float(np.sum(cost, dtype=np.float64))}
@@ -166,8 +173,7 @@ class RSquared(Score, kind="r2"):
     of_labels: ClassVar[bool] = False
 
     def sums(self, z: Array, y: Array) -> Sums:
-        exact = y.astype(np.float64)
-        return {"target": exact.sum(axis=-1), "target_squared": (exact * exact).sum(axis=-1)}
+        return target_moments(y)
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
         return r_squared(sums)
