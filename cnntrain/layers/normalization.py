@@ -27,10 +27,8 @@ def standardize(x: Array, epsilon: float) -> tuple[Array, Array]:
 def standardize_backward(d_hat: Array, x_hat: Array, inverse: Array) -> Array:
     """∂C/∂x = (d̂ - mean(d̂) - x̂ mean(d̂ x̂)) / σ from d̂ = ∂C/∂x̂, along axis 1."""
     m = d_hat.shape[1]
-    mean, along = (
-        (column_sums(d) / m).astype(d_hat.dtype) for d in (d_hat, d_hat * x_hat)
-    )  # (G, 1, N)
-    return inverse * (d_hat - mean - x_hat * along)
+    along = (column_sums(d_hat * x_hat) / m).astype(d_hat.dtype)  # (G, 1, N)
+    return inverse * (centered(d_hat, exact_sums(d_hat) / m) - x_hat * along)
 
 
 class Cache(NamedTuple):

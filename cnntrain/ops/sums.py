@@ -89,13 +89,19 @@ def long_product(a: Array, b: Array) -> Array:
     return np.asarray(total, a.dtype)
 
 
+def in_two(mean: Array, dtype: np.dtype) -> tuple[Array, Array]:
+    """What ``dtype`` holds of float64 numbers, and the rest that it rounds off."""
+    near = mean.astype(dtype)
+    return near, (mean - near).astype(dtype)
+
+
 def centered(x: Array, mean: Array) -> Array:
-    """x - mean in the precision of x, for a float64 mean: what x's precision holds of it goes
-    first, and then the rest, because next to a mean of 1,000 deviations the rest counts."""
-    near = mean.astype(x.dtype)
+    """x - mean in the precision of x, for a float64 mean. Next to a mean of 1,000 deviations the
+    part of it counts that float32 rounds off."""
+    near, rest = in_two(mean, x.dtype)
     difference: Array = x - near
     if near.dtype != mean.dtype:
-        difference -= (mean - near).astype(x.dtype)
+        difference -= rest
     return difference
 
 
