@@ -10,7 +10,7 @@ import numpy as np
 from cnntrain.errors import ShapeError
 from cnntrain.init import Constant, Zeros
 from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
-from cnntrain.ops.sums import centered, column_sums, exact_sums, row_sums
+from cnntrain.ops.sums import centered, exact_sums, row_sums
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
 
@@ -19,7 +19,7 @@ def standardize(x: Array, epsilon: float) -> tuple[Array, Array]:
     """(x̂, 1/σ): x̂ = (x - mean) / √(variance + ε) along axis 1 of x (G, M, N)."""
     m = x.shape[1]
     around = centered(x, exact_sums(x) / m)
-    variance = column_sums(around * around) / m  # (G, 1, N)
+    variance = exact_sums(around * around) / m  # (G, 1, N)
     inverse = (1 / np.sqrt(variance + epsilon)).astype(x.dtype)
     return around * inverse, inverse
 
@@ -27,7 +27,7 @@ def standardize(x: Array, epsilon: float) -> tuple[Array, Array]:
 def standardize_backward(d_hat: Array, x_hat: Array, inverse: Array) -> Array:
     """∂C/∂x = (d̂ - mean(d̂) - x̂ mean(d̂ x̂)) / σ from d̂ = ∂C/∂x̂, along axis 1."""
     m = d_hat.shape[1]
-    along = (column_sums(d_hat * x_hat) / m).astype(d_hat.dtype)  # (G, 1, N)
+    along = (exact_sums(d_hat * x_hat) / m).astype(d_hat.dtype)  # (G, 1, N)
     return inverse * (centered(d_hat, exact_sums(d_hat) / m) - x_hat * along)
 
 

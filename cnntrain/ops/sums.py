@@ -22,21 +22,21 @@ from cnntrain.types import Array
 
 BLOCK = 32  # numbers that are added up in their own precision
 BLOCK_OF_PRODUCTS = 128  # the same of products, whose errors have no common sign
-FEW = 8192  # numbers for which float64 is as fast
+FEW, SHORT = 8192, 1024  # numbers in all, or in a row, for which float64 is as fast
 LONG = 4096  # products that BLAS adds up as it likes
 IN_CACHE = 1 << 16  # numbers that are looked at together in float64
 
 
 def row_sums(x: Array) -> Array:
     """Σ along the last axis: (..., M) -> (...)."""
-    if x.size <= FEW:
-        few: Array = x.sum(axis=-1, dtype=np.float64)
-        return few
     m = x.shape[-1]
     whole, ones = m - m % BLOCK, np.ones(BLOCK, x.dtype)
+    if x.size <= FEW or (whole < m < SHORT):
+        few: Array = x.sum(axis=-1, dtype=np.float64)
+        return few
     blocks = (
         (x.reshape(-1, BLOCK) @ ones).reshape(*x.shape[:-1], -1)
-        if whole == m > 0
+        if whole == m
         else x[..., :whole].reshape(*x.shape[:-1], whole // BLOCK, BLOCK) @ ones
     )  # (..., M/32)
     total: Array = blocks.sum(axis=-1, dtype=np.float64) + x[..., whole:].sum(axis=-1)
@@ -60,8 +60,8 @@ def column_sums(x: Array) -> Array:
 def exact_sums(x: Array) -> Array:
     """``column_sums`` with every addition in float64; slower, but equal numbers keep their value.
 
-    Means need it: what is left of a constant after its mean is taken off must be 0, not rounding,
-    because normalisation divides by it. Float32 has 29 bits less than float64, so the sum of up to
+    What is left of a constant after its mean is taken off must be 0, not rounding, because
+    normalisation divides by it. Float32 has 29 bits less than float64, so the sum of up to
     2²⁹ equal numbers has no error at all.
     """
     g, m, n = x.shape
