@@ -7,9 +7,9 @@ totals of the blocks are added up in float64. So
 
     |error| <= (b - 1) u Σ|x| + m/b · 2⁻⁵³ Σ|x|,
 
-with b = 32 in the worst order, and some u in the orders that BLAS takes. Sources: Higham 1993, "The
-accuracy of floating point summation", section 3 (blocked and pairwise sums); Chan, Golub & LeVeque
-1983, "Algorithms for computing the sample variance" (two passes, and the merging of moments).
+with b = 32, in the worst order; in those that BLAS takes it is some u. Sources: Higham 1993, "The
+accuracy of floating point summation" (blocked and pairwise sums); Chan, Golub & LeVeque 1983,
+"Algorithms for computing the sample variance" (two passes, and the merging of moments).
 
 All functions give float64: whoever calls rounds once, when all is added up.
 """
@@ -21,8 +21,8 @@ import numpy as np
 from cnntrain.types import Array
 
 BLOCK = 32  # numbers that are added up in their own precision
-BLOCK_OF_PRODUCTS = 128  # the same of products, whose errors have no common sign
-FEW, SHORT = 8192, 1024  # numbers in all, or in a row, for which float64 is as fast
+BLOCK_OF_PRODUCTS = 128  # the same of products
+FEW, SHORT = 8192, 1024  # measured: of so many numbers, or in such rows, float64 is as fast
 LONG = 4096  # products that BLAS adds up as it likes
 IN_CACHE = 1 << 16  # numbers that are looked at together in float64
 
@@ -139,7 +139,7 @@ def moments(x: Array) -> Moments:
 
 
 def merged(a: Moments, b: Moments) -> Moments:
-    """The moments of both together: Chan, Golub & LeVeque 1983, eq. 2.1."""
+    """The moments of both together: Chan, Golub & LeVeque 1983."""
     m = a.m + b.m
     apart = np.subtract(b.mean, a.mean)
     mean = a.mean + apart * (b.m / m)
