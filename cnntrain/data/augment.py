@@ -228,7 +228,8 @@ class Contrast(Augmentation, kind="contrast"):
     by: Fraction = 0.2
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
-        mean = x.mean(axis=tuple(range(x.ndim - 1)), keepdims=True)
+        mean = x.mean(axis=tuple(range(x.ndim - 1)), keepdims=True, dtype=np.float64)
+        mean = mean.astype(x.dtype)
         return mean + (x - mean) * _factors(self.by, x, rng)
 
 

@@ -37,9 +37,11 @@ class Batches:
         if y.dtype.kind == "f":
             y = np.moveaxis(y, 0, -1).astype(self.dtype, order="C")
         if draw is not None and self.augmentations:
-            x = x.astype(self.dtype, order="C")
+            x = x.astype(np.promote_types(x.dtype, self.dtype), order="C")
             for k, augmentation in enumerate(self.augmentations):
                 x, y = augmentation.apply(x, y, self.classes, draw(k))
+            if y.dtype.kind == "f":
+                y = y.astype(self.dtype, copy=False)
         return self.normalizer.apply(x, self.dtype), y
 
 

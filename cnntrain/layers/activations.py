@@ -13,6 +13,7 @@ import numpy as np
 from cnntrain.layers.base import Context, Example, Layer
 from cnntrain.ops import stable
 from cnntrain.ops.erf import erf
+from cnntrain.ops.sums import class_sums
 from cnntrain.types import Array, Arrays, NonNegative, Params, Positive, Shape
 
 
@@ -372,7 +373,7 @@ class Softmax(Activation, kind="softmax"):
         return stable.softmax(z)
 
     def delta(self, da: Array, kept: Array) -> Array:
-        return kept * (da - (kept * da).sum(axis=0, keepdims=True))
+        return kept * (da - class_sums(kept * da))
 
     def flops(self, in_shape: Shape) -> int:
         return 5 * super().flops(in_shape)
@@ -394,7 +395,7 @@ class LogSoftmax(Activation, kind="log_softmax"):
         return stable.log_softmax(z)
 
     def delta(self, da: Array, kept: Array) -> Array:
-        return da - np.exp(kept) * da.sum(axis=0, keepdims=True)
+        return da - np.exp(kept) * class_sums(da)
 
     def flops(self, in_shape: Shape) -> int:
         return 5 * super().flops(in_shape)

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnntrain.layers.base import Context, Example, Param, ParametricLayer, Steps, WholeBatchLayer
 from cnntrain.layers.initializers import Constant, Zeros
+from cnntrain.ops.sums import centered, exact_sums, row_dots, row_sums
 from cnntrain.types import Array, Arrays, Fraction, Params, Positive, Shape
 
 
@@ -25,20 +26,20 @@ def per_channel(array: Array) -> Array:
 
 
 def batch_norm_forward(
-    centered: Array, gamma: Array, beta: Array, variance: Array, epsilon: float
+    around: Array, gamma: Array, beta: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
-    """(y, x̂, 1/σ): x̂ = (x - mean)/σ, σ = √(variance + ε), y = γ x̂ + β. Overwrites
-    ``centered``, the (C, M) array x - mean, with x̂: every pass over these large maps costs time."""
-    inverse = 1 / np.sqrt(variance + centered.dtype.type(epsilon))  # (C, 1)
-    x_hat = np.multiply(centered, inverse, out=centered)
+    """(y, x̂, 1/σ): x̂ = (x - mean)/σ, σ = √(variance + ε), y = γ x̂ + β. Takes ``around``, the
+    (C, M) array x - mean, over for x̂: these maps are large, and each pass over them counts."""
+    inverse = 1 / np.sqrt(variance + around.dtype.type(epsilon))  # (C, 1)
+    x_hat = np.multiply(around, inverse, out=around)
     y = gamma * x_hat
     y += beta
     return y, x_hat, inverse
 
 
 def batch_norm_sums(dy: Array, x_hat: Array) -> tuple[Array, Array]:
-    """(Σ dy, Σ dy x̂): ∂C/∂β and ∂C/∂γ, (C, 1)."""
-    return dy.sum(axis=1, keepdims=True), np.einsum("cm,cm->c", dy, x_hat)[:, None]
+    """(Σ dy, Σ dy x̂): ∂C/∂β and ∂C/∂γ, (C, 1) in float64."""
+    return row_sums(dy)[:, None], row_dots(dy, x_hat)[:, None]
 
 
 def batch_norm_dx(
@@ -106,12 +107,12 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Cache]]:
         flat = per_channel(x)
         if ctx.training:
-            centered, moments = yield from _batch_moments(flat)
+            around, moments = yield from _batch_moments(flat)
             variance = moments.variance
         else:
-            centered, moments, variance = flat - params["mean"], None, params["variance"]
+            around, moments, variance = flat - params["mean"], None, params["variance"]
         y, x_hat, inverse = batch_norm_forward(
-            centered, params["gamma"], params["beta"], variance, self.epsilon
+            around, params["gamma"], params["beta"], variance, self.epsilon
         )
         return y.reshape(x.shape), Cache(x_hat, inverse, moments)
 
@@ -120,12 +121,14 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     ) -> Steps[tuple[Array | None, Params]]:
         flat, scale = per_channel(dy), params["gamma"] * cache.inverse
         d_beta, d_gamma = batch_norm_sums(flat, cache.x_hat)
-        grads = {"gamma": d_gamma, "beta": d_beta}
+        grads = {"gamma": d_gamma.astype(dy.dtype), "beta": d_beta.astype(dy.dtype)}
         if cache.moments is None:
             return (scale * flat).reshape(dy.shape), grads
         totals = yield {"beta": d_beta, "gamma": d_gamma}
-        m = dy.dtype.type(cache.moments.m)
-        dx = batch_norm_dx(flat, cache.x_hat, scale, totals["beta"] / m, totals["gamma"] / m)
+        mean_dy, mean_dy_x_hat = (
+            (totals[letter] / cache.moments.m).astype(dy.dtype) for letter in ("beta", "gamma")
+        )
+        dx = batch_norm_dx(flat, cache.x_hat, scale, mean_dy, mean_dy_x_hat)
         return dx.reshape(dy.shape), grads
 
     def buffers(self, params: Arrays, cache: Cache) -> Params:
@@ -149,9 +152,10 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
 def _batch_moments(x: Array) -> Steps[tuple[Array, Moments]]:
     """(x - mean, moments) of the whole batch, in two passes: accurate even for means far from 0."""
     count = np.array(x.shape[1], dtype=np.float64)
-    first = yield {"m": count, "sum": x.sum(axis=1, keepdims=True)}
+    first = yield {"m": count, "sum": exact_sums(x[..., None])[..., 0]}
     m = float(first["m"])
-    mean = first["sum"] / x.dtype.type(m)
-    centered = x - mean
-    second = yield {"squares": np.einsum("cm,cm->c", centered, centered)[:, None]}
-    return centered, Moments(mean, second["squares"] / x.dtype.type(m), m)
+    mean = first["sum"] / m  # (C, 1)
+    around = centered(x, mean)
+    second = yield {"squares": row_dots(around, around)[:, None]}
+    variance = second["squares"] / m
+    return around, Moments(mean.astype(x.dtype), variance.astype(x.dtype), m)

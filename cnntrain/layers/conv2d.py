@@ -9,6 +9,7 @@ import numpy as np
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.layers.initializers import Constant
+from cnntrain.ops.sums import column_sums, long_product, row_sums
 from cnntrain.ops.windows import (
     Axis,
     Padding,
@@ -103,17 +104,17 @@ def conv2d_dW(
         delta_rows = delta.reshape(f, vertical.out, -1).transpose(1, 2, 0)  # (OH, OW*N, F)
         # (OH, KH*C*KW, F) = (OH, KH*C*KW, OW*N) @ (OH, OW*N, F): the long side first, because the
         # product copies its second matrix once for every few rows of the first
-        per_row = patches(lowered, vertical) @ delta_rows
-        return per_row.sum(axis=0).reshape(kh, c, kw, f).transpose(3, 1, 0, 2)
+        per_row = long_product(patches(lowered, vertical), delta_rows)
+        dW = column_sums(per_row.reshape(1, vertical.out, -1)).astype(delta.dtype)
+        return dW.reshape(kh, c, kw, f).transpose(3, 1, 0, 2)
     delta_groups = delta.reshape(groups, f // groups, -1)  # (G, F/G, OH*OW*N)
     columns = kept.reshape(groups, c * kh * kw, -1)  # (G, C/G*KH*KW, OH*OW*N)
-    return (delta_groups @ columns.transpose(0, 2, 1)).reshape(W_shape)
+    return long_product(delta_groups, columns.transpose(0, 2, 1)).reshape(W_shape)
 
 
 def conv2d_db(delta: Array) -> Array:
     """∂C/∂b[f] = Σ_{n,oh,ow} δ[f, oh, ow]."""
-    db: Array = delta.reshape(len(delta), -1).sum(axis=1, keepdims=True)  # (F, 1)
-    return db
+    return row_sums(delta.reshape(len(delta), -1))[:, None].astype(delta.dtype)  # (F, 1)
 
 
 def conv2d_da_rows(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:

@@ -7,12 +7,13 @@ from typing import ClassVar
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Param, WeightedLayer
 from cnntrain.layers.initializers import Constant
+from cnntrain.ops.sums import long_product, row_sums
 from cnntrain.types import Array, Arrays, Count, Params, Shape
 
 
 def dense_forward(a: Array, W: Array, b: Array | None) -> Array:
     """z = W a + b, one column per sample."""
-    z: Array = W @ a  # (K, N) = (K, J) @ (J, N)
+    z = long_product(W, a)  # (K, N) = (K, J) @ (J, N)
     if b is not None:
         z += b  # (K, N) + (K, 1)
     return z
@@ -22,10 +23,10 @@ def dense_backward(
     delta: Array, a: Array, W: Array, need_da: bool = True
 ) -> tuple[Array | None, Array, Array]:
     """(∂C/∂a, ∂C/∂W, ∂C/∂b) = (Wᵀ δ, δ aᵀ, Σ_n δ) from δ = ∂C/∂z."""
-    da = W.T @ delta if need_da else None  # (J, N) = (J, K) @ (K, N)
+    da = long_product(W.T, delta) if need_da else None  # (J, N) = (J, K) @ (K, N)
     alone = delta.shape[1] == 1  # a single sample: one product per entry, no sums
     dW = delta * a.T if alone else delta @ a.T  # (K, J) = (K, N) @ (N, J)
-    db = delta.sum(axis=1, keepdims=True)  # (K, 1)
+    db = row_sums(delta)[:, None].astype(delta.dtype)  # (K, 1)
     return da, dW, db
 
 

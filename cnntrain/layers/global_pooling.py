@@ -9,6 +9,7 @@ import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
 from cnntrain.ops.shapes import require_image
+from cnntrain.ops.sums import exact_sums
 from cnntrain.types import Array, Arrays, Params, Shape
 
 
@@ -28,7 +29,9 @@ class GlobalAvgPool2d(Layer, kind="global_avg_pool2d"):
         return _channels(in_shape)
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
-        return x.mean(axis=(1, 2)), x.shape
+        c, h, w, n = x.shape
+        sums = exact_sums(x.reshape(c, h * w, n))[:, 0]  # (C, N)
+        return (sums / (h * w)).astype(x.dtype), x.shape
 
     def backward(
         self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True

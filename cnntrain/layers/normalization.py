@@ -11,22 +11,25 @@ from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
 from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.ops.shapes import require_image
+from cnntrain.ops.sums import centered, exact_sums, row_sums
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
 
 
 def standardize(x: Array, epsilon: float) -> tuple[Array, Array]:
     """(x̂, 1/σ): x̂ = (x - mean) / √(variance + ε) along axis 1 of x (G, M, N)."""
-    centered = x - x.mean(axis=1, keepdims=True)
-    variance = (centered * centered).mean(axis=1, keepdims=True)
-    inverse = 1 / np.sqrt(variance + x.dtype.type(epsilon))
-    return centered * inverse, inverse
+    m = x.shape[1]
+    around = centered(x, exact_sums(x) / m)
+    variance = exact_sums(around * around) / m  # (G, 1, N)
+    inverse = (1 / np.sqrt(variance + epsilon)).astype(x.dtype)
+    return around * inverse, inverse
 
 
 def standardize_backward(d_hat: Array, x_hat: Array, inverse: Array) -> Array:
     """∂C/∂x = (d̂ - mean(d̂) - x̂ mean(d̂ x̂)) / σ from d̂ = ∂C/∂x̂, along axis 1."""
-    along = (d_hat * x_hat).mean(axis=1, keepdims=True)
-    return inverse * (d_hat - d_hat.mean(axis=1, keepdims=True) - x_hat * along)
+    m = d_hat.shape[1]
+    along = (exact_sums(d_hat * x_hat) / m).astype(d_hat.dtype)  # (G, 1, N)
+    return inverse * (centered(d_hat, exact_sums(d_hat) / m) - x_hat * along)
 
 
 class Cache(NamedTuple):
@@ -99,8 +102,8 @@ class SampleNorm(ParametricLayer):
 def _onto(array: Array, shape: Shape) -> Array:
     """Sum over the samples, and over every axis that has length 1 in ``shape``."""
     axes = tuple(k for k, size in enumerate(shape) if size == 1 and array.shape[k] != 1)
-    total: Array = array.sum(axis=-1)
-    return total.sum(axis=axes, keepdims=True) if axes else total
+    total = row_sums(array)
+    return (total.sum(axis=axes, keepdims=True) if axes else total).astype(array.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

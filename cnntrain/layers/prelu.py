@@ -8,6 +8,7 @@ import numpy as np
 
 from cnntrain.layers.base import Context, Example, Param, ParametricLayer
 from cnntrain.layers.initializers import Constant
+from cnntrain.ops.sums import row_sums
 from cnntrain.types import Array, Arrays, Params, Shape
 
 
@@ -18,9 +19,9 @@ def prelu_forward(z: Array, slope: Array) -> Array:
 
 def prelu_backward(da: Array, z: Array, slope: Array) -> tuple[Array, Array]:
     """(δ, ∂C/∂slope): δ = ∂C/∂a or slope·∂C/∂a; ∂C/∂slope = Σ ∂C/∂a · z where z <= 0."""
-    below = np.where(z > 0, 0, da * z).reshape(len(z), -1).sum(axis=1)  # (C,)
+    below = row_sums(np.where(z > 0, 0, da * z).reshape(len(z), -1))  # (C,)
     d_slope = below.sum(keepdims=True) if slope.size == 1 else below
-    return np.where(z > 0, da, slope * da), d_slope
+    return np.where(z > 0, da, slope * da), d_slope.astype(da.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

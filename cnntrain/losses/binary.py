@@ -11,13 +11,16 @@ from typing import ClassVar
 import numpy as np
 
 from cnntrain.losses.base import Loss, as_targets, total
-from cnntrain.ops.stable import sigmoid, softplus
+from cnntrain.ops.stable import logistic_cost, sigmoid
 from cnntrain.types import Array, Shape
 
 
 def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
-    """(Σ log(1 + e^z) - t z, σ(z) - t): -t log σ(z) - (1-t) log(1-σ(z)) without logarithms of 0."""
-    return total(softplus(z) - t * z), sigmoid(z) - t
+    """(-Σ t log σ(z) + (1-t) log(1-σ(z)), σ(z) - t).
+
+    δ is written (1-t) σ(z) - t σ(-z): no difference of nearly equal numbers for a right answer.
+    """
+    return total(logistic_cost(z, t)), (1 - t) * sigmoid(z) - t * sigmoid(-z)
 
 
 def hinge(z: Array, sign: Array) -> tuple[float, Array]:

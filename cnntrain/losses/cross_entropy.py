@@ -1,5 +1,6 @@
 """Softmax and the negative log-likelihood of the true class, as one function."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
@@ -9,26 +10,43 @@ import numpy as np
 from cnntrain.errors import ConfigError
 from cnntrain.losses.base import Loss, as_targets, is_labels, one_hot, total
 from cnntrain.ops.stable import log_softmax
+from cnntrain.ops.sums import class_sums
 from cnntrain.types import Array, Fraction, NonNegative, Shape
+
+LOG_2 = math.log(2)
 
 
 def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
     """(-Σ_n log softmax(z_n)[y_n], softmax(z) - one-hot(y)).
 
-    Working on logits keeps both accurate: no log of a rounded 0, and δ is a plain difference.
+    Working on logits keeps both accurate: no log of a rounded 0, and p - 1 of a confident right
+    answer is expm1(log p), not a difference of nearly equal numbers.
     """
     log_p = log_softmax(z)  # (K, N)
     columns = np.arange(len(labels))
-    cost = -total(log_p[labels, columns])
+    log_right = log_p[labels, columns]  # (N,)
     delta = np.exp(log_p)
-    delta[labels, columns] -= 1
-    return cost, delta
+    delta[labels, columns] = np.expm1(log_right)
+    return -total(log_right), delta
 
 
 def soft_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
     """(-Σ t log softmax(z), softmax(z) Σ_k t_k - t) for targets t >= 0 with any sum."""
     log_p = log_softmax(z)
-    return -total(t * log_p), np.exp(log_p) * t.sum(axis=0, keepdims=True) - t
+    return -total(t * log_p), soft_delta(log_p, t)
+
+
+def kl_divergence(z: Array, t: Array) -> tuple[float, Array]:
+    """(Σ t (log t - log softmax(z)), softmax(z) Σ_k t_k - t), 0 log 0 being 0."""
+    log_p = log_softmax(z)
+    return total(t * (np.log(np.where(t > 0, t, 1)) - log_p)), soft_delta(log_p, t)
+
+
+def soft_delta(log_p: Array, t: Array) -> Array:
+    """p Σ_k t_k - t; for p > ½ as (p - 1) Σ_k t_k + (Σ_k t_k - t), which is exact for p near 1."""
+    total_t = class_sums(t)
+    near_1 = np.expm1(log_p) * total_t + (total_t - t)
+    return np.where(log_p > -LOG_2, near_1, np.exp(log_p) * total_t - t)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +108,9 @@ class CrossEntropy(Loss, kind="cross_entropy"):
                     ("loss",),
                 )
             return self
-        shares = y.sum(axis=0) if y.ndim == 2 else np.bincount(y, minlength=classes)
+        shares = (
+            y.sum(axis=0, dtype=np.float64) if y.ndim == 2 else np.bincount(y, minlength=classes)
+        )
         counts = np.maximum(shares, 1)
         return replace(self, class_weight=tuple((len(y) / (classes * counts)).tolist()))
 
@@ -127,8 +147,7 @@ class KlDivergence(Loss, kind="kl_divergence"):
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         t = one_hot(y, len(z), z.dtype) if is_labels(y) else y
-        cost, delta = soft_cross_entropy(z, t)
-        return cost + total(t * np.log(np.where(t > 0, t, 1))), delta
+        return kl_divergence(z, t)
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnntrain.metrics.base import Metric
 from cnntrain.metrics.sums import Sums, confusion_matrix, labels_of, means
-from cnntrain.ops.stable import log_softmax, sigmoid, softplus
+from cnntrain.ops.stable import log_softmax, logistic_cost, sigmoid
 from cnntrain.types import Array, Count
 
 BINS = 4096  # of the histogram from which the area under the ROC curve is computed
@@ -91,7 +91,7 @@ class LogLoss(Metric, kind="log_loss"):
     def sums(self, z: Array, y: Array) -> Sums:
         labels = labels_of(z, y)
         if len(z) == 1:
-            cost = softplus(z[0]) - labels * z[0]
+            cost = logistic_cost(z[0], labels.astype(z.dtype))
         else:
             cost = -log_softmax(z)[labels, np.arange(len(labels))]
         return {"log_loss": float(np.sum(cost, dtype=np.float64))}

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from cnntrain.metrics.base import Metric
-from cnntrain.metrics.sums import Sums, means, r_squared
+from cnntrain.metrics.sums import Sums, means, r_squared, target_moments
 from cnntrain.types import Array
 
 
@@ -40,8 +38,7 @@ class RSquared(Metric, kind="r2"):
     of_labels: ClassVar[bool] = False
 
     def sums(self, z: Array, y: Array) -> Sums:
-        exact = y.astype(np.float64)
-        return {"target": exact.sum(axis=-1), "target_squared": (exact * exact).sum(axis=-1)}
+        return target_moments(y)
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
         return r_squared(sums)

@@ -1,7 +1,7 @@
 """Metrics as sums: what is added up over shards, and the metrics computed from the totals.
 
 A sum is a plain number or array, so the partial sums of any division of the data add up to the same
-total.
+total. The mean and the spread of targets are not sums, but those of two parts give those of both.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.ops.sums import Moments, is_constant, merged, moments
 from cnntrain.types import Array
 
 Sums = dict[str, Any]
@@ -50,15 +51,28 @@ def confusion_matrix(z: Array, y: Array) -> Array:
 
 def detail_sums(z: Array, y: Array) -> Sums:
     """The additional sums of an evaluation: a confusion matrix, or the moments of the targets."""
-    if y.dtype.kind in "iu":
-        return {"confusion": confusion_matrix(z, y)}
-    y = y.astype(np.float64)
-    return {"target": y.sum(axis=-1), "target_squared": (y * y).sum(axis=-1)}
+    return {"confusion": confusion_matrix(z, y)} if y.dtype.kind in "iu" else target_moments(y)
+
+
+def target_moments(y: Array) -> Sums:
+    """The mean of every target (K, N) over its samples, and Σ of the squared distances from it.
+
+    Not Σ y²: of targets of 1e6 ± 1 nothing would be left in Σ y² - (Σ y)²/n.
+    """
+    _, mean, squares = moments(y)
+    return {"target_mean": mean, "target_squares": squares}
 
 
 def add_sums(a: Mapping[str, Any], b: Mapping[str, Any]) -> Sums:
-    """a + b, entry by entry."""
-    return {name: a[name] + b[name] for name in a}
+    """a + b, entry by entry; moments of targets are merged."""
+    both = {name: a[name] + b[name] for name in a}
+    if "target_mean" in a:
+        _, both["target_mean"], both["target_squares"] = merged(_moments(a), _moments(b))
+    return both
+
+
+def _moments(sums: Mapping[str, Any]) -> Moments:
+    return Moments(sums["n"], sums["target_mean"], sums["target_squares"])
 
 
 def means(sums: Mapping[str, Any]) -> dict[str, float]:
@@ -75,11 +89,11 @@ def means(sums: Mapping[str, Any]) -> dict[str, float]:
 
 def r_squared(sums: Mapping[str, Any]) -> float | None:
     """R² = 1 - Σ(a - y)² / Σ(y - ȳ)², over all outputs; None if the targets are constant."""
-    n = sums["n"]
-    variation = float((sums["target_squared"] - sums["target"] ** 2 / n).sum())
-    rounding = 64 * np.finfo(np.float64).eps * float(np.sum(sums["target_squared"]))
-    residual = sums["squared_error"] * np.size(sums["target"])
-    return None if variation <= rounding else 1 - float(residual) / variation
+    n, mean, squares = _moments(sums)
+    if np.all(is_constant(squares / n, mean, n)):
+        return None
+    residual = sums["squared_error"] * np.size(mean)
+    return 1 - float(residual) / float(np.sum(squares))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.ops.sums import class_sums
 from cnntrain.types import Array
 
 
@@ -35,13 +36,27 @@ def sigmoid(z: Array) -> Array:
 def softmax(z: Array) -> Array:
     """a_k = e^(z_k) / Σ_j e^(z_j) along axis 0."""
     e = np.exp(z - z.max(axis=0, keepdims=True))
-    return e / e.sum(axis=0, keepdims=True)
+    return e / class_sums(e)
 
 
 def log_softmax(z: Array) -> Array:
-    """z_k - log Σ_j e^(z_j) along axis 0."""
+    """z_k - log Σ_j e^(z_j) along axis 0.
+
+    The largest z has e⁰ = 1, and to that log1p adds the others: log(1 + e^-18) would be 0.
+    """
     shifted = z - z.max(axis=0, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
+    is_top = (shifted == 0).astype(z.dtype)
+    others = class_sums(np.exp(shifted) - is_top) + (class_sums(is_top) - 1)
+    return shifted - np.log1p(others)
+
+
+def logistic_cost(z: Array, t: Array) -> Array:
+    """-t log σ(z) - (1-t) log(1-σ(z)) = (max(z, 0) - t z) + log1p(e^-|z|), elementwise.
+
+    In this order: for a confident right answer the first part is 0, and the small cost is all in
+    the second.
+    """
+    return (positive_part(z) - t * z) + np.log1p(np.exp(-np.abs(z)))
 
 
 def softplus(z: Array) -> Array:

@@ -16,6 +16,8 @@ from cnntrain.types import Array, NaturalPair, Shape, as_pair
 
 Padding = Literal["same", "valid"] | NaturalPair
 
+FEW_TAPS = 8  # up to here, sums over a window are taken in the precision of the map
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -225,15 +227,20 @@ def with_length(shape: Shape, axis: int, length: int) -> Shape:
 
 def sum_along(x: Array, window: Axis, axis: int) -> Array:
     """y[o] = Σ_j x[o·stride + j·dilation - before] along one axis."""
-    y = np.zeros(with_length(x.shape, axis, window.out), x.dtype)
+    y = np.zeros(with_length(x.shape, axis, window.out), _sum_type(x, window))
     for _, outputs, inputs in window.taps:
         y[along(axis, outputs)] += x[along(axis, inputs)]
-    return y
+    return y.astype(x.dtype, copy=False)
 
 
 def sum_along_backward(dy: Array, window: Axis, axis: int) -> Array:
     """∂C/∂x: each ∂C/∂y goes to every tap of its window."""
-    dx = np.zeros(with_length(dy.shape, axis, window.length), dy.dtype)
+    dx = np.zeros(with_length(dy.shape, axis, window.length), _sum_type(dy, window))
     for _, outputs, inputs in window.taps:
         dx[along(axis, inputs)] += dy[along(axis, outputs)]
-    return dx
+    return dx.astype(dy.dtype, copy=False)
+
+
+def _sum_type(x: Array, window: Axis) -> np.dtype:
+    """Of a sum that is taken tap by tap: float64 if the window is large."""
+    return x.dtype if window.size <= FEW_TAPS else np.dtype(np.float64)

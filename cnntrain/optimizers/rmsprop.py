@@ -12,10 +12,11 @@ from cnntrain.types import Array, Fraction, Params, Positive
 class Rmsprop(Optimizer, kind="rmsprop"):
     """E ← ρ E + (1-ρ) g²; W ← W - η g / (√E + ε), or / √(E + ε).
 
-    Options: ``rho`` ρ; ``epsilon`` ε; ``centered``: m ← ρ m + (1-ρ) g, and E - m² replaces E (a
-    running variance; Graves 2013, eq. 38-41); ``momentum`` μ: v ← μ v + the quotient, W ← W - η v;
-    ``epsilon_inside``, whether ε is inside the root (as in TensorFlow) or outside (default, as in
-    PyTorch).
+    Options: ``rho`` ρ; ``epsilon`` ε; ``centered``: V ← ρ V + ρ (1-ρ) (g - m)², a running variance,
+    replaces E, then m ← ρ m + (1-ρ) g (V is the E - m² of Graves 2013, eq. 38-41, but cannot fall
+    below 0: West 1979, "Updating mean and variance estimates"); ``momentum`` μ: v ← μ v + the
+    quotient, W ← W - η v; ``epsilon_inside``, whether ε is inside the root (as in
+    TensorFlow) or outside (default, as in PyTorch).
     Source: Tieleman & Hinton 2012, lecture 6.5.
     """
 
@@ -26,14 +27,21 @@ class Rmsprop(Optimizer, kind="rmsprop"):
     momentum: Fraction = 0.0
 
     def active_slots(self) -> tuple[str, ...]:
-        means = ("means",) if self.centered else ()
+        squares = ("variances", "means") if self.centered else ("squares",)
         velocity = ("velocity",) if self.momentum else ()
-        return ("squares", *means, *velocity)
+        return (*squares, *velocity)
 
     def rule(self) -> tuple[str, ...]:
         rho, rest, epsilon = f"{self.rho:g}", f"{1 - self.rho:g}", f"{self.epsilon:g}"
-        means = (rf"m \leftarrow {rho} m + {rest} g",) if self.centered else ()
-        square = "E - m^2" if self.centered else "E"
+        square = "V" if self.centered else "E"
+        running = (
+            (
+                rf"V \leftarrow {rho} V + {rho} \cdot {rest} (g - m)^2",
+                rf"m \leftarrow {rho} m + {rest} g",
+            )
+            if self.centered
+            else (rf"E \leftarrow {rho} E + {rest} g^2",)
+        )
         root = (
             rf"\sqrt{{{square} + {epsilon}}}"
             if self.epsilon_inside
@@ -45,14 +53,11 @@ class Rmsprop(Optimizer, kind="rmsprop"):
             if self.momentum
             else (rf"\Delta W = -\eta {quotient}",)
         )
-        return (rf"E \leftarrow {rho} E + {rest} g^2", *means, *steps)
+        return (*running, *steps)
 
     def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
-        squares = state["squares"]
-        squares *= self.rho
-        squares += (1 - self.rho) * (dW * dW)
-        variance = squares - self._squared_mean(dW, state) if self.centered else squares
-        quotient = dW / self._root(variance)
+        squares = self._variance(dW, state) if self.centered else self._squares(dW, state)
+        quotient = dW / self._root(squares)
         if not self.momentum:
             return quotient * -lr
         velocity = state["velocity"]
@@ -60,13 +65,21 @@ class Rmsprop(Optimizer, kind="rmsprop"):
         velocity += quotient
         return velocity * -lr
 
-    def _squared_mean(self, dW: Array, state: Params) -> Array:
-        means = state["means"]
-        means *= self.rho
-        means += (1 - self.rho) * dW
-        return means * means
+    def _squares(self, dW: Array, state: Params) -> Array:
+        squares = state["squares"]
+        squares *= self.rho
+        squares += (1 - self.rho) * (dW * dW)
+        return squares
 
-    def _root(self, variance: Array) -> Array:
+    def _variance(self, dW: Array, state: Params) -> Array:
+        variances, means = state["variances"], state["means"]
+        apart = dW - means
+        variances *= self.rho
+        variances += self.rho * (1 - self.rho) * (apart * apart)
+        means += (1 - self.rho) * apart
+        return variances
+
+    def _root(self, squares: Array) -> Array:
         if self.epsilon_inside:
-            return np.sqrt(variance + self.epsilon)
-        return np.sqrt(variance) + self.epsilon
+            return np.sqrt(squares + self.epsilon)
+        return np.sqrt(squares) + self.epsilon

@@ -2,10 +2,17 @@
 
 Steps count from 0. A warm-up may precede any schedule, which then counts its steps from the end of
 the warm-up. Durations are in epochs or steps, as their names say.
+
+The position of a step is computed with integers and fractions: in floating point 0.07 epochs of 100
+steps are 7.000000000000001, and a restart may come a step late.
 """
 
+import fractions
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
@@ -14,7 +21,17 @@ from cnntrain.errors import ConfigError
 from cnntrain.registry import Registered
 from cnntrain.types import Count, Fraction, NonNegative, Positive
 
-TINY = 1e-9  # of a step: 0.07 epochs of 100 steps are 7.000000000000001 in floating point
+SMALL_DENOMINATOR = 1_000_000
+
+
+@lru_cache(maxsize=1024)
+def rational(x: float) -> fractions.Fraction:
+    """The fraction that x was written as: 0.07 is 7/100, and 1.6666666666666667 is 5/3.
+
+    That is the simplest one with x as its nearest float, or else the decimal number.
+    """
+    simple = fractions.Fraction(x).limit_denominator(SMALL_DENOMINATOR)
+    return simple if float(simple) == x else fractions.Fraction(str(float(x)))
 
 
 @dataclass(frozen=True)
@@ -42,7 +59,7 @@ class Schedule(Registered, family="schedule"):
     sees_end: ClassVar[bool] = False  # whether the factor depends on the length of the training
 
     def warmup_steps(self, clock: Clock) -> int:
-        return round(self.warmup_epochs * clock.steps_per_epoch)
+        return round(rational(self.warmup_epochs) * clock.steps_per_epoch)
 
     def check(self, clock: Clock) -> None:
         """Raise ``ConfigError`` if the training ends before the warm-up does."""
@@ -114,8 +131,8 @@ class Step(Schedule, kind="step"):
         return rf"{self.gamma:g}^{{\lfloor t / {every:g} \rfloor}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        every = self.every_steps or (self.every_epochs or 1) * clock.steps_per_epoch
-        return float(self.gamma ** math.floor(step / every + TINY))
+        every = self.every_steps or rational(self.every_epochs or 1) * clock.steps_per_epoch
+        return float(self.gamma ** (step // every))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +153,9 @@ class MultiStep(Schedule, kind="multistep"):
         return rf"{self.gamma:g}^{{\text{{how many of {passed} are}} \;\le\; t}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        steps = self.at_steps or [epoch * clock.steps_per_epoch for epoch in self.at_epochs]
-        return float(self.gamma ** sum(step + TINY >= milestone for milestone in steps))
+        epochs = (rational(epoch) for epoch in self.at_epochs)
+        steps = self.at_steps or [epoch * clock.steps_per_epoch for epoch in epochs]
+        return float(self.gamma ** sum(step >= milestone for milestone in steps))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +203,7 @@ class Poly(Schedule, kind="poly"):
         return rf"(1 - \frac{{t}}{{{_rest(self, clock)}}})^{{{self.power:g}}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return float((1 - _share(step, warmup, clock)) ** self.power)
+        return float(_left(step, warmup, clock) ** self.power)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +220,9 @@ class Sigmoid(Schedule, kind="sigmoid"):
         return rf"\frac{{1}}{{1 + e^{{{-self.gamma:g} (t - {self.center_steps})}}}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return 1 / (1 + math.exp(min(700.0, -self.gamma * (step - self.center_steps))))
+        x = self.gamma * (step - self.center_steps)
+        e = math.exp(-abs(x))
+        return (1 if x >= 0 else e) / (1 + e)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,17 +249,31 @@ class Cosine(Schedule, kind="cosine"):
         return f"{self.final:g} + {1 - self.final:g} \\cdot {wave}" if self.final else wave
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        share = self._share_of_cycle(_share(step, warmup, clock))
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * share))
+        left = self._left_of_cycle(step, max(1, clock.total_steps - warmup))
+        return self.final + (1 - self.final) * half_wave(left)
 
-    def _share_of_cycle(self, share: float) -> float:
-        lengths = [self.stretch**k for k in range(self.restarts + 1)]
-        at = share * sum(lengths)
-        for length in lengths[:-1]:
-            if at < length:
-                return at / length
-            at -= length
-        return min(1.0, at / lengths[-1])
+    def _left_of_cycle(self, step: int, rest: int) -> float:
+        """Which share of its cycle is left at ``step`` of ``rest``."""
+        ends = cycle_ends(self.restarts, self.stretch)
+        at = step * ends[-1]  # in units of which ``rest`` make one of those of ``ends``
+        cycle = min(bisect_right(ends, at // rest), self.restarts)
+        length = ends[cycle] - (ends[cycle - 1] if cycle else 0)
+        return max(0.0, (ends[cycle] * rest - at) / (length * rest))
+
+
+@lru_cache(maxsize=8)
+def cycle_ends(restarts: int, stretch: float) -> tuple[int, ...]:
+    """Where the cycles end, in units that make all of them whole numbers.
+
+    With stretch = p/q and r restarts the lengths are pᵏ qʳ⁻ᵏ.
+    """
+    p, q = rational(stretch).as_integer_ratio()
+    return tuple(accumulate(p**k * q ** (restarts - k) for k in range(restarts + 1)))
+
+
+def half_wave(x: float) -> float:
+    """½ (1 - cos(π x)), which rises from 0 to 1 with x, as sin²(½π x): exact also near 0."""
+    return math.sin(0.5 * math.pi * x) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,9 +302,9 @@ class OneCycle(Schedule, kind="one_cycle"):
         share = _share(step, warmup, clock)
         low, floor = 1 / self.start, 1 / (self.start * self.end)
         if share < self.peak:
-            return low + (1 - low) * 0.5 * (1 - math.cos(math.pi * share / self.peak))
-        rest = (share - self.peak) / (1 - self.peak)
-        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * rest))
+            return low + (1 - low) * half_wave(share / self.peak)
+        left = _left(step, warmup, clock) / (1 - self.peak)
+        return floor + (1 - floor) * half_wave(min(1.0, left))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,13 +349,14 @@ class PiecewiseLinear(Schedule, kind="piecewise_linear"):
         return rf"\text{{straight lines between (t, factor) =}} \; {points}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        epoch = step / clock.steps_per_epoch
-        before = [point for point in self.points if point[0] <= epoch]
-        after = [point for point in self.points if point[0] > epoch]
+        epoch = fractions.Fraction(step, clock.steps_per_epoch)
+        points = [(rational(x), y) for x, y in self.points]
+        before = [point for point in points if point[0] <= epoch]
+        after = [point for point in points if point[0] > epoch]
         if not before or not after:
             return (before or after)[-1 if before else 0][1]
         (x0, y0), (x1, y1) = before[-1], after[0]
-        return y0 + (y1 - y0) * (epoch - x0) / (x1 - x0)
+        return y0 * float((x1 - epoch) / (x1 - x0)) + y1 * float((epoch - x0) / (x1 - x0))
 
 
 def _rest(schedule: Schedule, clock: Clock) -> int:
@@ -332,3 +367,9 @@ def _rest(schedule: Schedule, clock: Clock) -> int:
 def _share(step: int, warmup: int, clock: Clock) -> float:
     """The fraction of the steps after the warm-up that is done, in [0, 1]."""
     return min(1.0, step / max(1, clock.total_steps - warmup))
+
+
+def _left(step: int, warmup: int, clock: Clock) -> float:
+    """Which share of them is left: 1 - ``_share``, but exact also near 0."""
+    rest = max(1, clock.total_steps - warmup)
+    return max(0, rest - step) / rest

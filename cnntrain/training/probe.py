@@ -60,9 +60,8 @@ def probe(
 def _array_stats(W: Array, updated: Array, dW: Array) -> ArrayStats:
     size = norm(W)
     change = norm(updated - W)
-    return ArrayStats(
-        float(W.mean()), float(W.std()), size, norm(dW), change / size if size else None
-    )
+    ratio = change / size if size else None
+    return ArrayStats(*mean_and_std(W), size, norm(dW), ratio)
 
 
 def _output_stats(
@@ -73,13 +72,19 @@ def _output_stats(
     found = {}
     for node, a in experiment.network.trace(params, x, run):
         dead = _dead_share(a) if isinstance(node.layer, Activation) else None
-        found[node.name] = OutputStats(float(a.mean()), float(a.std()), dead)
+        found[node.name] = OutputStats(*mean_and_std(a), dead)
     return found
 
 
 def _dead_share(a: Array) -> float:
     """Share of the units, or channels, that are 0 for every sample and position."""
     return float((~a.reshape(len(a), -1).any(axis=1)).mean())
+
+
+def mean_and_std(array: Array) -> tuple[float, float]:
+    """Over all entries, in float64."""
+    exact = array.astype(np.float64)
+    return float(exact.mean()), float(exact.std())
 
 
 def norm(array: Array) -> float:

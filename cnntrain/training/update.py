@@ -75,7 +75,8 @@ def limit_norms(W: Array, largest: float, unit_axis: int = 0) -> None:
     Srivastava et al. 2014, section 5.1 ("max-norm regularization").
     """
     others = tuple(axis for axis in range(W.ndim) if axis != unit_axis)
-    norms = np.sqrt(np.sum(W * W, axis=others, keepdims=True))
+    squares = np.square(W, dtype=np.float64)
+    norms = np.sqrt(np.sum(squares, axis=others, keepdims=True))
     W *= np.minimum(1, largest / np.maximum(norms, np.finfo(W.dtype).tiny)).astype(W.dtype)
 
 

@@ -198,6 +198,13 @@ def test_brightness_multiplies_a_sample():
     assert 1.23 < factors.max() <= 1.25
 
 
+def test_the_mean_of_a_large_image_keeps_its_digits():
+    """Contrast leaves a constant image as it is; added up in float32, its mean was 0.09975."""
+    x = np.full((1, 512, 512, 2), 0.1, np.float32)
+    found = Contrast(by=0.5).change(x, np.random.default_rng(0))
+    np.testing.assert_array_equal(found, x)
+
+
 def test_contrast_keeps_the_mean():
     found = Contrast(by=0.5).apply(IMAGES, None, None, rng())[0]
     axes = (0, 1, 2)

@@ -159,3 +159,65 @@ def test_statistics_are_in_the_checkpoint(tmp_path, experiment_of):
     for name, array in experiment.data.normalizer.arrays().items():
         assert found.arrays()[name].tobytes() == array.tobytes()
         assert found.arrays()[name].dtype == np.float64
+
+
+# Rounding
+
+FLOAT32 = np.dtype(np.float32)
+
+
+@pytest.mark.parametrize("samples", [3, 10, 1000, 5000])
+@pytest.mark.parametrize("value", [0.1, -1 / 3, 1.7e9 + 0.1, 1e-20])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_constant_is_not_divided_by_its_rounding(samples, value, dtype):
+    """The computed deviation of 1,000 times 0.1 is 2.8e-17."""
+    x = np.full((samples, 1), value, dtype)
+    normalizer = fitted("per_feature", x)
+    assert normalizer.scale.tolist() == [1.0]
+    other = normalizer.apply(x[:1].astype(np.float64) + 1, FLOAT32)
+    assert other == pytest.approx(1.0, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["per_channel", "per_feature"])
+@pytest.mark.parametrize("value", [0.1, 0.3, 123.456])
+def test_a_constant_channel_is_not_divided_by_its_rounding(kind, value):
+    x = images(dtype=np.float64)
+    x[:, 2] = value
+    assert np.abs(applied(kind, x)[:, 2]).max() < 1e-9
+
+
+def test_what_varies_little_is_not_constant():
+    x = 1.0 + 1e-9 * np.random.default_rng(0).standard_normal((1000, 1))
+    assert applied("per_feature", x).std() == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["unit", "per_feature"])
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_large_numbers_are_shifted_before_they_are_rounded(kind, dtype):
+    """Of 1.7e9 ± 100, 5 of 1,000 distinct values were left in float32."""
+    x = (1.7e9 + np.linspace(-100, 100, 1000)[:, None] * (1 if dtype is np.float64 else 10)).astype(
+        dtype
+    )
+    found = fitted(kind, x).apply(x.T, FLOAT32)
+    assert found.dtype == np.float32
+    assert len(np.unique(found)) == len(np.unique(x)) == 1000
+    np.testing.assert_allclose(found.T, plain(kind, x), rtol=1e-6, atol=1e-6)
+
+
+def test_float32_samples_far_from_0_are_centred_exactly():
+    x = (1e6 + np.random.default_rng(0).standard_normal((500, 2))).astype(np.float32)
+    found = fitted("per_feature", x).apply(x.T, FLOAT32)
+    np.testing.assert_allclose(found.T, plain("per_feature", x), atol=1e-6)
+
+
+def test_large_numbers_survive_an_augmentation(tmp_path, experiment_of):
+    x = 1.7e9 + np.linspace(-100, 100, 1000)[:, None]
+    np.savez(tmp_path / "data.npz", x=x, y=np.arange(1000) % 2)
+    data = {"source": "npz", "train": str(tmp_path / "data.npz"), "normalize": "per_feature"}
+    experiment = experiment_of(
+        data={**data, "augment": ["mixup"]}, network=[{"dense": {"units": 2}}]
+    )
+    batches, draw = experiment.batches("train"), np.random.default_rng
+    found, y = batches.take(np.arange(1000), draw)
+    assert found.dtype == y.dtype == np.float32
+    assert len(np.unique(found)) > 900

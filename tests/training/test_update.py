@@ -210,6 +210,13 @@ def test_the_weights_of_a_filter_are_one_unit():
     np.testing.assert_allclose(np.sqrt((W**2).sum(axis=(1, 2, 3))), 0.5, rtol=1e-12)
 
 
+@pytest.mark.parametrize("unit_axis", [0, 1])
+def test_the_norm_of_a_large_unit_keeps_its_digits(unit_axis):
+    W = np.full((2, 2, 600, 600), 0.1, np.float32)
+    limit_norms(W, 1.0, unit_axis)
+    np.testing.assert_allclose(W, 1 / np.sqrt(2 * 600 * 600), rtol=2e-7)
+
+
 def test_max_norm_leaves_biases_alone(linear, trained):
     state = trained(linear(train={"max_norm": 0.01}, lr=5.0))
     assert np.linalg.norm(state.params["dense1.W"]) == pytest.approx(0.01)
