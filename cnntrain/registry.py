@@ -75,8 +75,20 @@ class Registered(Spec):
 
     @classmethod
     def expand_choice(cls, value: Any) -> Any:
-        """Expand a short form of a member into ``{kind: options}``; by default a bare kind."""
-        return {value: {}} if isinstance(value, str) else value
+        """Expand a short form of a member into ``{kind: options}``: a bare kind, or a kind given as
+        ``type`` or ``name`` beside its options, as in other tools."""
+        if isinstance(value, str):
+            return {cls.spelled(value): {}}
+        if isinstance(value, Mapping):
+            return with_kind_as_key(value, ("type", "kind", "name"), cls)
+        return value
+
+    @classmethod
+    def spelled(cls, word: str) -> str:
+        """The kind, also if written with other capitals, hyphens or without underscores."""
+        if word in cls.kinds:
+            return word
+        return next((kind for kind in cls.kinds if bare(kind) == bare(word)), word)
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -104,6 +116,20 @@ class Registered(Spec):
         return next(iter(found.values()))
 
 
+def with_kind_as_key(
+    options: Mapping[str, Any], words: Sequence[str], family: type[Registered]
+) -> Mapping[str, Any]:
+    """``{type: dense, units: 3}`` as ``{dense: {units: 3}}``; other mappings with kinds as ours."""
+    if not options.keys() & family.kinds.keys():
+        word = next((word for word in words if isinstance(options.get(word), str)), None)
+        if word is not None:
+            inner = {key: value for key, value in options.items() if key != word}
+            return {family.spelled(options[word]): inner}
+    if len(options) == 1:
+        return {family.spelled(key): inner for key, inner in options.items()}
+    return options
+
+
 def to_tree(value: Any) -> Any:
     """The plain tree (as loaded from YAML or JSON) from which ``value`` can be read back."""
     if isinstance(value, Registered):
@@ -125,10 +151,10 @@ def _options(spec: Any) -> dict[str, Any]:
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?``, or the list of known names if none is similar."""
     names = sorted(known)
-    bare = {_bare(name): name for name in names[:MOST_COMPARED]}
-    near = difflib.get_close_matches(_bare(word), bare, n=1, cutoff=0.6)
+    by_bare = {bare(name): name for name in names[:MOST_COMPARED]}
+    near = difflib.get_close_matches(bare(word), by_bare, n=1, cutoff=0.6)
     if near:
-        return f"; did you mean {bare[near[0]]!r}?"
+        return f"; did you mean {by_bare[near[0]]!r}?"
     return f"; known: {listed(names)}" if names else ""
 
 
@@ -138,7 +164,7 @@ def listed(names: Sequence[str]) -> str:
     return shown if len(names) <= MOST_SHOWN else f"{shown} and {len(names) - MOST_SHOWN:,} more"
 
 
-def _bare(word: object) -> str:
+def bare(word: object) -> str:
     """A word without what is most often mistyped: capitals, underscores, hyphens."""
     return str(word).lower().replace("_", "").replace("-", "")
 

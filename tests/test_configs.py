@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnntrain.commands.eval import run_eval
+from cnntrain.commands.eval import EvalOptions, run_eval
 from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.config.read import read_config
 from cnntrain.data.locate import DataFolders
@@ -133,6 +133,6 @@ def test_exclusive_or_is_learnt_only_with_a_hidden_layer(final):
 def test_the_digits_reach_97_percent(tmp_path, capsys):
     options = FitOptions(out=tmp_path / "run", quiet=True)
     assert run_fit(FOLDER / "digits.yaml", options) == ExitCode.DONE
-    run_eval(tmp_path / "run", "test", None, None, as_json=False)
+    run_eval(tmp_path / "run", EvalOptions(split="test"))
     accuracy = float(re.search(r"accuracy ([\d.]+)%", capsys.readouterr().out)[1])
     assert accuracy >= 97.0

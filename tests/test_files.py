@@ -105,8 +105,10 @@ def search_order(folders, option):
     return found
 
 
-def test_the_option_comes_before_config_and_working_folder(folders):
-    assert search_order(folders, option=True) == ["option", "config", "here"]
+def test_the_option_is_binding(folders, tmp_path):
+    assert search_order(folders, option=True) == ["option"]
+    with pytest.raises(DataError, match="none: no such folder; correct --data-dir"):
+        DataFolders.of(tmp_path / "none")
 
 
 def test_the_variable_replaces_a_missing_option(folders):
@@ -122,7 +124,7 @@ def test_without_option_and_variable(folders, monkeypatch, value):
 
 
 def test_the_message_lists_every_place_once(folders):
-    lookup = DataFolders.of(folders["option"], folders["config"], folders["option"])
+    lookup = DataFolders((folders["option"], folders["config"], Path()))
     with pytest.raises(DataError) as caught:
         lookup.find("mnist/b.idx")
     assert caught.value.exit_code == ExitCode.FAILED

@@ -4,6 +4,7 @@ a command runs.
 May import: commands, errors; anything else only inside a function.
 """
 
+import difflib
 import importlib
 import io
 import os
@@ -18,7 +19,31 @@ from cnntrain.errors import CnntrainError, ExitCode
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+OTHER_WORDS = {
+    "train": "fit", "run": "fit", "learn": "fit", "test": "eval", "evaluate": "eval",
+    "validate": "eval", "check": "gradcheck", "show": "summary", "info": "summary",
+    "model": "summary", "describe": "explain", "list": "explain", "compare": "diff",
+    "profile": "time", "benchmark": "time", "debug": "trace", "step": "trace",
+}  # fmt: skip
+
+
+class Commands(click.Group):
+    """A group that knows what its commands are called elsewhere."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; for an unknown name, the one that is probably meant is named."""
+        name = args[0] if args else ""
+        if name in self.commands or name.startswith("-") or not name:
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, self.commands, n=1, cutoff=0.6)
+        meant = OTHER_WORDS.get(name.lower()) or (near[0] if near else None)
+        hint = f"did you mean 'cnntrain {meant}'?" if meant else "'cnntrain --help' lists all."
+        raise click.UsageError(f"no such command {name!r}; {hint}", ctx)
+
+
+@click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="cnntrain")
 def main() -> None:
     """Train small neural networks from one YAML file, in pure NumPy.
@@ -50,6 +75,16 @@ def run() -> None:
         code = main(prog_name="cnntrain", standalone_mode=False)
     except CnntrainError as error:
         code = _fail(str(error), error.exit_code)
+    except click.NoSuchOption as error:
+        from cnntrain.commands.settings import setting_for
+
+        setting = setting_for(error.option_name)
+        if setting and error.ctx and error.ctx.info_name in ("fit", "data", "time", "summary"):
+            message = f"no such option {error.option_name}; write --set {setting}=..."
+            click.UsageError(message, error.ctx).show()
+        else:
+            error.show()
+        code = ExitCode.USAGE
     except click.ClickException as error:
         error.show()
         code = ExitCode.USAGE

@@ -6,12 +6,10 @@ import click
 
 from cnntrain.cli.options import json_option
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 
 @click.command("diff")
-@click.argument("run_a", type=FOLDER)
-@click.argument("run_b", type=FOLDER)
+@click.argument("run_a", type=click.Path(path_type=Path))
+@click.argument("run_b", type=click.Path(path_type=Path))
 @json_option
 def command(run_a: Path, run_b: Path, as_json: bool) -> int:
     """Compare two run folders.

@@ -1,10 +1,11 @@
 """``cnntrain eval``: metrics of a trained network."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from cnntrain.cli.options import data_dir_option, json_option, threads_option
+from cnntrain.cli.options import data_dir_option, json_option, settings_option, threads_option
 
 
 @click.command("eval")
@@ -14,27 +15,44 @@ from cnntrain.cli.options import data_dir_option, json_option, threads_option
     type=click.Choice(["test", "val", "train"]),
     help="Samples to use. [default: test, else val, else train]",
 )
+@click.option(
+    "--data",
+    metavar="FILE|FOLDER",
+    help="Evaluate this labelled file or folder instead, read as the test data of the training.",
+)
+@settings_option
 @data_dir_option
 @threads_option
 @json_option
 def command(
     checkpoint: Path,
-    split: str | None,
+    split: Any,
+    data: str | None,
+    settings: tuple[str, ...],
     data_dir: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> int:
     """Evaluate a trained network.
 
-    CHECKPOINT is a .npz file, or a run folder, which means its best checkpoint. Shows loss,
-    accuracy, precision and recall per class and the confusion matrix; for regression MAE, RMSE and
-    R². The checkpoint contains its config, so only the data is needed besides.
+    CHECKPOINT is a .npz file, a run folder (its best checkpoint), or a name (its newest run). Shows
+    loss, accuracy, precision and recall per class and the confusion matrix; for regression MAE,
+    RMSE and R². The checkpoint contains its config, so only the data is needed besides.
 
     \b
     Examples:
       cnntrain eval runs/digits/1
+      cnntrain eval digits --data new.csv
       cnntrain eval runs/digits/1/checkpoints/last.npz --split val --json
     """
-    from cnntrain.commands.eval import run_eval
+    from cnntrain.commands.eval import EvalOptions, run_eval
 
-    return int(run_eval(checkpoint, split, data_dir, threads, as_json))
+    options = EvalOptions(
+        split=split,
+        data=data,
+        settings=settings,
+        data_dir=data_dir,
+        threads=threads,
+        as_json=as_json,
+    )
+    return int(run_eval(checkpoint, options))

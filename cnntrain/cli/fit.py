@@ -24,6 +24,13 @@ from cnntrain.cli.options import data_dir_option, seed_option, settings_option, 
     help="Start a new run from the weights of a checkpoint or run folder.",
 )
 @click.option(
+    "--except",
+    "left_out",
+    multiple=True,
+    metavar="LAYER",
+    help="With --init-from: this layer keeps its own first weights. May be repeated.",
+)
+@click.option(
     "--fold",
     metavar="I/K",
     help="Hold out part I of K of the training data: cross-validation.",
@@ -54,6 +61,7 @@ def command(
     resume: bool,
     overwrite: bool,
     init_from: Path | None,
+    left_out: tuple[str, ...],
     fold: str | None,
     check: bool,
     dry_run: bool,
@@ -87,6 +95,8 @@ def command(
         raise click.UsageError("--resume continues a run and --overwrite replaces it; choose one")
     if resume and init_from:
         raise click.UsageError("--resume continues a run and --init-from starts one; choose one")
+    if left_out and not init_from:
+        raise click.UsageError("--except goes with --init-from; name a checkpoint, or remove it")
     options = FitOptions(
         settings=settings,
         out=out,
@@ -97,6 +107,7 @@ def command(
         data_dir=data_dir,
         quiet=quiet,
         init_from=init_from,
+        left_out=left_out,
         check=check,
         dry_run=dry_run,
     )

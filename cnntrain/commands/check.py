@@ -21,7 +21,7 @@ def check(experiment: Experiment, threads: int) -> bool:
     return not bad
 
 
-def dry_run(experiment: Experiment, config_path: str) -> None:
+def dry_run(experiment: Experiment, command: str) -> None:
     """Print what would be trained; nothing is written."""
     plan, network, data = experiment.plan, experiment.network, experiment.data
     splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
@@ -33,5 +33,5 @@ def dry_run(experiment: Experiment, config_path: str) -> None:
         f"{network.in_shape} -> {network.out_shape}\n"
         f"  samples   {splits}\n"
         f"  memory    about {memory} while training\n"
-        f"nothing was written; train it with: {program()} fit {config_path}"
+        f"nothing was written; train it with: {program()} {command}"
     )

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from cnntrain.config.read import read_config
+from cnntrain.data.description import described
 from cnntrain.data.locate import DataFolders
 from cnntrain.data.prepare import Prepared, overlaps
 from cnntrain.errors import DataError, ExitCode
 from cnntrain.rng import Purpose, stream
+from cnntrain.runs.names import config_of
 from cnntrain.text import table
 from cnntrain.training.experiment import Experiment, open_experiment
 from cnntrain.types import Array
@@ -22,6 +24,7 @@ def run_data(
     path: Path, settings: Sequence[str], data_dir: Path | None, preview: Path | None
 ) -> ExitCode:
     """Print the summary, or write the picture."""
+    path = config_of(path)
     config = read_config(path, settings)
     with config.places():
         experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)
@@ -36,7 +39,8 @@ def run_data(
 def report(data: Prepared) -> str:
     """Shapes, ranges, counts per class and split, overlaps and fingerprint."""
     shape = "x".join(map(str, data.sample_shape))
-    parts = [f"samples {shape}, fingerprint {data.fingerprint[:16]}", _ranges(data)]
+    understood = "\n".join(described(data))
+    parts = [understood, f"samples {shape}, fingerprint {data.fingerprint[:16]}", _ranges(data)]
     if data.classes is not None:
         parts.append(_counts(data, data.classes))
     parts.append(_overlap_lines(data))

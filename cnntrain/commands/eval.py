@@ -1,43 +1,109 @@
 """``cnntrain eval``: the metrics of a checkpoint on one split."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnntrain.commands.target import checkpoint_folders, open_checkpoint
+from cnntrain.commands.target import checkpoint_folders
+from cnntrain.config.overrides import override
+from cnntrain.config.plan import Plan
+from cnntrain.config.read import plan_from_tree, plan_to_tree
+from cnntrain.data.dataset import split_fingerprint
+from cnntrain.data.description import described
 from cnntrain.data.prepare import SplitName
 from cnntrain.environment import available_cores
-from cnntrain.errors import DataError, ExitCode
+from cnntrain.errors import ConfigError, DataError, ExitCode
 from cnntrain.metrics import Metric, metric_text, metric_values
 from cnntrain.metrics.sums import Sums, per_class, r_squared
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.runs.console import warn
+from cnntrain.runs.names import resolve
 from cnntrain.text import json_text, table
 from cnntrain.training.evaluate import evaluate
-from cnntrain.training.experiment import Experiment
+from cnntrain.training.experiment import Experiment, open_experiment, open_split
 from cnntrain.training.state import weights_sha256
 from cnntrain.training.workers import Workers
 
 
-def run_eval(
-    path: Path, split: str | None, data_dir: Path | None, threads: int | None, as_json: bool
-) -> ExitCode:
+@dataclass(frozen=True)
+class EvalOptions:
+    """The options of the command, as given."""
+
+    split: SplitName | None = None
+    data: str | None = None
+    settings: Sequence[str] = ()
+    data_dir: Path | None = None
+    threads: int | None = None
+    as_json: bool = False
+
+
+def run_eval(path: Path, options: EvalOptions) -> ExitCode:
     """Evaluate a checkpoint and print the result on stdout."""
-    found = load(best_checkpoint(path))
-    experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
-    if found.fingerprint != experiment.data.fingerprint:
-        warn("Warning: this data differs from the data that the network was trained on")
-    chosen = _chosen_split(experiment, split)
-    with Workers(threads or available_cores()) as workers:
-        sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
-    result = summarize(chosen, sums, found.classes, found.plan.metrics)
+    found = load(best_checkpoint(resolve(path)))
+    experiment, split = _opened(found, options)
+    for line in described(experiment.data):
+        warn(line)
+    _warn_of_other_data(found, experiment, split, options)
+    with Workers(options.threads or available_cores()) as workers:
+        sums = evaluate(experiment, found.state.evaluated(), split, workers, detail=True)
+    result = summarize(split, sums, found.known.schema.classes, found.plan.metrics)
     result["weights_sha256"] = weights_sha256(found.state.params)
-    print(json_text(result) if as_json else report(found, result))
+    print(json_text(result) if options.as_json else report(found, result))
     return ExitCode.DONE
 
 
-def _chosen_split(experiment: Experiment, split: str | None) -> SplitName:
+def _opened(found: Checkpoint, options: EvalOptions) -> tuple[Experiment, SplitName]:
+    """(network and data, the split to evaluate): read alone, where it has files of its own."""
+    plan = _with_settings(found.plan, options.settings)
+    folders = checkpoint_folders(found, options.data_dir)
+    if options.data is not None:
+        if options.split not in (None, "test"):
+            raise ConfigError("--data is evaluated as the test split; remove --split")
+        data = replace(plan.data, source=plan.data.source.evaluated_on(options.data))
+        plan = replace(plan, data=data)
+    wanted = options.split or "test"
+    try:
+        if wanted in plan.data.source.own_splits(folders.find) and wanted != "train":
+            return open_split(plan, found.network, folders.find, wanted, found.known), wanted
+        known = found.known
+        experiment = open_experiment(plan, folders.find, found.normalizer, schema=known.schema)
+    except ConfigError as error:
+        raise DataError(f"the data does not fit the checkpoint: {error}") from None
+    chosen = _chosen_split(experiment, options.split)
+    return replace(experiment, losses=known.losses), chosen
+
+
+def _with_settings(plan: Plan, settings: Sequence[str]) -> Plan:
+    """The plan with other data; nothing else about a trained network can be changed."""
+    tree = plan_to_tree(plan)
+    for setting in settings:
+        if not setting.startswith("data."):
+            raise ConfigError(
+                f"--set {setting}: a trained network is evaluated as it is; only keys of its "
+                "data can be set, such as data.test=FILE"
+            )
+        override(tree, setting)
+    return plan_from_tree(tree)
+
+
+def _warn_of_other_data(
+    found: Checkpoint, experiment: Experiment, split: SplitName, options: EvalOptions
+) -> None:
+    """Say so if the data is not that of the training, unless other data was asked for."""
+    if options.data or options.settings:
+        return
+    data = experiment.data
+    if data.fingerprint:
+        same = found.fingerprint == data.fingerprint
+    else:
+        recorded = found.part_fingerprints.get(split)
+        same = recorded in (None, split_fingerprint(data.splits[split]))
+    if not same:
+        warn("Warning: this data differs from the data that the network was trained on")
+
+
+def _chosen_split(experiment: Experiment, split: SplitName | None) -> SplitName:
     splits = experiment.data.splits
     if split is None:
         split = next(name for name in ("test", "val", "train") if name in splits)

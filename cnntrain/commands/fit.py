@@ -18,6 +18,7 @@ from cnntrain.runs.checkpoint import best_checkpoint, load, weights_for
 from cnntrain.runs.console import Console, result_table, warn
 from cnntrain.runs.folder import empty_folder, has_no_checkpoint_yet, remove_own_litter, run_path
 from cnntrain.runs.lock import RunLock
+from cnntrain.runs.names import config_of, resolve
 from cnntrain.runs.signals import StopRequest, save_requests
 from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
 from cnntrain.runs.writer import RunFolder
@@ -42,12 +43,14 @@ class FitOptions:
     data_dir: Path | None = None
     quiet: bool = False
     init_from: Path | None = None
+    left_out: Sequence[str] = ()
     check: bool = False
     dry_run: bool = False
 
 
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     """Train; the exit code says how it ended."""
+    config_path = config_of(config_path)
     with save_requests() as save_wanted:  # also while data is read: it does not ask for an end
         config = read_config(config_path, options.settings, options.seed)
         folders = DataFolders.of(options.data_dir, config_path.parent)
@@ -56,11 +59,11 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
         places = [str(folder.resolve()) for folder in folders.folders]
         about: dict[str, Any] = {"threads": threads, "data_folders": places}
         if options.init_from is not None:
-            about["init_from"] = _initialized(fresh, experiment, options.init_from)
+            about["init_from"] = _initialized(fresh, experiment, options)
         if options.check and not check(experiment, threads):
             return ExitCode.FAILED
         if options.dry_run:
-            dry_run(experiment, shlex.quote(str(config_path)))
+            dry_run(experiment, fit_command(config_path, options))
             return ExitCode.DONE
         path = run_path(experiment.plan.name, options.out, options.resume)
         with StopRequest() as request, RunLock(path) as lock, Workers(threads) as workers:
@@ -127,16 +130,20 @@ def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
         return experiment, start(config.plan, experiment.network)
 
 
-def _initialized(fresh: State, experiment: Experiment, path: Path) -> dict[str, Any]:
+def _initialized(fresh: State, experiment: Experiment, options: FitOptions) -> dict[str, Any]:
     """Give a new run the weights of a checkpoint; returns the entry of ``env.json`` about it."""
-    found = load(best_checkpoint(path))
-    weights = weights_for(found, experiment)
-    fresh.params, fresh.optimizer_state = (
-        weights,
-        initial_optimizer_state(experiment.plan, experiment.network, weights),
+    assert options.init_from is not None
+    found = load(best_checkpoint(resolve(options.init_from)))
+    weights, not_taken = weights_for(found, experiment, options.left_out)
+    for reason in not_taken:
+        warn(f"Warning: not taken from {found.path}: {reason}")
+    fresh.params = fresh.params | weights
+    fresh.optimizer_state = initial_optimizer_state(
+        experiment.plan, experiment.network, fresh.params
     )
     digest = weights_sha256(found.state.params)
-    return {"checkpoint": str(found.path), "step": found.state.step, "weights_sha256": digest}
+    about = {"checkpoint": str(found.path), "step": found.state.step, "weights_sha256": digest}
+    return {**about, "not_taken": not_taken} if not_taken else about
 
 
 def _run_folder(
@@ -196,7 +203,12 @@ def _farewell(
 
 def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> str:
     """The command that continues this run: the same one, with its folder and --resume."""
-    words = ["fit", str(config_path), "--out", str(run.path), "--resume"]
+    return fit_command(config_path, options, "--out", str(run.path), "--resume")
+
+
+def fit_command(config_path: Path, options: FitOptions, *more: str) -> str:
+    """A command that trains the same, as a shell takes it."""
+    words = ["fit", str(config_path), *more]
     for setting in options.settings:
         words += ["--set", setting]
     if options.seed is not None:

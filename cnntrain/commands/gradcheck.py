@@ -41,7 +41,8 @@ def _verdicts(
     else:
         with opened.places():
             params = network.init(plan.seed, np.dtype(np.float64))
-    objective = Objective(plan.loss).fitted(np.arange(network.out_shape[0]), network.out_shape[0])
+    units = network.out_shape[0]
+    objective = Objective(plan.loss).named(None).fitted(np.arange(units), units)
     penalty = Penalty(plan.train.l2 / BATCH, plan.train.l1 / BATCH)
     return check_network(
         network, objective, params, penalty, plan.seed if seed is None else seed, tolerance

@@ -8,6 +8,7 @@ from cnntrain.environment import available_cores
 from cnntrain.errors import CnntrainError, ExitCode
 from cnntrain.files import write_text
 from cnntrain.runs.checkpoint import best_checkpoint, load
+from cnntrain.runs.names import resolve
 from cnntrain.runs.record import RunRecord, read_runs
 from cnntrain.training.workers import Workers
 from cnntrain.views.report.evaluation import look
@@ -16,7 +17,7 @@ from cnntrain.views.report.page import RunPage, report_html
 
 def run_report(paths: Sequence[Path], out: Path, data_dir: Path | None) -> ExitCode:
     """Write the page."""
-    records = read_runs(paths)
+    records = read_runs([resolve(path) for path in paths])
     with Workers(available_cores()) as workers:
         pages = [_page(record, data_dir, workers) for record in records]
     write_text(out, report_html(pages))

@@ -13,6 +13,7 @@ from cnntrain.errors import ConfigError, DataError
 from cnntrain.network.network import Network
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.runs.logs import recorded_environment
+from cnntrain.runs.names import resolve
 from cnntrain.training.experiment import Experiment, build_network, open_experiment
 from cnntrain.training.state import State, start
 
@@ -48,6 +49,7 @@ class Target:
 
 def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> Target:
     """Read a config, or the (best) checkpoint that ``path`` names."""
+    path = resolve(path)
     if path.is_dir() or path.suffix == ".npz":
         if settings:
             raise ConfigError(
@@ -64,7 +66,9 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
 def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
     """The experiment of a checkpoint, with the normalization stored in it."""
     try:
-        return open_experiment(found.plan, folders.find, found.normalizer)
+        return open_experiment(
+            found.plan, folders.find, found.normalizer, schema=found.known.schema
+        )
     except ConfigError as error:
         raise DataError(f"the data does not fit the checkpoint: {error}") from None
 

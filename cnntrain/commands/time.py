@@ -9,6 +9,7 @@ from cnntrain.data.locate import DataFolders
 from cnntrain.diagnostics.timing import LayerTime, StepTimes, time_step
 from cnntrain.environment import available_cores
 from cnntrain.errors import ExitCode
+from cnntrain.runs.names import config_of
 from cnntrain.text import json_text, table
 from cnntrain.training.experiment import open_experiment, training_clock
 from cnntrain.training.state import start
@@ -24,6 +25,7 @@ def run_time(
     as_json: bool,
 ) -> ExitCode:
     """Time steps on the first batch and print the table or the JSON document."""
+    path = config_of(path)
     config = read_config(path, settings)
     with config.places():
         experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)

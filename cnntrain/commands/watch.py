@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnntrain.errors import ExitCode
 from cnntrain.runs.folder import newest_run
+from cnntrain.runs.names import resolve
 from cnntrain.runs.record import read_run
 from cnntrain.views.report.live import live_text
 
@@ -16,7 +17,9 @@ CLEAR = "\x1b[H\x1b[2J"  # cursor to the top left, screen empty
 
 def run_watch(path: Path, interval_s: float, once: bool) -> ExitCode:
     """Show the run until it ends; once if stdout is not a terminal."""
-    folder = path if path.is_dir() or path.exists() else newest_run(str(path))
+    folder = resolve(path)
+    if not folder.exists() and len(path.parts) == 1:
+        folder = newest_run(str(path))  # which says how to start one
     live = not once and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     colours = live and "NO_COLOR" not in os.environ
     curves = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")

@@ -205,6 +205,8 @@ class _Builder:
             self.complain(event, path, "an alias cannot be a key; write the key itself")
         elif isinstance(event, yaml.CollectionStartEvent):
             self.complain(event, path, "a list or mapping cannot be a key; if it is text, quote it")
+        elif type(key) is int and key >= 0:
+            return str(key)  # such as a class label
         elif not isinstance(key, str):
             shown = event.value or "empty"
             self.complain(event, path, f"a key must be text, not {shown}; put it in quotes")

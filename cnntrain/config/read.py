@@ -108,16 +108,16 @@ def _adapter() -> TypeAdapter[Plan]:
 
 def _validated(tree: object) -> tuple[Plan | None, list[Problem]]:
     try:
-        return _adapter().validate_python(_frozen(tree)), []
+        return _adapter().validate_python(frozen(tree)), []
     except ValidationError as error:
         return None, problems_of(error, tree)
 
 
-def _frozen(tree: Any) -> Any:
+def frozen(tree: Any) -> Any:
     """The tree with tuples instead of lists, as required by frozen dataclasses."""
     if isinstance(tree, Mapping):
-        return {key: _frozen(value) for key, value in tree.items()}
-    return tuple(_frozen(item) for item in tree) if isinstance(tree, list | tuple) else tree
+        return {key: frozen(value) for key, value in tree.items()}
+    return tuple(frozen(item) for item in tree) if isinstance(tree, list | tuple) else tree
 
 
 def _default_name(path: Path) -> str:

@@ -55,8 +55,21 @@ def explain(error: yaml.MarkedYAMLError, text: str, here: Any) -> tuple[Place, s
         return place_of(end), "a tab; use spaces, not tabs"
     before = text[end.index - end.column : end.index].strip()
     complaint = f"{error.context}: {error.problem}{' inside a line' if before else ''}"
+    if missing := _missing_space(text, end):
+        return missing
     for words, at_start, message in _SYNTAX:
         if re.search(words, complaint):
             shown = message.format(start=start.line + 1, char=repr(char))
             return place_of(start if at_start else end), shown
     return place_of(end), f"not YAML ({error.problem}); check the quotes and brackets"
+
+
+def _missing_space(text: str, mark: Any) -> tuple[Place, str] | None:
+    """The line at the mark, or the one above, if it is ``key:value`` without a space."""
+    lines = text.splitlines()
+    for number in (mark.line, mark.line - 1):
+        line = lines[number] if 0 <= number < len(lines) else ""
+        if entry := re.fullmatch(r"(\s*(?:- )?)([A-Za-z_]\w*):([\w.+-]+)\s*", line):
+            message = f"a space is missing after ':'; write '{entry[2]}: {entry[3]}'"
+            return (number + 1, len(entry[1]) + 1), message
+    return None

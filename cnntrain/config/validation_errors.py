@@ -1,5 +1,7 @@
 """Pydantic's errors about a config -> the path in the document and how to correct it."""
 
+import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, get_args, get_type_hints
@@ -9,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cnntrain.config.compose import Problem
 from cnntrain.config.document import KeyPath
+from cnntrain.config.habits import key_here, kind_here
 from cnntrain.config.overrides import dotted
 from cnntrain.config.plan import SECTIONS, Data
 from cnntrain.data import Source
@@ -58,7 +61,7 @@ def _problem(details: ErrorDetails, tree: Any) -> Problem:
     loc, kind, value = details["loc"], details["type"], details["input"]
     path = _source_path(loc, tree)
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return path, _unknown(loc, path)
+        return path, _split_decimal(tree, path) or _unknown(loc, path)
     if kind == "missing" and isinstance(loc[-1], str):
         return path, f"{loc[-1]!r} is missing"
     if kind == "too_short":
@@ -69,7 +72,28 @@ def _problem(details: ErrorDetails, tree: Any) -> Problem:
         return path, details["msg"].removeprefix("Value error, ")
     if value is None:
         return path, "is empty; give it a value or remove the key"
-    return path, f"{_plain(details['msg'])}, not {_shown(value)}"
+    return path, f"{_plain(details['msg'])}, not {_shown(value)}{_notation(value)}"
+
+
+def _notation(value: Any) -> str:
+    """How a value that was meant otherwise is written."""
+    if not isinstance(value, str):
+        return ""
+    if re.fullmatch(r"[+-]?\d+,\d+", value):
+        return f"; write {value.replace(',', '.')}"
+    if entry := re.fullmatch(r"([A-Za-z_]\w*):(\S+)", value):
+        return f"; a space is missing: write '{entry[1]}: {entry[2]}'"
+    return ""
+
+
+def _split_decimal(tree: Any, path: KeyPath) -> str:
+    """What to write if ``{lr: 0,1}`` became two entries."""
+    around = _value_at(tree, path[:-1]) if path else None
+    entries = list(around.items()) if isinstance(around, Mapping) else []
+    for (key, value), (follower, _) in itertools.pairwise(entries):
+        if follower == path[-1] and str(follower).isdecimal() and type(value) is int:
+            return f"unknown key; write decimals with a point: '{key}: {value}.{follower}'"
+    return ""
 
 
 PLAIN = {
@@ -104,18 +128,23 @@ def _unknown(loc: KeyPath, path: KeyPath) -> str:
     key = str(loc[-1])
     family = _family_at(loc[:-1])
     if family is not None:
-        return _unknown_kind(key, family)
+        return _unknown_kind(key, family, loc[-2:-1] == ("activation",))
+    options = _options_at(loc[:-1])
+    if (here := key_here(key)) in options:
+        return f"unknown key; did you mean {here!r}?"
     homes = [home for home in _homes_of(key) if home != dotted(path[:-1])]
     if homes:
         return f"unknown key here; it belongs under {' or '.join(homes)}"
-    return f"unknown key{did_you_mean(key, _options_at(loc[:-1]))}"
+    return f"unknown key{did_you_mean(key, options)}"
 
 
-def _unknown_kind(key: str, family: type[Registered]) -> str:
+def _unknown_kind(key: str, family: type[Registered], at_activation: bool) -> str:
     owners = [kind for kind, spec in family.kinds.items() if key in _names(spec)]
     if owners:
         return f"{key!r} is an option; write it as {owners[0]}: {{{key}: ...}}"
-    return f"unknown {family.family} {key!r}{did_you_mean(key, family.kinds)}"
+    here = kind_here(key, family, at_activation)
+    hint = f"; did you mean {here!r}?" if here else did_you_mean(key, family.kinds)
+    return f"unknown {family.family} {key!r}{hint}"
 
 
 def _homes_of(key: str) -> list[str]:

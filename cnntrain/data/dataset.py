@@ -1,11 +1,12 @@
 """Named splits of samples with labels or targets; the first axis is the sample."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cnntrain.registry import Spec
 from cnntrain.types import Array, Shape
 
 CHUNK = 4096  # samples processed at a time
@@ -56,13 +57,36 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Schema(Spec):
+    """What the numbers of a data set mean: decided by the training data, matched by name later.
+
+    ``classes``: names of the labels in order, None for real-valued targets. ``features``: names of
+    the input columns in order, ``targets``: names of the target columns, ``categories``: the values
+    of each text column that became inputs; all empty where the source has no such names.
+    """
+
+    classes: tuple[str, ...] | None
+    features: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """Everything a source provides. ``classes``: names of the labels; None: real-valued targets."""
+    """Everything a source provides. ``classes``: names of the labels; None: real-valued targets.
+
+    ``notes``: in words, which files were read, what was left out, and what was inferred.
+    """
 
     train: Split
     test: Split | None
     classes: tuple[str, ...] | None
     val: Split | None = None  # if the source has its own validation files
+    schema: Schema = field(default=Schema(None))
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schema", replace(self.schema, classes=self.classes))
 
     @property
     def sample_shape(self) -> Shape:
@@ -81,3 +105,12 @@ class Dataset:
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def split_fingerprint(split: Split) -> str:
+    """SHA-256 over the samples and targets of one split."""
+    digest = hashlib.sha256()
+    for array in (split.stored, split.y):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

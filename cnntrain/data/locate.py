@@ -22,9 +22,13 @@ class DataFolders:
 
     @classmethod
     def of(cls, data_dir: Path | None, *beside: Path) -> "DataFolders":
-        """--data-dir, else $CNNTRAIN_DATA; then the config's folder, then the working folder."""
+        """--data-dir alone, or $CNNTRAIN_DATA, the config's folder and the working folder."""
+        if data_dir is not None:
+            if not data_dir.is_dir():
+                raise DataError(f"{data_dir}: no such folder; correct --data-dir")
+            return cls((data_dir,))
         variable = os.environ.get(DATA_VARIABLE)
-        first = [data_dir] if data_dir else [Path(variable)] if variable else []
+        first = [Path(variable)] if variable else []
         return cls(tuple(dict.fromkeys([*first, *beside, Path()])))
 
     def find(self, name: str) -> Path:

@@ -3,12 +3,12 @@
 import hashlib
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.dataset import CHUNK, Dataset, Schema, Split, split_fingerprint
 from cnntrain.data.normalize import Normalizer, fit_normalizer
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.rng import Purpose, stream
@@ -25,6 +25,9 @@ class Prepared:
     normalizer: Normalizer
     classes: tuple[str, ...] | None
     fingerprint: str
+    schema: Schema = field(default=Schema(None))
+    notes: tuple[str, ...] = ()
+    part_fingerprints: Mapping[str, str] = field(default_factory=dict)  # of test and val files
 
     @property
     def train(self) -> Split:
@@ -32,11 +35,11 @@ class Prepared:
 
     @property
     def sample_shape(self) -> Shape:
-        return self.train.sample_shape
+        return next(iter(self.splits.values())).sample_shape
 
     @property
     def target_shape(self) -> Shape | None:
-        return None if self.classes is not None else self.train.y.shape[1:]
+        return None if self.classes is not None else next(iter(self.splits.values())).y.shape[1:]
 
 
 def split_dataset(
@@ -136,9 +139,11 @@ def _check_values(split: Split, name: str) -> None:
     if len(split) == 0:
         raise DataError(f"the {name} split has no samples")
     for array, what in ((split.stored, "input"), (split.y, "target")):
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            sample = np.argwhere(~np.isfinite(array))[0][0]
-            raise DataError(f"the {what} of {name} sample {sample} contains NaN or infinity")
+        for start in range(0, len(array), CHUNK) if array.dtype.kind == "f" else ():
+            bad = np.argwhere(~np.isfinite(array[start : start + CHUNK]))
+            if len(bad):
+                sample = start + bad[0][0]
+                raise DataError(f"the {what} of {name} sample {sample} contains NaN or infinity")
 
 
 def prepare(
@@ -155,7 +160,35 @@ def prepare(
         if isinstance(normalization, Normalizer)
         else fit_normalizer(normalization, splits["train"])
     )
-    return Prepared(splits, fitted, dataset.classes, dataset.fingerprint())
+    _check_different(splits)
+    own = {"test": dataset.test, "val": dataset.val}
+    return Prepared(
+        splits=splits,
+        normalizer=fitted,
+        classes=dataset.classes,
+        fingerprint=dataset.fingerprint(),
+        schema=dataset.schema,
+        notes=dataset.notes,
+        part_fingerprints={name: split_fingerprint(s) for name, s in own.items() if s is not None},
+    )
+
+
+def _check_different(splits: Mapping[SplitName, Split]) -> None:
+    """Two splits with the same samples measure nothing."""
+    for (a, first), (b, second) in itertools.combinations(splits.items(), 2):
+        same = len(first) == len(second) and (first.rows is None) == (second.rows is None)
+        if same and np.array_equal(first.y, second.y) and np.array_equal(first.x, second.x):
+            raise DataError(
+                f"the {a} and the {b} split are the same samples, so {b} metrics would be those of "
+                f"{a}; give {b} its own file or arrays, or hold samples out with 'validation' and "
+                "'test_split'"
+            )
+
+
+def alone(name: SplitName, part: Split, schema: Schema, normalizer: Normalizer) -> Prepared:
+    """A single split, prepared as its network was trained."""
+    _check_values(part, name)
+    return Prepared({name: part}, normalizer, schema.classes, "", schema)
 
 
 def overlaps(splits: Mapping[SplitName, Split]) -> dict[tuple[SplitName, SplitName], int]:

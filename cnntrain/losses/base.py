@@ -69,6 +69,10 @@ class Loss(Registered, family="loss"):
         """
         raise NotImplementedError
 
+    def named(self, classes: Sequence[str] | None) -> Self:
+        """This loss with options given by class name put in the order of the classes."""
+        return self
+
     def fitted(self, y: Array, classes: int | None) -> Self:
         """This loss adjusted to the training targets ``y``; most losses ignore them."""
         return self

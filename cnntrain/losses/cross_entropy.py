@@ -1,7 +1,7 @@
 """Softmax and the negative log-likelihood of the true class, as one function."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
@@ -11,6 +11,7 @@ from cnntrain.errors import ConfigError
 from cnntrain.losses.base import Loss, as_targets, is_labels, one_hot, total
 from cnntrain.ops.stable import log_softmax
 from cnntrain.ops.sums import class_sums
+from cnntrain.registry import did_you_mean
 from cnntrain.types import Array, Fraction, NonNegative, Shape
 
 LOG_2 = math.log(2)
@@ -55,7 +56,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
 
     Logits z (K, N); labels (N,) or soft targets t (K, N). The last layer has one unit per class and
     no softmax. Options: ``label_smoothing`` ε: t = (1 - ε) one-hot + ε/K; ``class_weight`` w: K
-    numbers, or ``balanced``: m/(K · samples of the class). The mean is over the m samples, not
+    numbers, or numbers by class name (others weigh 1), or ``balanced``: m/(K · samples of the
+    class). The mean is over the m samples, not
     weighted. Sources: Bishop 2006, eq. 4.108 (cost) and 4.109 (δ); Szegedy et al. 2016, section 7
     (smoothing).
     """
@@ -68,7 +70,9 @@ class CrossEntropy(Loss, kind="cross_entropy"):
     )
 
     label_smoothing: Fraction = 0.0
-    class_weight: tuple[NonNegative, ...] | Literal["balanced"] | None = None
+    class_weight: (
+        tuple[NonNegative, ...] | Mapping[str, NonNegative] | Literal["balanced"] | None
+    ) = None
 
     contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
     needs_vector: ClassVar[bool] = True
@@ -96,6 +100,19 @@ class CrossEntropy(Loss, kind="cross_entropy"):
         if isinstance(self.class_weight, tuple):
             t = t * np.array(self.class_weight, z.dtype)[:, None]
         return t
+
+    def named(self, classes: Sequence[str] | None) -> Self:
+        """With weights by class name as a list; classes that are not named weigh 1."""
+        if not isinstance(self.class_weight, Mapping):
+            return self
+        names = list(classes or self.class_weight)
+        if unknown := [name for name in self.class_weight if name not in names]:
+            raise ConfigError(
+                f"class_weight names {unknown[0]!r}, which is not a class"
+                f"{did_you_mean(unknown[0], names)}",
+                ("loss",),
+            )
+        return replace(self, class_weight=tuple(self.class_weight.get(n, 1.0) for n in names))
 
     def fitted(self, y: Array, classes: int | None) -> Self:
         """With the weights of ``balanced`` computed from the training labels."""

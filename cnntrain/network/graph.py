@@ -11,7 +11,7 @@ from typing import Any
 
 from cnntrain.errors import NotAnImage, ShapeError
 from cnntrain.layers import Layer, Param
-from cnntrain.registry import Spec, did_you_mean
+from cnntrain.registry import Spec, did_you_mean, with_kind_as_key
 from cnntrain.types import Arrays, Params, Shape
 
 INPUT = "input"  # the name by which ``from:`` refers to the network's input
@@ -38,7 +38,8 @@ class Item(Spec):
             return {"layer": options}
         own = {"name": "name", "from": "source"}
         fields = {own[key]: options[key] for key in own if key in options}
-        layer = {kind: inner for kind, inner in options.items() if kind not in own}
+        given = {kind: inner for kind, inner in options.items() if kind not in own}
+        layer = dict(with_kind_as_key(given, ("type", "kind"), Layer))
         for kind, inner in layer.items():
             if isinstance(inner, dict) and "activation" in inner:
                 fields["activation"] = inner["activation"]

@@ -3,7 +3,7 @@
 Penalties: λ₂/2m Σ W² + λ₁/m Σ |W| over all weights, each array times its ``decay_mult``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,6 +58,10 @@ class Objective:
     def on_heads(self) -> tuple[LossTerm, ...]:
         """The losses on outputs inside the network, in the order of ``Network.heads``."""
         return tuple(term for term in self.terms if term.output is not None)
+
+    def named(self, classes: Sequence[str] | None) -> "Objective":
+        """This objective with options given by class name put in the order of the classes."""
+        return Objective(tuple(replace(t, loss=t.loss.named(classes)) for t in self.terms))
 
     def fitted(self, y: Array, classes: int | None) -> "Objective":
         """This objective with losses adjusted to the training targets (balanced class weights)."""

@@ -13,8 +13,8 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,13 +23,16 @@ from annotated_types import MaxLen
 from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.config.plan import Plan
-from cnntrain.config.read import plan_from_tree, plan_to_tree
+from cnntrain.config.read import frozen, plan_from_tree, plan_to_tree
+from cnntrain.data.dataset import Schema
 from cnntrain.data.normalize import Normalizer, statistics_shape
 from cnntrain.errors import CheckpointError, ConfigError
 from cnntrain.files import atomic_write
 from cnntrain.network.network import Network
-from cnntrain.registry import Spec, listed
+from cnntrain.network.objective import LossTerm
+from cnntrain.registry import Spec, did_you_mean, listed, to_tree
 from cnntrain.training.experiment import Experiment, network_for
+from cnntrain.training.reading import Known
 from cnntrain.training.state import Best, State, optimizer_state_names
 from cnntrain.types import Array, Count, Natural, Params, Shape
 
@@ -70,6 +73,9 @@ class Header(Spec):
     stale_epochs: Natural
     drops: Natural
     largest_change: float | None
+    schema: Schema | None = None  # None: written by version 0.1
+    losses: Any = None
+    part_fingerprints: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,8 @@ class Checkpoint:
     normalizer: Normalizer
     classes: tuple[str, ...] | None
     fingerprint: str
+    known: Known
+    part_fingerprints: Mapping[str, str]
 
 
 def save(path: Path, experiment: Experiment, state: State) -> None:
@@ -119,6 +127,9 @@ def _header(experiment: Experiment, state: State) -> str:
         "stale_epochs": state.stale_epochs,
         "drops": state.drops,
         "largest_change": state.largest_change,
+        "schema": to_tree(data.schema),
+        "losses": _fitted_losses(experiment),
+        "part_fingerprints": data.part_fingerprints,
     }
     return json.dumps(header, allow_nan=False)
 
@@ -173,7 +184,27 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
         normalizer=normalizer,
         classes=header.classes,
         fingerprint=header.fingerprint,
+        known=Known(_schema(header), normalizer, _losses(header, plan)),
+        part_fingerprints=header.part_fingerprints,
     )
+
+
+def _fitted_losses(experiment: Experiment) -> Any:
+    """The losses with what they took from the training targets; None if that is nothing."""
+    fitted = experiment.objective.terms
+    return None if fitted == experiment.plan.loss else to_tree(fitted)
+
+
+def _losses(header: Header, plan: Plan) -> tuple[LossTerm, ...]:
+    if header.losses is None:
+        return plan.loss
+    return plan_from_tree({**header.config, "loss": header.losses}).loss
+
+
+def _schema(header: Header) -> Schema:
+    if header.schema is None:
+        return Schema(header.classes)
+    return header.schema
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -203,8 +234,8 @@ def _read_header(
         raise CheckpointError(
             f"{path}: checkpoint format {version}; this cnntrain reads format {FORMAT}"
         )
-    for key in ("sample_shape", "classes"):
-        tree[key] = tuple(tree[key]) if isinstance(tree.get(key), list) else tree.get(key)
+    for key in ("sample_shape", "classes", "schema"):
+        tree[key] = frozen(tree.get(key))
     try:
         return TypeAdapter(Header).validate_python(tree)
     except ValidationError as error:
@@ -276,22 +307,38 @@ def _unlisted(sums: Mapping[str, Any]) -> dict[str, Any]:
     return {n: np.array(value) if isinstance(value, list) else value for n, value in sums.items()}
 
 
-def weights_for(found: Checkpoint, experiment: Experiment) -> Params:
-    """The weights of a checkpoint (their moving averages, if it has them) for another training."""
-    weights = found.state.evaluated()
-    old = {name: array.shape for name, array in weights.items()}
-    new = {name: param.shape for name, param in experiment.network.params.items()}
-    differing = [name for name in {**new, **old} if new.get(name) != old.get(name)]
-    if differing:
-        lines = (
-            f"\n  {name}: {old.get(name, 'absent')} in the checkpoint, "
-            f"{new.get(name, 'absent')} in the config"
-            for name in differing
-        )
-        raise CheckpointError(
-            f"{found.path}: its network differs from the config's:{''.join(lines)}"
-        )
-    return {name: weights[name].astype(experiment.plan.numpy_dtype) for name in new}
+def weights_for(
+    found: Checkpoint, experiment: Experiment, left_out: Sequence[str] = ()
+) -> tuple[Params, list[str]]:
+    """(the weights of a checkpoint that fit another network, why others were not taken).
+
+    Arrays are matched by name and shape. ``left_out``: layers that keep their own first weights.
+    If the checkpoint has moving averages of its weights, it is these that are taken.
+    """
+    weights, network = found.state.evaluated(), experiment.network
+    layers = {node.name for node in network.nodes}
+    for name in left_out:
+        if name not in layers:
+            raise ConfigError(f"--except {name}: no such layer{did_you_mean(name, layers)}")
+    taken, reasons = {}, []
+    for name, param in network.params.items():
+        array = weights.get(name)
+        if name.rpartition(".")[0] in left_out:
+            continue
+        if array is None or array.shape != param.shape:
+            have = "absent" if array is None else f"{array.shape}"
+            reasons.append(f"{name}: {have} in the checkpoint, {param.shape} in the config")
+        else:
+            taken[name] = array.astype(experiment.plan.numpy_dtype)
+    reasons += [
+        f"{name}: {array.shape} in the checkpoint, absent in the config"
+        for name, array in weights.items()
+        if name not in network.params
+    ]
+    if not taken:
+        lines = "".join(f"\n  {reason}" for reason in reasons)
+        raise CheckpointError(f"{found.path}: none of its arrays fits the config's network:{lines}")
+    return taken, reasons
 
 
 def best_checkpoint(path: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from cnntrain.data.description import described
 from cnntrain.metrics import metric_text
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.runs.messages import epoch_line, stopped_line
@@ -42,6 +43,8 @@ class Console:
         verb = f"resuming at step {step}" if step else "training"
         memory = self.experiment.training_bytes.total / 2**20
         whole = " (batch normalization holds a whole batch)" if network.couples_samples else ""
+        for line in described(data):
+            self.say(line)
         self.say(
             f"{plan.name}: {verb}; {counted(len(network.nodes), 'layer')}, "
             f"{counted(network.parameter_count, 'parameter')}; samples {splits}; "

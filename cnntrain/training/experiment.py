@@ -5,14 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
-
 from cnntrain.config.plan import Plan
-from cnntrain.data import Dataset
 from cnntrain.data.batches import Batches
+from cnntrain.data.dataset import Schema
 from cnntrain.data.locate import Find
 from cnntrain.data.normalize import Normalizer
-from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
+from cnntrain.data.prepare import Prepared, SplitName, alone, prepare, with_test_split
 from cnntrain.errors import Problems, ShapeError
 from cnntrain.metrics.base import metric_values
 from cnntrain.metrics.sums import Sums, batch_sums
@@ -27,6 +25,7 @@ from cnntrain.training.memory import (
     check_training_memory,
     training_bytes,
 )
+from cnntrain.training.reading import Known, in_classes, read_dataset, with_classes
 from cnntrain.types import Array, Shape
 
 
@@ -37,6 +36,7 @@ class Experiment:
     plan: Plan
     network: Network
     data: Prepared
+    losses: tuple[LossTerm, ...] | None = None  # fitted before, as stored in a checkpoint
 
     @cached_property
     def fast_network(self) -> Network:
@@ -56,8 +56,11 @@ class Experiment:
     @cached_property
     def objective(self) -> Objective:
         """The losses, fitted to the training targets."""
+        if self.losses is not None:
+            return Objective(self.losses)
         classes = None if self.data.classes is None else self.network.out_shape[0]
-        return Objective(self.plan.loss).fitted(self.data.train.y, classes)
+        named = Objective(self.plan.loss).named(self.data.classes)
+        return named.fitted(self.data.train.y, classes)
 
     @cached_property
     def penalty(self) -> Penalty:
@@ -95,16 +98,6 @@ class Experiment:
         )
 
 
-def _with_soft_classes(plan: Plan, dataset: Dataset) -> Dataset:
-    """Targets (N, K) that sum to 1 are shares of K classes if the loss takes them for that."""
-    shape, y = dataset.target_shape, dataset.train.y
-    if shape is None or len(shape) != 1 or not Objective(plan.loss).main.loss.takes_soft_labels:
-        return dataset
-    if shape[0] < 2 or (y < 0).any() or not np.allclose(y.sum(axis=1), 1, atol=1e-3):
-        return dataset
-    return replace(dataset, classes=tuple(str(k) for k in range(shape[0])))
-
-
 def build_network(plan: Plan, find: Find) -> Network:
     """The network for the plan's ``input``, or for the shape that the data's headers announce."""
     network = network_for(plan, plan.input or plan.data.source.sample_shape(find))
@@ -123,21 +116,23 @@ def open_experiment(
     find: Find,
     normalizer: Normalizer | None = None,
     further: Callable[[Experiment, Problems], None] | None = None,
+    schema: Schema | None = None,
 ) -> Experiment:
     """Build the network, read the data, check that they match; all mistakes are reported together.
 
     ``normalizer``: statistics fitted before, as stored in a checkpoint. ``further``: more checks,
-    of what the experiment is opened for.
+    of what the experiment is opened for. ``schema``: what the data meant to the network when it was
+    trained, by which names are matched.
     """
     network = build_network(plan, find)
-    dataset = plan.data.source.load(find, plan.seed)
+    dataset = read_dataset(plan, find, schema)
     if dataset.sample_shape != network.in_shape:
         raise ShapeError(
             f"the data's samples have shape {dataset.sample_shape}, "
             f"but 'input' says {network.in_shape}",
             ("input",),
         )
-    dataset = _with_soft_classes(plan, dataset)
+    dataset = with_classes(plan, network, dataset)
     problems = Problems()
     _check_augmentations(plan, dataset.sample_shape, problems)
     with problems.gathered():
@@ -155,6 +150,21 @@ def open_experiment(
     problems.check()
     _ = experiment.objective  # its losses are fitted here, before any folder is made
     return experiment
+
+
+def open_split(
+    plan: Plan, network: Network, find: Find, name: SplitName, known: Known
+) -> Experiment:
+    """One split with files of its own, to evaluate a trained network on; nothing else is read."""
+    part = plan.data.source.load_as(known.schema, find, plan.seed, (name,))[name]
+    if part.split.sample_shape != network.in_shape:
+        raise ShapeError(
+            f"samples have shape {part.split.sample_shape}, but the network takes "
+            f"{network.in_shape}"
+        )
+    split = in_classes(part.split, known.schema, name)
+    prepared = alone(name, split, known.schema, known.normalizer)
+    return Experiment(plan, network, replace(prepared, notes=part.notes), known.losses)
 
 
 def _check_augmentations(plan: Plan, sample_shape: Shape, problems: Problems) -> None:
@@ -198,11 +208,18 @@ def check_outputs_fit_classes(
     """Every output that a loss reads needs one unit per class, or a single one for two classes."""
     for term, node in _losses_and_nodes(plan, network) if classes is not None else ():
         units, needed = node.out_shape[0], len(classes or ())
-        if units >= needed or (units == 1 and needed == 2 and term.loss.single_output_is_yes):
+        if units == needed or (units == 1 and needed == 2 and term.loss.single_output_is_yes):
             continue
+        if units > needed:
+            raise ShapeError(
+                f"{node.name}: {units} outputs, but the data has {needed} classes; give it "
+                f"{needed} units (or name all classes with 'class_names', if some do not occur)",
+                ("network", node.item),
+            )
         raise ShapeError(
             f"{node.name}: the data has {needed} classes, but this layer only {units} outputs; "
-            f"give it {needed} units (or write targets as 0.0, not 0, if they are not classes)",
+            f"give it {needed} units, or for a regression list the column under 'targets' (in "
+            "arrays write 0.0, not 0)",
             ("network", node.item),
         )
 

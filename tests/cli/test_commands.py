@@ -166,7 +166,11 @@ def test_exit_code_5_checkpoint(process):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["train"], "No such command 'train'"),
+        (["train"], "no such command 'train'; did you mean 'cnntrain fit'?"),
+        (["test", "x"], "no such command 'test'; did you mean 'cnntrain eval'?"),
+        (["sumary"], "no such command 'sumary'; did you mean 'cnntrain summary'?"),
+        (["fit", "a.yaml", "--epochs", "3"], "write --set train.epochs=..."),
+        (["fit", "a.yaml", "--learning-rate", "3"], "write --set optimizer.sgd.lr=..."),
         (["fit"], "Missing argument 'CONFIG'"),
         (["fit", "a.yaml", "--sede", "3"], "No such option"),
         (["fit", "a.yaml", "--threads", "0"], "'--threads': 0 is not in the range x>=1"),
@@ -279,9 +283,10 @@ def test_fit_shows_epochs_a_table_and_what_next(command, config_file):
     code, out, err = command("fit", config_file(data=data), "--out", "run")
     assert (code, out) == (0, "")
     lines = err.splitlines()
-    assert lines[0].startswith("small: training; ")
-    assert "; samples train 16, val 4, test 200; " in lines[0]
-    assert lines[0].endswith("; writing to run")
+    assert lines[0] == "data: 2 features; 2 classes (equal, different)"
+    assert lines[1].startswith("small: training; ")
+    assert "; samples train 16, val 4, test 200; " in lines[1]
+    assert lines[1].endswith("; writing to run")
     assert [line[:9] for line in lines if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
     assert any(line.startswith("stopped after ") for line in lines)
     assert [line.split() for line in lines if line.startswith("split")] == [
@@ -411,7 +416,7 @@ def test_closed_streams_do_no_harm(config_file, closed):
 
 def test_eval_prints_one_json_document(command, fitted):
     code, out, err = command("eval", fitted(), "--json")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "data: 2 features; 2 classes (equal, different)\n")
     assert out.count("\n") == 1
     result = json.loads(out)
     assert list(result) == [

@@ -33,7 +33,8 @@ def summary(config_file, capsys):
 
 def test_the_summary(summary):
     lines = summary(data=INLINE)
-    assert lines[0].startswith("samples 1, fingerprint ")
+    assert lines[:2] == ["data: 1 feature; 2 classes (0, 1)", ""]
+    assert lines[2].startswith("samples 1, fingerprint ")
     cells = [line.split() for line in lines[1:] if line and not line.startswith("Warning")]
     assert ["train", "6", "0", "2", "5"] in cells
     assert ["test", "2", "2", "4.5", "7"] in cells
@@ -67,7 +68,7 @@ def test_regression_has_no_classes(summary):
 
 def test_the_fingerprint_is_that_of_the_data(summary):
     changed = {**INLINE, "inputs": [[0.5], *INLINE["inputs"][1:]]}
-    first, again, other = (summary(data=data)[0] for data in (INLINE, INLINE, changed))
+    first, again, other = (summary(data=data)[2] for data in (INLINE, INLINE, changed))
     assert first == again != other
 
 

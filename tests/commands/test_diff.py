@@ -127,8 +127,8 @@ def test_a_folder_without_a_run_is_no_difference(tmp_path, fit, capsys):
         run_diff(fit("a"), tmp_path, as_json=False)
     words = [sys.executable, "-m", "cnntrain", "diff", tmp_path / "a", tmp_path / "none"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == ExitCode.USAGE
-    assert "none' does not exist" in done.stderr
+    assert done.returncode == ExitCode.CHECKPOINT
+    assert "none/checkpoints/last.npz: no such checkpoint" in done.stderr
 
 
 # The same bits

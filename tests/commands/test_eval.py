@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnntrain.commands.eval import run_eval
+from cnntrain.commands.eval import EvalOptions, run_eval
 from cnntrain.errors import DataError
 from cnntrain.runs.checkpoint import load
 
@@ -20,7 +20,7 @@ def evaluated(capsys):
     """``evaluated(path, ...)``: the JSON document of an evaluation."""
 
     def document(path, split=None, data_dir=None):
-        run_eval(path, split, data_dir, threads=1, as_json=True)
+        run_eval(path, EvalOptions(split=split, data_dir=data_dir, threads=1, as_json=True))
         return json.loads(capsys.readouterr().out)
 
     return document
@@ -31,7 +31,7 @@ def shown(capsys):
     """``shown(path)``: the text of an evaluation."""
 
     def text(path, split=None):
-        run_eval(path, split, None, threads=1, as_json=False)
+        run_eval(path, EvalOptions(split=split, threads=1))
         return capsys.readouterr().out
 
     return text
@@ -121,10 +121,10 @@ def test_data_may_have_moved(fitted, evaluated, data_folder, tmp_path):
 def test_other_data_is_warned_about(fitted, evaluated, data_folder, idx_file, capsys):
     run = fitted(data_folder, **IDX)
     idx_file(data_folder / "images", np.arange(40).reshape(10, 2, 2) + 1)
-    run_eval(run, None, None, threads=1, as_json=True)
+    run_eval(run, EvalOptions(threads=1, as_json=True))
     streams = capsys.readouterr()
-    assert (
-        streams.err == "Warning: this data differs from the data that the network was trained on\n"
+    assert streams.err.splitlines()[-1] == (
+        "Warning: this data differs from the data that the network was trained on"
     )
     assert json.loads(streams.out)["n"] == 10
 

@@ -86,7 +86,7 @@ def test_other_shapes_are_listed(tmp_path, fit):
         fit("new", init_from=old, network=network)
     assert caught.value.exit_code == ExitCode.CHECKPOINT
     assert str(caught.value).splitlines() == [
-        f"{old / 'checkpoints' / 'best.npz'}: its network differs from the config's:",
+        f"{old / 'checkpoints' / 'best.npz'}: none of its arrays fits the config's network:",
         "  dense1.W: (4, 2) in the checkpoint, (5, 2) in the config",
         "  dense1.b: (4, 1) in the checkpoint, (5, 1) in the config",
         "  dense2.W: (2, 4) in the checkpoint, (2, 5) in the config",

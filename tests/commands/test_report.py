@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from cnntrain.commands.eval import run_eval
+from cnntrain.commands.eval import EvalOptions, run_eval
 from cnntrain.commands.plot import run_plot
 from cnntrain.commands.report import run_report
 from cnntrain.errors import ConfigError, DataError, WriteError
@@ -169,7 +169,7 @@ def test_the_figures_of_the_test_split(fitted, tmp_path, capsys):
     run, out = fitted(**DIGITS), tmp_path / "report.html"
     run_report([run], out, None)
     capsys.readouterr()
-    run_eval(run, "test", None, 1, as_json=True)
+    run_eval(run, EvalOptions(split="test", threads=1, as_json=True))
     accuracy = json.loads(capsys.readouterr().out)["accuracy"]
     row = f"test/accuracy, best checkpoint</th><td>{100 * accuracy:.2f}%<"
     assert row in page_of(out)

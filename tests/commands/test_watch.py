@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -67,8 +68,8 @@ def test_without_unicode_a_table_takes_the_place_of_curves(fitted):
 def test_what_is_no_run(tmp_path, empty_folder):
     with pytest.raises(RunFolderError, match="not a run folder"):
         run_watch(tmp_path, 1.0, once=True)
-    with pytest.raises(RunFolderError, match="no run"):
-        run_watch(tmp_path / "nothing", 1.0, once=True)
+    with pytest.raises(RunFolderError, match="nothing: no run yet; start one with cnntrain fit"):
+        run_watch(Path("nothing"), 1.0, once=True)
 
 
 def test_without_the_extra_the_remedy_is_named(fitted, monkeypatch):

@@ -174,7 +174,7 @@ def test_a_report_shows_the_line_and_a_caret() -> None:
         ("a: 1\n\"a\": 2\nb: {c: 1, 'c': 2}", "2:1: a: already given on line 1; keep one"),
         ("b: {c: 1,\n 'c': 2}", "2:2: b.c: already given on line 1; keep one"),
         ("a:\n  - b: 1\n    b: 1", "3:5: a[0].b: already given on line 2; keep one"),
-        ("1: a", "1:1: a key must be text, not 1; put it in quotes"),
+        ("-1: a", "1:1: a key must be text, not -1; put it in quotes"),
         ("1.0: a", "1:1: a key must be text, not 1.0; put it in quotes"),
         ("true: a", "1:1: a key must be text, not true; put it in quotes"),
         ("b: {? : a}", "1:6: b: a key must be text, not empty; put it in quotes"),
@@ -312,7 +312,7 @@ def test_control_characters_are_rejected(bad: str) -> None:
 
 
 def test_several_mistakes_are_in_one_report() -> None:
-    found = message("a: !x 1\n2: b\nc: 1e999\na: 3\nd: [")
+    found = message("a: !x 1\n2.0: b\nc: 1e999\na: 3\nd: [")
     assert [line.split(" ")[0] for line in found.splitlines()[::3]] == [
         "lenet.yaml:1:4:",
         "lenet.yaml:2:1:",

@@ -73,7 +73,7 @@ network:
   - dense: {unit: 3, activation: rleu}
   - dens: {units: 3}
   - dense: {units: yes, init: {W: he_normel}}
-loss: crossentropy
+loss: crossentrapy
 optimizer: {sgd: {lr: -1, momentum: 1}}
 train:
   lr: 0.1
@@ -96,7 +96,7 @@ def test_every_mistake_is_in_one_report_at_its_position(headlines):
         "6:5: network[2].dens: unknown layer 'dens'; did you mean 'dense'?",
         "7:13: network[3].dense.units: must be an integer, not 'yes'",
         "7:32: network[3].dense.init.W: unknown initializer 'he_normel'; did you mean 'he_normal'?",
-        "8:1: loss: unknown loss 'crossentropy'; did you mean 'cross_entropy'?",
+        "8:1: loss: unknown loss 'crossentrapy'; did you mean 'cross_entropy'?",
         "9:19: optimizer.sgd.lr: must be greater than 0, not -1",
         "9:27: optimizer.sgd.momentum: must be less than 1, not 1",
         "11:3: train.lr: unknown key here; it belongs under optimizer",

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from cnntrain.metrics.classification import LogLoss
 
 from cnntrain.losses import Loss
 from cnntrain.losses.binary import BinaryCrossEntropy
 from cnntrain.losses.cross_entropy import CrossEntropy, KlDivergence
+from cnntrain.metrics.classification import LogLoss
 
 EXAMPLES = [
     pytest.param(loss, shape, targets, id=f"{kind}-{i}")

@@ -9,9 +9,10 @@ import math
 from fractions import Fraction
 
 import pytest
-from cnntrain.optimizers.schedules import Clock, Cosine, MultiStep, Schedule, Step, rational
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cnntrain.optimizers.schedules import Clock, Cosine, MultiStep, Schedule, Step, rational
 
 
 def written(x):

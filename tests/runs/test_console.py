@@ -60,7 +60,8 @@ def test_the_welcome(stderr, small, tmp_path):
     stream = stderr(terminal=False)
     Console(small).welcome(tmp_path, step=0)
     Console(small).welcome(tmp_path, step=7)
-    first, second = lines_of(stream)
+    understood, first, _, second = lines_of(stream)
+    assert understood == "data: 2 features; 2 classes (equal, different)"
     assert (counted(1, "layer"), counted(1234, "layer")) == ("1 layer", "1,234 layers")
     assert first.startswith("small: training; 3 layers, 22 parameters; samples train 20, test 10;")
     assert first.endswith(f"writing to {tmp_path}")

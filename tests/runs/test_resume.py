@@ -216,7 +216,7 @@ def test_other_data_is_refused(fit, idx_data):
 
 
 def test_all_that_differs_is_told_at_once(tmp_path, fit, idx_data):
-    network = ["flatten", {"dense": {"units": 3}}]
+    network = ["flatten", {"dense": {"units": 2}}]
     images = np.arange(40).reshape(10, 2, 2)
     fit(data=idx_data(images), network=network)
     before = checkpoints(tmp_path / "run")

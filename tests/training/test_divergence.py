@@ -130,7 +130,7 @@ def test_checkpoints_stay_readable_and_files_stay_json(tmp_path, config_file, ca
 
 def test_samples_are_numbered_as_the_source_does(experiment_of, train_events):
     """Although some were held out."""
-    inputs = [[1.0]] * 20
+    inputs = [[1.0 + k] for k in range(20)]
     data = inline(inputs, targets=[0.0] * 20, validation=10)
     experiment = experiment_of(data=data, network=LINEAR, loss="huber", train={"mode": "batch",
                                "batch_size": None, "epochs": 1})  # fmt: skip

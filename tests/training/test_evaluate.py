@@ -75,12 +75,12 @@ def test_targets_that_never_vary_have_no_r2(experiment_of):
 
 def test_a_class_that_is_never_met_nor_predicted_has_no_figures(experiment_of):
     data = {"source": "inline", "inputs": [[1.0], [2.0]], "targets": [0, 0],
-            "test_inputs": [[1.0]], "test_targets": [1]}  # fmt: skip
+            "test_inputs": [[1.0]], "test_targets": [1], "class_names": list("abc")}  # fmt: skip
     network = [{"dense": {"units": 3, "init": {"W": "zeros", "b": [1.0, 0.0, 0.0]}}}]
     experiment = experiment_of(data=data, network=network)
     sums, _, _ = sums_and_outputs(experiment, "train")
     rows = summarize("train", sums, experiment.data.classes)["per_class"]
-    assert [row["label"] for row in rows] == ["0", "1", "output 2"]
+    assert [row["label"] for row in rows] == ["a", "b", "c"]
     assert (rows[0]["precision"], rows[0]["recall"], rows[0]["f1"]) == (1.0, 1.0, 1.0)
     assert (rows[1]["precision"], rows[1]["recall"], rows[1]["f1"]) == (None, None, None)
 

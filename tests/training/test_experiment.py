@@ -76,8 +76,8 @@ def test_too_few_outputs_for_the_classes(experiment_of):
     with pytest.raises(ShapeError) as caught:
         experiment_of(data=data)
     assert str(caught.value) == (
-        "dense2: the data has 3 classes, but this layer only 2 outputs; give it 3 units "
-        "(or write targets as 0.0, not 0, if they are not classes)"
+        "dense2: the data has 3 classes, but this layer only 2 outputs; give it 3 units, "
+        "or for a regression list the column under 'targets' (in arrays write 0.0, not 0)"
     )
     assert caught.value.path[0] == "network"
 
@@ -123,8 +123,17 @@ def test_balanced_weights_count_soft_targets(experiment_of):
     assert found.class_weight == (1.5, 0.75)
 
 
-def test_more_outputs_than_classes_are_allowed(experiment_of):
-    assert experiment_of(network=[{"dense": {"units": 5}}]).network.out_shape == (5,)
+def test_more_outputs_than_classes_are_refused_unless_they_are_named(experiment_of):
+    network = [{"dense": {"units": 5}}]
+    with pytest.raises(ShapeError) as caught:
+        experiment_of(network=network)
+    assert str(caught.value) == (
+        "dense1: 5 outputs, but the data has 2 classes; give it 2 units (or name all classes with "
+        "'class_names', if some do not occur)"
+    )
+    data = {"source": "inline", "inputs": [[0], [1], [2]], "targets": [0, 1, 0]}
+    named = {**data, "class_names": list("abcde")}
+    assert experiment_of(network=network, data=named).network.out_shape == (5,)
 
 
 def test_input_lays_the_network_out_without_the_data(small_tree):

@@ -28,7 +28,9 @@ def test_only_what_is_slow_to_load_is_loaded_ahead(digits_of, tmp_path):
     for name, array in (("x", np.zeros((4, 3))), ("y", np.arange(4) % 2)):
         np.save(tmp_path / f"{name}.npy", array)
     files = {"inputs": str(tmp_path / "x.npy"), "targets": str(tmp_path / "y.npy")}
-    assert is_slow_to_load(digits_of({"source": "npy", "train": files}))
+    names = [str(k) for k in range(10)]
+    data = {"source": "npy", "train": files, "class_names": names}
+    assert is_slow_to_load(digits_of(data))
 
 
 @pytest.mark.parametrize("data", [AUGMENTED, PLAIN], ids=["ahead", "at once"])

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.dataset import Dataset, Schema, Split
+from cnntrain.data.labels import to_codes
 from cnntrain.data.locate import Find
-from cnntrain.errors import DataError
+from cnntrain.errors import ConfigError, DataError
 from cnntrain.registry import Registered
 from cnntrain.types import Array, Shape
 
 ALWAYS_UNPACKED = 4 << 20  # bytes; beyond that, the limit is this multiple of the compressed size:
 MOST_EXPANSION = 20  # (MNIST: 5)
 MOST_EXPANSION_OF_LABELS = 4
+SPLITS = ("train", "test", "val")
 
 
 def checked_labels(labels: Array, classes: int, where: str) -> Array:
@@ -57,6 +60,15 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
+@dataclass(frozen=True)
+class Part:
+    """What was read for one split, what its numbers mean, and in words how it was read."""
+
+    split: Split
+    schema: Schema
+    notes: tuple[str, ...] = ()
+
+
 class Source(Registered, family="data source"):
     """Base of all data sources; their options are given in the config's ``data:`` section."""
 
@@ -69,3 +81,88 @@ class Source(Registered, family="data source"):
     def load(self, find: Find, seed: int) -> Dataset:
         """Read the data; ``DataError`` if a file is missing, broken or inconsistent."""
         raise NotImplementedError
+
+    def load_as(
+        self, schema: Schema, find: Find, seed: int, wanted: Sequence[str] = SPLITS
+    ) -> dict[str, Part]:
+        """The wanted splits that there are, for a network trained with ``schema``.
+
+        Labels are matched by the names of their classes.
+        """
+        dataset = self.load(find, seed)
+        found: dict[str, Split | None] = {name: getattr(dataset, name) for name in wanted}
+        return {
+            name: Part(
+                in_terms_of(schema, split, dataset.classes, self.kind), schema, dataset.notes
+            )
+            for name, split in found.items()
+            if split is not None
+        }
+
+    def own_splits(self, find: Find) -> Sequence[str]:
+        """Splits that can be read alone, without the training data."""
+        return ()
+
+    def evaluated_on(self, path: str) -> Self:
+        """The same source with the file or folder ``path`` as its test split."""
+        raise ConfigError(
+            f"--data names one file or folder, but the source {self.kind!r} needs more; give its "
+            "options with --set data.test=..."
+        )
+
+
+class FileSource(Source):
+    """A source with options ``train``, ``test`` and ``val`` that name files or folders."""
+
+    arithmetic: ClassVar[tuple[str, ...]] = ("read",)
+
+    def read(self, given: Any, find: Find, schema: Schema | None) -> Part:
+        """The samples of one option; ``schema``: of the training data, None for that itself."""
+        raise NotImplementedError
+
+    def load(self, find: Find, seed: int) -> Dataset:
+        given = self.parts(find)
+        train = self.read(given["train"], find, None)
+        others = {
+            name: self.read(given[name], find, train.schema)
+            for name in ("test", "val")
+            if given[name]
+        }
+        for name, part in others.items():
+            check_shapes(name, part.split, train.split)
+        notes = [note for part in (train, *others.values()) for note in part.notes]
+        test, val = (others[name].split if name in others else None for name in ("test", "val"))
+        classes = train.schema.classes
+        return Dataset(train.split, test, classes, val, train.schema, tuple(notes))
+
+    def parts(self, find: Find) -> dict[str, Any]:
+        """What ``train``, ``test`` and ``val`` stand for."""
+        return {name: getattr(self, name) for name in SPLITS}
+
+    def own_splits(self, find: Find) -> Sequence[str]:
+        return [name for name, given in self.parts(find).items() if given]
+
+    def load_as(
+        self, schema: Schema, find: Find, seed: int, wanted: Sequence[str] = SPLITS
+    ) -> dict[str, Part]:
+        given = self.parts(find)
+        return {name: self.read(given[name], find, schema) for name in wanted if given[name]}
+
+
+def check_shapes(name: str, split: Split, train: Split) -> None:
+    """Samples of all splits must have one shape."""
+    if split.sample_shape != train.sample_shape:
+        raise DataError(
+            f"{name} samples have shape {split.sample_shape}, training samples {train.sample_shape}"
+        )
+
+
+def in_terms_of(schema: Schema, split: Split, classes: tuple[str, ...] | None, where: str) -> Split:
+    """The split with its labels numbered as in ``schema``, matched by the names of the classes."""
+    if classes == schema.classes or classes is None or split.y.ndim != 1:
+        return split
+    if schema.classes is None:
+        raise DataError(
+            f"{where}: holds classes, but the network was trained on real-valued targets"
+        )
+    return replace(split, y=to_codes(np.array(classes)[split.y], schema.classes, where))

@@ -5,17 +5,23 @@ blue bytes, row by row (Krizhevsky 2009, "Learning multiple layers of features f
 images"; file layout from the data set's page).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from annotated_types import MinLen
 
-from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.dataset import Schema, Split
 from cnntrain.data.locate import Find
-from cnntrain.data.sources.base import Source, checked_labels, joined, readable
+from cnntrain.data.sources.base import (
+    FileSource,
+    Part,
+    checked_labels,
+    in_terms_of,
+    joined,
+    readable,
+)
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Shape
 
@@ -23,6 +29,28 @@ SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 CIFAR10_CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+
+CIFAR100_FINE = (
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle",
+    "bottle", "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle",
+    "caterpillar", "cattle", "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch",
+    "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish", "forest", "fox",
+    "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion",
+    "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain", "mouse", "mushroom",
+    "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree",
+    "plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road",
+    "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake",
+    "spider", "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank",
+    "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle",
+    "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
+)  # fmt: skip
+CIFAR100_COARSE = (
+    "aquatic_mammals", "fish", "flowers", "food_containers", "fruit_and_vegetables",
+    "household_electrical_devices", "household_furniture", "insects", "large_carnivores",
+    "large_man-made_outdoor_things", "large_natural_outdoor_scenes",
+    "large_omnivores_and_herbivores", "medium_mammals", "non-insect_invertebrates", "people",
+    "reptiles", "small_mammals", "trees", "vehicles_1", "vehicles_2",
 )  # fmt: skip
 
 Files = Annotated[tuple[str, ...], MinLen(1)]
@@ -33,6 +61,13 @@ def read_cifar(path: Path, label_bytes: int) -> tuple[Array, Array]:
     record = label_bytes + PIXELS
     with readable(path):
         size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start[:1] == b"\x80" and start[1:] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+            raise DataError(
+                f"{path}: the Python version of CIFAR (a pickle, which is not read because it can "
+                "run code); download the binary version: cifar-10-binary.tar.gz (or cifar-100-...)"
+            )
         if size == 0 or size % record:
             raise DataError(
                 f"{path}: {size} bytes are not a whole number of records of {record} bytes; "
@@ -43,7 +78,7 @@ def read_cifar(path: Path, label_bytes: int) -> tuple[Array, Array]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cifar(Source):
+class Cifar(FileSource):
     """Base: ``train``, ``test`` and ``val``, each a list of files."""
 
     train: Files
@@ -55,23 +90,30 @@ class Cifar(Source):
     def sample_shape(self, find: Find) -> Shape:
         return SHAPE
 
-    def _dataset(self, find: Find, column: int, classes: tuple[str, ...]) -> Dataset:
-        """``column`` is the position of the label in a record."""
-        train = self._read(self.train, find, column, len(classes))
-        test, val = (
-            self._read(names, find, column, len(classes)) if names else None
-            for names in (self.test, self.val)
-        )
-        return Dataset(train, test, classes, val)
+    def label_column(self) -> int:
+        """The place of the label in a record."""
+        return 0
 
-    def _read(self, names: Sequence[str], find: Find, column: int, classes: int) -> Split:
-        splits = []
-        for name in names:
+    def names(self) -> tuple[str, ...]:
+        """The classes in the order of their labels."""
+        raise NotImplementedError
+
+    def evaluated_on(self, path: str) -> Self:
+        return replace(self, test=(path,))
+
+    def read(self, given: Any, find: Find, schema: Schema | None) -> Part:
+        names = self.names()
+        splits, notes = [], []
+        for name in given:
             path = find(name)
             labels, images = read_cifar(path, self.label_bytes)
-            chosen = labels[:, column].astype(np.int64)
-            splits.append(Split(images, checked_labels(chosen, classes, str(path))))
-        return joined(splits)
+            chosen = labels[:, self.label_column()].astype(np.int64)
+            splits.append(Split(images, checked_labels(chosen, len(names), str(path))))
+            notes.append(f"{path}: {len(images):,} images 3x32x32")
+        part = Part(joined(splits), Schema(names), tuple(notes))
+        if schema is None:
+            return part
+        return replace(part, split=in_terms_of(schema, part.split, names, self.kind), schema=schema)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +121,11 @@ class Cifar10(Cifar, kind="cifar10"):
     """CIFAR-10 in its binary files.
 
     Options: ``train``, ``test`` and ``val``, lists of files: ``cifar10/data_batch_1.bin``, ...
-    Samples (3, 32, 32), values 0..255, ten classes.
+    Samples (3, 32, 32), values 0..255, ten classes with their official names.
     """
 
-    def load(self, find: Find, seed: int) -> Dataset:
-        return self._dataset(find, 0, CIFAR10_CLASSES)
+    def names(self) -> tuple[str, ...]:
+        return CIFAR10_CLASSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +133,16 @@ class Cifar100(Cifar, kind="cifar100"):
     """CIFAR-100 in its binary files.
 
     Options: ``train``, ``test`` and ``val``, lists of files: ``cifar100/train.bin``; ``labels``:
-    ``fine`` (100 classes) or ``coarse`` (20). Samples (3, 32, 32), values 0..255.
+    ``fine`` (100 classes) or ``coarse`` (20). Samples (3, 32, 32), values 0..255; the classes have
+    their official names.
     """
 
     labels: Literal["fine", "coarse"] = "fine"
 
     label_bytes: ClassVar[int] = 2
 
-    def load(self, find: Find, seed: int) -> Dataset:
-        column, classes = (1, 100) if self.labels == "fine" else (0, 20)
-        return self._dataset(find, column, tuple(str(k) for k in range(classes)))
+    def label_column(self) -> int:
+        return 1 if self.labels == "fine" else 0
+
+    def names(self) -> tuple[str, ...]:
+        return CIFAR100_FINE if self.labels == "fine" else CIFAR100_COARSE

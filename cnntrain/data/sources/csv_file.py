@@ -1,96 +1,55 @@
-"""Comma-separated text: one sample per line, features in columns."""
+"""Delimited text: one sample per line, features in columns."""
 
-import csv
-import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
 
-from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.dataset import Schema, Split
+from cnntrain.data.labels import sorted_classes, to_codes
 from cnntrain.data.locate import Find
-from cnntrain.data.sources.base import Source, readable
+from cnntrain.data.sources.base import FileSource, Part
+from cnntrain.data.sources.columns import read_columns
+from cnntrain.data.sources.table import Column, Table, open_table
 from cnntrain.errors import DataError
-from cnntrain.registry import did_you_mean
-from cnntrain.types import Shape
+from cnntrain.registry import listed
+from cnntrain.text import counted
+from cnntrain.types import Array, Count, Shape
 
-Column = str | int
-
-
-@dataclass(frozen=True)
-class Table:
-    """A file as text: its column names, and each row with its first line number."""
-
-    path: Path
-    names: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-
-    def index(self, column: Column) -> int:
-        """Index of a column given by name, or by number from 0 (negative: from the end)."""
-        if isinstance(column, int):
-            if not -len(self.names) <= column < len(self.names):
-                raise DataError(f"{self.path}: no column {column}; the file has {len(self.names)}")
-            return column % len(self.names)
-        if column not in self.names:
-            raise DataError(f"{self.path}: no column {column!r}{did_you_mean(column, self.names)}")
-        return self.names.index(column)
+LABEL_WORDS = {"label", "class", "target", "y"}
+INDEX_WORDS = {
+    "id", "idx", "index", "key", "line", "no", "nr", "num", "number", "obs", "observation",
+    "record", "row", "rownum", "sample",
+}  # fmt: skip
+MOST_CATEGORIES = 20  # values of a text column that ``categorical: auto`` takes
+LEAST_COUNTED = 5  # rows in which a running number is no coincidence
 
 
-def read_table(path: Path, delimiter: str, header: bool) -> Table:
-    """Read a file and check that all rows have the same length and no cell is empty."""
-    with readable(path):
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.reader(file, delimiter=delimiter, strict=True)
-                lines: list[tuple[int, tuple[str, ...]]] = []
-                start = 1  # a quoted cell may span several lines
-                for cells in reader:
-                    lines += [(start, tuple(cells))] if cells else []
-                    start = reader.line_num + 1
-        except UnicodeDecodeError:
-            raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-        except csv.Error as error:
-            raise DataError(f"{path}:{reader.line_num}: {error}") from None
-    if len(lines) < (2 if header else 1):
-        raise DataError(f"{path}: contains no data rows")
-    names = lines[0][1] if header else tuple(str(k) for k in range(len(lines[0][1])))
-    rows = tuple(lines[1:] if header else lines)
-    for line, row in rows:
-        if len(row) != len(names):
-            raise DataError(f"{path}:{line}: {len(row)} cells, but the first row has {len(names)}")
-        for name, cell in zip(names, row, strict=True):
-            if not cell.strip():
-                raise DataError(f"{path}:{line}: column {name!r} is empty; fill it or drop the row")
-    return Table(path, tuple(name.strip() for name in names), rows)
+class Choice(NamedTuple):
+    """Columns by their position, and how the answer was found."""
 
-
-def number(cell: str, table: Table, line: int, column: int) -> float:
-    """A cell as a finite number; raises a ``DataError`` that names line and column."""
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        comma = " (use a decimal point)" if "," in cell else ""
-        raise DataError(
-            f"{table.path}:{line}: column {table.names[column]!r} holds {cell[:30]!r}, "
-            f"which is not a finite number{comma}"
-        )
-    return value
+    answers: tuple[int, ...]
+    features: tuple[int, ...]
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Csv(Source, kind="csv"):
+class Csv(FileSource, kind="csv"):
     """Text files with one sample per line.
 
-    Options: ``train``, ``test`` and ``val``, names of files; ``label``, the column of the class,
-    by name or number (default: the last), or ``targets``, a list of columns for regression;
-    ``ignore``, a list of columns to skip; ``header`` (true), ``delimiter`` (",").
+    Options: ``train``, ``test`` and ``val``, names of files, also .gz or .zip; ``label``, the
+    column of the class, by name or number, or ``targets``, a list of columns for regression or
+    several yes/no answers; ``features``, the columns to learn from (by default all others), or
+    ``ignore``, those to leave out; ``categorical``, text columns that become one input per value,
+    or auto; ``shape``, such as [1, 28, 28], of the image that the features form; ``header``,
+    ``delimiter`` and ``decimal`` ("." or ","), found out if they are not given.
 
-    Classes are the sorted distinct labels of the training file, numbers in numerical order.
+    ``label`` may be left out if one column is called label, class, target or y, or if the last
+    column is the only one with text. Classes are the sorted distinct labels of the training file,
+    numbers in numerical order. Other files are matched by column name.
     """
 
     train: str
@@ -98,78 +57,247 @@ class Csv(Source, kind="csv"):
     val: str | None = None
     label: Column | None = None
     targets: tuple[Column, ...] = ()
+    features: tuple[Column, ...] = ()
     ignore: tuple[Column, ...] = ()
-    header: bool = True
-    delimiter: Annotated[str, MinLen(1), MaxLen(1)] = ","
+    categorical: tuple[Column, ...] | Literal["auto"] = ()
+    shape: tuple[Count, ...] | None = None
+    header: bool | None = None
+    delimiter: Annotated[str, MinLen(1), MaxLen(1)] | None = None
+    decimal: Literal[".", ","] | None = None
 
     def __post_init__(self) -> None:
         if self.label is not None and self.targets:
             raise ValueError("'label' is for classification, 'targets' for regression; choose one")
+        if self.features and self.ignore:
+            raise ValueError("'features' and 'ignore' exclude each other; choose one")
 
     def sample_shape(self, find: Find) -> Shape:
+        if self.shape is not None:
+            return self.shape
         table = self._table(self.train, find)
-        return (len(self._features(table)),)
+        choice = self._choice(table)
+        categories = self._categories(table, choice)
+        names = [table.names[k] for k in choice.features]
+        return (sum(len(categories.get(name, ("",))) for name in names),)
 
-    def load(self, find: Find, seed: int) -> Dataset:
-        tables = [
-            self._table(name, find) if name else None for name in (self.train, self.test, self.val)
-        ]
-        first, *others = tables
-        assert first is not None
-        for table in others:
-            if table is not None and table.names != first.names:
-                raise DataError(f"{table.path}: its columns differ from those of {first.path}")
-        classes = None if self.targets else self._classes(first)
-        train = self._split(first, classes)
-        test, val = (None if table is None else self._split(table, classes) for table in others)
-        return Dataset(train, test, classes, val)
+    def evaluated_on(self, path: str) -> Self:
+        return replace(self, test=path)
+
+    def read(self, given: str, find: Find, schema: Schema | None) -> Part:
+        table = self._table(given, find)
+        if schema is None:
+            return self._read_first(table)
+        return self._read_another(table, schema)
 
     def _table(self, name: str, find: Find) -> Table:
-        return read_table(find(name), self.delimiter, self.header)
+        return open_table(find(name), self.delimiter, self.decimal, self.header)
 
-    def _answers(self, table: Table) -> list[int]:
-        """The columns to predict."""
-        if self.targets:
-            return [table.index(column) for column in self.targets]
-        return [table.index(-1 if self.label is None else self.label)]
-
-    def _features(self, table: Table) -> list[int]:
-        left_out = {*self._answers(table), *(table.index(column) for column in self.ignore)}
-        features = [k for k in range(len(table.names)) if k not in left_out]
-        if not features:
-            raise DataError(f"{table.path}: no feature column remains; shorten 'ignore'")
-        return features
-
-    def _classes(self, table: Table) -> tuple[str, ...]:
-        (column,) = self._answers(table)
-        found = {row[column].strip() for _, row in table.rows}
-        if len(found) < 2:
-            raise DataError(f"{table.path}: {table.names[column]!r} contains only one class")
-        return tuple(sorted(found, key=_numbers_first))
-
-    def _split(self, table: Table, classes: Sequence[str] | None) -> Split:
-        features, answers = self._features(table), self._answers(table)
-        x = np.array(
-            [[number(row[k], table, line, k) for k in features] for line, row in table.rows]
+    def _read_first(self, table: Table) -> Part:
+        """The training file: it decides what the columns mean."""
+        choice = self._choice(table)
+        names = tuple(table.names[k] for k in choice.features)
+        categories = self._categories(table, choice)
+        x, y = self._arrays(table, choice.answers, names, categories)
+        answers = tuple(table.names[k] for k in choice.answers)
+        classes = None if self.targets else sorted_classes(y, str(table.path))
+        if classes is not None and len(classes) < 2:
+            raise DataError(f"{table.path}: {answers[0]!r} contains only one class")
+        schema = Schema(classes, names, answers, categories)
+        notes = (
+            self._described(table, len(x), choice),
+            *_of_meaning(schema, x),
+            *self._counting(x, schema, table),
         )
-        if classes is None:
-            y = [[number(row[k], table, line, k) for k in answers] for line, row in table.rows]
-            return Split(x, np.array(y))
-        places = {label: k for k, label in enumerate(classes)}
-        labels = [
-            self._label(row[answers[0]].strip(), places, table, line) for line, row in table.rows
+        return Part(self._split(x, y, schema, table), schema, notes)
+
+    def _read_another(self, table: Table, schema: Schema) -> Part:
+        """A further file: its columns are matched by name."""
+        if len(schema.targets) != 1 and not self.targets:
+            raise DataError(f"{table.path}: the network was not trained on columns of a table")
+        missing = [name for name in (*schema.targets, *schema.features) if name not in table.names]
+        if missing:
+            raise DataError(
+                f"{table.path}: no column {listed([repr(name) for name in missing])}, which the "
+                f"training file has; it has {listed(list(table.names))}"
+            )
+        answers = tuple(table.index(name) for name in schema.targets)
+        x, y = self._arrays(table, answers, schema.features, schema.categories)
+        unused = [
+            name
+            for name in table.names
+            if name not in (*schema.features, *schema.targets) and self._is_new(name, table)
         ]
-        return Split(x, np.array(labels, np.int64))
+        note = f"{table.path}: {counted(len(x), 'row')}"
+        if unused:
+            note += f"; not in the training file, so not used: {listed(unused)}"
+        return Part(self._split(x, y, schema, table), schema, (note,))
 
-    @staticmethod
-    def _label(text: str, places: dict[str, int], table: Table, line: int) -> int:
-        if text not in places:
-            raise DataError(f"{table.path}:{line}: class {text!r} is not in the training file")
-        return places[text]
+    def _is_new(self, name: str, table: Table) -> bool:
+        return name not in self.ignore and not self.features
+
+    def _choice(self, table: Table) -> Choice:
+        answers, why = self._answers(table)
+        if self.features:
+            chosen = tuple(table.index(column) for column in self.features)
+            if both := set(chosen) & set(answers):
+                raise DataError(f"{table.path}: {table.names[both.pop()]!r} is label and feature")
+        else:
+            left_out = {*answers, *(table.index(column) for column in self.ignore)}
+            chosen = tuple(k for k in range(len(table.names)) if k not in left_out)
+            self._check_names(table, chosen)
+        if not chosen:
+            raise DataError(f"{table.path}: no feature column remains; shorten 'ignore'")
+        return Choice(answers, chosen, why)
+
+    def _answers(self, table: Table) -> tuple[tuple[int, ...], str]:
+        """The columns to predict, and why these."""
+        if self.targets:
+            return tuple(table.index(column) for column in self.targets), ""
+        if self.label is not None:
+            return (table.index(self.label),), ""
+        if len(table.names) == 1:
+            raise DataError(f"{table.path}: has one column; a label and a feature need two")
+        named = [k for k, name in enumerate(table.names) if _words(name) & LABEL_WORDS]
+        exact = [k for k in named if table.names[k].lower() in LABEL_WORDS]
+        for found in (exact, named):
+            if len(found) == 1:
+                return (found[0],), ", by its name"
+        last = len(table.names) - 1
+        ignored = {table.index(column) for column in self.ignore}
+        texts = [k for k in range(last + 1) if k not in ignored and table.is_text(k)]
+        if texts == [last] and not named:
+            return (last,), ", the only column of text"
+        name = table.names[last] if table.header else last
+        raise DataError(
+            f"{table.path}: which column is the label? Name it, such as 'label: {name}', or for a "
+            f"regression 'targets: [{name}]'; the columns are {listed(list(table.names))}"
+        )
+
+    def _check_names(self, table: Table, chosen: Sequence[int]) -> None:
+        for k in chosen:
+            if table.header and (not table.names[k] or table.names[k].startswith("Unnamed:")):
+                raise DataError(
+                    f"{table.path}: column {k} has no name, as row numbers do that were saved "
+                    f"with a table; leave it out with 'ignore: [{k}]', or name the 'features'"
+                )
+
+    def _counting(self, x: Array, schema: Schema, table: Table) -> tuple[str, ...]:
+        """A note on columns that count the rows; refused if they are called like an index."""
+        if self.features or len(x) < LEAST_COUNTED or schema.categories or self.shape:
+            return ()
+        names = [schema.features[k] for k in _counting_columns(x)]
+        index = next((name for name in names if not table.header or _is_index(name)), None)
+        if index is not None:
+            column = index if table.header else int(index)
+            raise DataError(
+                f"{table.path}: column {index!r} counts the rows, which tells nothing about a "
+                f"sample; leave it out with 'ignore: [{column}]', or name the 'features'"
+            )
+        return tuple(f"column {name!r} counts the rows; is it a feature?" for name in names)
+
+    def _categories(self, table: Table, choice: Choice) -> dict[str, tuple[str, ...]]:
+        """The values of the text columns that become inputs."""
+        wanted: list[int] = []
+        if self.categorical == "auto":
+            wanted = [k for k in choice.features if table.is_text(k)]
+        else:
+            wanted = [table.index(column) for column in self.categorical]
+        if not wanted:
+            return {}
+        texts = read_columns(table, (), wanted).texts
+        found = {table.names[k]: tuple(sorted(set(texts[k]))) for k in wanted}
+        for name, values in found.items():
+            if self.categorical == "auto" and len(values) > MOST_CATEGORIES:
+                raise DataError(
+                    f"{table.path}: column {name!r} has {len(values)} different texts; list it "
+                    "under 'ignore', or under 'categorical' if each is to be an input"
+                )
+        return found
+
+    def _arrays(
+        self,
+        table: Table,
+        answers: Sequence[int],
+        names: Sequence[str],
+        categories: Any,
+    ) -> tuple[Array, Array]:
+        """(inputs (N, J), names of labels (N,) or targets (N, K))."""
+        positions = [table.index(_column(name, table)) for name in names]
+        textual = [k for k, name in zip(positions, names, strict=True) if name in categories]
+        numeric = [k for k in positions if k not in textual]
+        labels = [] if self.targets else list(answers)
+        found = read_columns(
+            table, [*numeric, *(answers if self.targets else ())], [*textual, *labels]
+        )
+        numbers = found.numbers
+        if not textual:
+            x = numbers[:, : len(numeric)]
+        else:
+            columns = {k: numbers[:, [i]] for i, k in enumerate(numeric)}
+            for k in textual:
+                name = table.names[k]
+                codes = to_codes(
+                    np.array(found.texts[k]), categories[name], f"{table.path}: {name}"
+                )
+                columns[k] = np.eye(len(categories[name]), dtype=numbers.dtype)[codes]
+            x = np.concatenate([columns[k] for k in positions], axis=1)
+        if self.targets:
+            return np.ascontiguousarray(x), numbers[:, len(numeric) :].astype(np.float64)
+        return x, _label_names(found.texts[labels[0]])
+
+    def _split(self, x: Array, y: Array, schema: Schema, table: Table) -> Split:
+        if self.shape is not None:
+            if int(np.prod(self.shape)) != x.shape[1]:
+                raise DataError(
+                    f"{table.path}: {x.shape[1]} features do not fill the 'shape' "
+                    f"{list(self.shape)}; leave columns out with 'ignore'"
+                )
+            x = x.reshape(len(x), *self.shape)
+        if schema.classes is None:
+            return Split(x, y)
+        return Split(x, to_codes(y, schema.classes, str(table.path)))
+
+    def _described(self, table: Table, rows: int, choice: Choice) -> str:
+        names = listed([table.names[k] for k in choice.answers])
+        kind = "targets" if self.targets else "label column"
+        return f"{table.path}: {counted(rows, 'row')}; {kind}: {names}{choice.why}"
 
 
-def _numbers_first(label: str) -> tuple[bool, float, str]:
-    try:
-        return (False, float(label), label)
-    except ValueError:
-        return (True, 0.0, label)
+def _of_meaning(schema: Schema, x: Array) -> tuple[str, ...]:
+    """The features in words."""
+    shown = (
+        listed(list(schema.features))
+        if len(schema.features) <= 8
+        else (f"{schema.features[0]} ... {schema.features[-1]}")
+    )
+    note = f"{counted(len(schema.features), 'feature')}: {shown}"
+    if schema.categories:
+        note += f"; one input per value of {listed(list(schema.categories))}: {x.shape[1]} inputs"
+    return (note,)
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.split(r"[^A-Za-z]+", name)}
+
+
+def _counting_columns(x: Array) -> list[int]:
+    """Columns that are 0, 1, 2, ... or 1, 2, 3, ...; only those that begin so are read whole."""
+    numbers = np.arange(len(x))
+    start = (x[:LEAST_COUNTED] == x[:1] + numbers[:LEAST_COUNTED, None]).all(axis=0)
+    begun = np.flatnonzero(start & ((x[0] == 0) | (x[0] == 1))).tolist()
+    return [k for k in begun if np.array_equal(x[:, k], x[0, k] + numbers)]
+
+
+def _is_index(name: str) -> bool:
+    """Whether a name is one that row numbers usually have."""
+    return bool(_words(name) & INDEX_WORDS) or name.lower().endswith("id")
+
+
+def _column(name: str, table: Table) -> Column:
+    return name if table.header else int(name)
+
+
+def _label_names(texts: Sequence[str]) -> Array:
+    """Labels as text; a whole number written with a point is that number."""
+    names = {text: re.sub(r"^([+-]?\d+)\.0*$", r"\1", text) for text in set(texts)}
+    return np.array([names[text] for text in texts])

@@ -1,21 +1,31 @@
 """Images in folders, one sub-folder per class; needs Pillow (extra ``images``)."""
 
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.dataset import Schema, Split
 from cnntrain.data.locate import Find
-from cnntrain.data.sources.base import Source, readable
+from cnntrain.data.sources.base import FileSource, Part, readable
 from cnntrain.errors import DataError
+from cnntrain.registry import listed
+from cnntrain.text import counted
 from cnntrain.types import Array, Count, Shape
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm",
+    ".ppm",
+}  # fmt: skip
+NOT_OURS = {"Thumbs.db", "desktop.ini", "__MACOSX"}  # left by systems, skipped like hidden files
+SPLITS = {
+    "train": "train", "training": "train", "test": "test", "testing": "test", "val": "val",
+    "valid": "val", "validation": "val",
+}  # fmt: skip
 MOST_PIXELS = 50_000_000  # of one file; a "decompression bomb" declares more,
 MOST_PIXELS_OF_SMALL = 6_000_000  # even in a small file:
 SMALL_FILE = 1 << 20  # bytes
@@ -70,15 +80,17 @@ def _in_mode(image: Any, mode: str) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder(Source, kind="folder"):
+class Folder(FileSource, kind="folder"):
     """Image files in one folder per class.
 
-    Options: ``train``, ``test`` and ``val``, folders with one sub-folder of images per class;
-    ``mode``: rgb or gray; ``size``: [height, width] to which all are resized (needed if they
-    differ).
+    Options: ``train``, ``test`` and ``val``, folders with one sub-folder of images per class (or
+    ``train`` alone, the parent of folders called train, test and val); ``mode``: rgb or gray;
+    ``size``: [height, width] to which all are resized (needed if they differ); ``recursive``:
+    whether images in deeper folders belong to the class (true).
 
     Samples (C, H, W), values 0..255, decoded once and kept in memory as bytes. Classes are the
-    sorted names of the sub-folders of ``train``.
+    sorted names of the sub-folders of ``train``. Hidden files are skipped, files that are not
+    images are counted.
     """
 
     train: str
@@ -86,55 +98,115 @@ class Folder(Source, kind="folder"):
     val: str | None = None
     mode: Literal["rgb", "gray"] = "rgb"
     size: tuple[Count, Count] | None = None
+    recursive: bool = True
 
     def sample_shape(self, find: Find) -> Shape:
         channels = 3 if self.mode == "rgb" else 1
         if self.size is not None:
             return (channels, *self.size)
-        root = find(self.train)
-        first = next(iter(_images(root / _class_names(root)[0])))
-        return read_image(first, self.mode, None).shape
+        root = find(self.parts(find)["train"])
+        first = _class_names(root)[0]
+        images, _ = _files(root / first, self.recursive)
+        if not images:
+            raise _no_images(root / first)
+        return read_image(images[0], self.mode, None).shape
 
-    def load(self, find: Find, seed: int) -> Dataset:
-        classes = _class_names(find(self.train))
-        train = self._read(find(self.train), classes)
-        test, val = (
-            self._read(find(name), classes) if name else None for name in (self.test, self.val)
-        )
-        return Dataset(train, test, classes, val)
+    def evaluated_on(self, path: str) -> Self:
+        return replace(self, test=path)
 
-    def _read(self, root: Path, classes: tuple[str, ...]) -> Split:
-        if extra := set(_class_names(root)) - set(classes):
-            raise DataError(f"{root}: class {min(extra)!r} has no folder in {self.train}")
+    def parts(self, find: Find) -> dict[str, Any]:
+        """The folders of the splits; a parent of all of them is recognized."""
+        given = super().parts(find)
+        names = _sub_folders(find(self.train))
+        splits = {SPLITS[name.lower()]: name for name in names if name.lower() in SPLITS}
+        if given["test"] or given["val"] or len(splits) != len(names) or "train" not in splits:
+            return given
+        return {
+            split: str(Path(self.train) / splits[split]) if split in splits else None
+            for split in given
+        }
+
+    def read(self, given: str, find: Find, schema: Schema | None) -> Part:
+        root = find(given)
+        names = _class_names(root)
+        classes = names if schema is None else (schema.classes or ())
+        if extra := set(names) - set(classes):
+            raise DataError(f"{root}: class {min(extra)!r} has no folder in the training data")
+        if schema is None and len(names) < 2:
+            raise DataError(
+                f"{root}: only one class ({names[0]!r}); there must be a sub-folder per class, and "
+                "at least two of them"
+            )
+        listed_files = {name: _files(root / name, self.recursive) for name in names}
+        for name, (images, _) in listed_files.items():
+            if not images:
+                raise _no_images(root / name)
         found = [
-            (path, label)
-            for label, name in enumerate(classes)
-            if (root / name).is_dir()
-            for path in _images(root / name)
+            (path, classes.index(n)) for n, (images, _) in listed_files.items() for path in images
         ]
-        images = [read_image(path, self.mode, self.size) for path, _ in found]
-        for image, (path, _) in zip(images, found, strict=True):
-            if image.shape != images[0].shape:
+        x = np.stack(list(self._images([path for path, _ in found])))
+        left_out = [path for _, others in listed_files.values() for path in others]
+        split = Split(x, np.array([label for _, label in found], np.int64))
+        return Part(split, schema or Schema(classes), (_note(root, len(found), left_out),))
+
+    def _images(self, paths: Sequence[Path]) -> Iterator[Array]:
+        shape: Shape | None = None
+        for path in paths:
+            image = read_image(path, self.mode, self.size)
+            shape = shape or image.shape
+            if image.shape != shape:
                 raise DataError(
                     f"{path}: {image.shape[1]}x{image.shape[2]} pixels, but the first image has "
-                    f"{images[0].shape[1]}x{images[0].shape[2]}; set 'size' to resize them all"
+                    f"{shape[1]}x{shape[2]}; set 'size' to resize them all"
                 )
-        return Split(np.stack(images), np.array([label for _, label in found], np.int64))
+            yield image
 
 
-def _class_names(root: Path) -> tuple[str, ...]:
+def _note(root: Path, images: int, left_out: Sequence[Path]) -> str:
+    """``pictures: 38 images; 2 of 40 files left out: suffix .txt``."""
+    note = f"{root}: {counted(images, 'image')}"
+    if not left_out:
+        return note
+    deeper = sum(path.suffix.lower() in SUFFIXES for path in left_out)
+    suffixes = sorted({path.suffix or path.name for path in left_out} - SUFFIXES)
+    reasons = [f"suffix {listed(suffixes)}"] if suffixes else []
+    reasons += [f"{deeper} in deeper folders (recursive: true reads them)"] if deeper else []
+    return (
+        f"{note}; {len(left_out)} of {images + len(left_out)} files left out: {', '.join(reasons)}"
+    )
+
+
+def _is_visible(path: Path) -> bool:
+    return not path.name.startswith(".") and path.name not in NOT_OURS
+
+
+def _sub_folders(root: Path) -> tuple[str, ...]:
     if not root.is_dir():
         raise DataError(f"{root}: not a folder; give one with a sub-folder of images per class")
     with readable(root):
-        names = sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+        return tuple(sorted(p.name for p in root.iterdir() if p.is_dir() and _is_visible(p)))
+
+
+def _class_names(root: Path) -> tuple[str, ...]:
+    names = _sub_folders(root)
     if not names:
         raise DataError(f"{root}: no sub-folders; create one per class, containing its images")
-    return tuple(names)
+    return names
 
 
-def _images(folder: Path) -> Iterable[Path]:
+def _files(folder: Path, recursive: bool) -> tuple[list[Path], list[Path]]:
+    """(images of a class, files that are left out), sorted; hidden files are neither."""
+    images: list[Path] = []
+    others: list[Path] = []
     with readable(folder):
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise DataError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))})")
-    return found
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
+            if path.is_dir() or not all(_is_visible(Path(part)) for part in inside.parts):
+                continue
+            fits = path.suffix.lower() in SUFFIXES and (recursive or len(inside.parts) == 1)
+            (images if fits else others).append(path)
+    return images, others
+
+
+def _no_images(folder: Path) -> DataError:
+    return DataError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))})")

@@ -10,16 +10,16 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO, cast
 
 import numpy as np
 from annotated_types import Ge, Le
 
-from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.dataset import Schema, Split
 from cnntrain.data.locate import Find
-from cnntrain.data.sources.base import Source, check_expansion, checked_labels
+from cnntrain.data.sources.base import FileSource, Part, check_expansion, in_terms_of
 from cnntrain.errors import DataError
 from cnntrain.registry import Spec
 from cnntrain.types import Array, Shape
@@ -104,46 +104,88 @@ class IdxPair(Spec):
     labels: str
 
 
+FASHION = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+    "Ankle boot",
+)  # fmt: skip  # Xiao, Rasul & Vollgraf 2017, table 2
+
+
 @dataclass(frozen=True, kw_only=True)
-class Idx(Source, kind="idx"):
+class Idx(FileSource, kind="idx"):
     """The file format of MNIST and similar data sets.
 
-    Options: ``train``, ``test`` and ``val``, each ``{images: FILE, labels: FILE}``; ``classes``.
+    Options: ``train``, ``test`` and ``val``, each ``{images: FILE, labels: FILE}``; ``classes``,
+    their number (10), or ``class_names``; ``label_offset``, the smallest label (1 for the letters
+    of EMNIST); ``transpose``: rows and columns are exchanged (EMNIST stores columns first).
 
-    Images (N, H, W) become samples (1, H, W); (N, C, H, W) stay. Labels are 0..classes-1.
+    Images (N, H, W) become samples (1, H, W); (N, C, H, W) stay. Ten classes in a folder or file
+    called fashion have the names of Fashion-MNIST.
     """
 
     train: IdxPair
     test: IdxPair | None = None
     val: IdxPair | None = None
-    classes: Annotated[int, Ge(1), Le(256)] = 10  # a label is one byte
+    classes: Annotated[int, Ge(1), Le(256)] | None = None  # a label is one byte
+    class_names: tuple[str, ...] = ()
+    label_offset: Annotated[int, Ge(0), Le(255)] = 0
+    transpose: bool = False
+
+    def __post_init__(self) -> None:
+        if self.class_names and self.classes not in (None, len(self.class_names)):
+            raise ValueError(f"{len(self.class_names)} 'class_names', but {self.classes} 'classes'")
 
     def sample_shape(self, find: Find) -> Shape:
-        return _with_channel(read_shape(find(self.train.images)))
+        shape = read_shape(find(self.train.images))
+        if len(shape) == 1:
+            shape = read_shape(find(self.train.labels))  # swapped: ``read`` says so
+        channels, *size = _with_channel(shape)
+        return (channels, *(reversed(size) if self.transpose else size))
 
-    def load(self, find: Find, seed: int) -> Dataset:
-        train = self._read(self.train, find)
-        test, val = (self._read(pair, find) if pair else None for pair in (self.test, self.val))
-        for name, split in (("test", test), ("validation", val)):
-            if split and split.sample_shape != train.sample_shape:
-                raise DataError(
-                    f"{name} samples have shape {split.sample_shape}, "
-                    f"training samples {train.sample_shape}"
-                )
-        return Dataset(train, test, tuple(str(k) for k in range(self.classes)), val)
-
-    def _read(self, pair: IdxPair, find: Find) -> Split:
-        images_path, labels_path = find(pair.images), find(pair.labels)
+    def read(self, given: Any, find: Find, schema: Schema | None) -> Part:
+        images_path, labels_path = find(given.images), find(given.labels)
+        if len(read_shape(images_path)) == 1 and len(read_shape(labels_path)) > 1:
+            raise DataError(
+                f"{images_path}: holds labels, and {labels_path} images: 'images' and 'labels' are "
+                "swapped; exchange them"
+            )
         images, labels = read_idx(images_path), read_idx(labels_path)
         if labels.ndim != 1 or images.ndim not in (3, 4):
             raise DataError(
                 f"{images_path}: expected images (N, H, W) and labels (N,), but found shapes "
-                f"{images.shape} and {labels.shape}; are 'images' and 'labels' swapped?"
+                f"{images.shape} and {labels.shape}"
             )
         if len(images) != len(labels):
             raise DataError(f"{images_path}: {len(images)} images, but {len(labels)} labels")
         x = images.reshape(len(images), *_with_channel(images.shape))
-        return Split(x, checked_labels(labels.astype(np.int64), self.classes, str(labels_path)))
+        if self.transpose:
+            x = x.swapaxes(-1, -2)
+        names = self._names(str(images_path))
+        y = self._checked(labels, len(names), labels_path)
+        note = f"{images_path}, {labels_path}: images {'x'.join(map(str, x.shape))}"
+        part = Part(Split(x, y), Schema(names), (note,))
+        if schema is None:
+            return part
+        where = str(labels_path)
+        return replace(part, split=in_terms_of(schema, part.split, names, where), schema=schema)
+
+    def _names(self, path: str) -> tuple[str, ...]:
+        if self.class_names:
+            return self.class_names
+        count = self.classes or 10
+        if count == len(FASHION) and "fashion" in path.lower():
+            return FASHION
+        return tuple(str(k) for k in range(self.label_offset, self.label_offset + count))
+
+    def _checked(self, labels: Array, classes: int, path: Path) -> Array:
+        lowest, highest = int(labels.min()), int(labels.max())
+        first, last = self.label_offset, self.label_offset + classes - 1
+        if first <= lowest and highest <= last:
+            return labels.astype(np.int64) - first
+        found = highest - lowest + 1
+        raise DataError(
+            f"{path}: labels {lowest}..{highest} are not in {first}..{last}; say "
+            f"'classes: {found}'" + (f" and 'label_offset: {lowest}'" if lowest else "")
+        )
 
 
 def _with_channel(shape: Shape) -> Shape:

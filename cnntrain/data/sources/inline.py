@@ -21,13 +21,14 @@ class Inline(Source, kind="inline"):
     Options: ``inputs``, one nested list per sample, and ``targets``.
 
     Integer ``targets`` in a plain list are class labels; lists of numbers are real-valued targets.
-    ``test_inputs`` and ``test_targets`` give a test split.
+    ``test_inputs`` and ``test_targets``: a test split; ``class_names``: those of labels 0, 1, ...
     """
 
     inputs: tuple[Any, ...]
     targets: tuple[Any, ...]
     test_inputs: tuple[Any, ...] = ()
     test_targets: tuple[Any, ...] = ()
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for inputs, targets in self._pairs():
@@ -56,8 +57,18 @@ class Inline(Source, kind="inline"):
             _check_shape(x, train.x, "inputs")
             _check_shape(y, train.y, "targets")
             test = Split(x, y)
-        names = tuple(str(k) for k in range(max(*targets, 1) + 1)) if labelled else None
+        names = self._names(max(*targets, 1) + 1) if labelled else None
         return Dataset(train, test, names)
+
+    def _names(self, classes: int) -> tuple[str, ...]:
+        if not self.class_names:
+            return tuple(str(k) for k in range(classes))
+        if len(self.class_names) < classes:
+            raise ConfigError(
+                f"{len(self.class_names)} names, but the labels go up to {classes - 1}",
+                ("data", "class_names"),
+            )
+        return self.class_names
 
 
 def _check_shape(test: Array, train: Array, option: str) -> None:

@@ -1,21 +1,22 @@
 """NumPy files: ``.npz`` archives, and pairs of ``.npy`` files, which are memory-mapped.
 
-Inputs are (N, J), (N, C, H, W), or (N, H, W) for one channel; targets are integers (N,), taken as
-labels, or real numbers (N, K).
+Inputs are (N, J) or (N, C, H, W), and (N, H, W) means one channel; targets are integers or text
+(N,), which are labels, or real numbers (N, K).
 """
 
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from cnntrain.data.dataset import Dataset, Split
+from cnntrain.data.dataset import Schema, Split
+from cnntrain.data.labels import are_whole, is_one_hot, label_names, sorted_classes, to_codes
 from cnntrain.data.locate import Find
-from cnntrain.data.sources.base import Source, check_expansion, checked_labels, readable
+from cnntrain.data.sources.base import FileSource, Part, check_expansion, readable
 from cnntrain.errors import DataError
 from cnntrain.registry import Spec, listed
 from cnntrain.types import Array, Shape
@@ -24,90 +25,183 @@ BROKEN = (
     zipfile.BadZipFile, ValueError, KeyError, EOFError, zlib.error, tokenize.TokenError,
     NotImplementedError, RuntimeError, TypeError, SyntaxError, MemoryError,
 )  # fmt: skip
-MOST_CLASSES = 100_000  # a larger label indicates a mistake
+KNOWN_NAMES = (
+    ("x_train", "y_train", "x_test", "y_test"),
+    ("X_train", "y_train", "X_test", "y_test"),
+)
+
+Layout = Literal["channels_first", "channels_last"]
 
 
-def as_samples(x: Array, where: str) -> Array:
-    """Inputs, images with a channel axis; any byte order and memory layout."""
-    if x.dtype.kind not in "biuf" or x.ndim not in (2, 3, 4):
-        raise DataError(f"{where}: inputs must be numbers (N, J), (N, H, W) or (N, C, H, W)")
+def as_samples(x: Array, layout: Layout | None, where: str) -> Array:
+    """Inputs with their sample first and channels second; any byte order."""
+    if x.dtype.kind not in "biuf" or x.ndim not in (2, 3, 4) or 0 in x.shape[1:]:
+        raise DataError(
+            f"{where}: inputs must be numbers (N, J), (N, H, W) or (N, C, H, W), not "
+            f"{x.dtype} {x.shape}"
+        )
     native = x.astype(x.dtype.newbyteorder("="), copy=False)
-    return native[:, None] if x.ndim == 3 else native
+    if native.ndim == 3:
+        return native[:, None]
+    if native.ndim == 4 and layout is None and _looks_channels_last(native.shape):
+        raise DataError(
+            f"{where}: inputs {native.shape} look like images with their channels last; say "
+            "'layout: channels_last', or 'layout: channels_first' if they are not"
+        )
+    return np.moveaxis(native, -1, 1) if native.ndim == 4 and layout == "channels_last" else native
+
+
+def _looks_channels_last(shape: Shape) -> bool:
+    """Whether the last axis is 1, 3 or 4, and much smaller than the other two."""
+    return shape[3] in (1, 3, 4) and min(shape[1], shape[2]) > 2 * shape[3]
 
 
 def as_targets(y: Array, where: str) -> tuple[Array, bool]:
-    """(labels or targets, whether they are labels)."""
-    if y.dtype.kind in "biu" and y.ndim == 1:
-        return y.astype(np.int64), True
-    if y.dtype.kind in "biu" and y.ndim == 2 and (y.sum(axis=1) == 1).all() and y.min() == 0:
-        return y.astype(np.float64), False
-    if y.dtype.kind == "f" and y.ndim in (1, 2, 4):
+    """(names of labels (N,), True), or (real-valued targets (N, ...), False)."""
+    alone = y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1)
+    if y.dtype.kind == "S" and alone:
+        return np.char.decode(y.reshape(-1), "utf-8", "replace"), True
+    if y.dtype.kind in "biuU" and alone:
+        return label_names(y.reshape(-1)), True
+    if is_one_hot(y) or (y.dtype.kind == "f" and y.ndim in (1, 2, 4)):
         return (y[:, None] if y.ndim == 1 else y).astype(np.float64), False
     raise DataError(
-        f"{where}: targets must be integers (N,), which are labels, or real numbers (N, K); "
+        f"{where}: targets must be labels (N,), one-hot rows (N, K) or real numbers (N, K); "
         f"found {y.dtype} {y.shape}"
     )
 
 
-def dataset(pairs: Sequence[tuple[Array, Array] | None], where: str) -> Dataset:
-    """A dataset from the (inputs, targets) of train, test and val, checked for consistency."""
-    checked = [
-        None if pair is None else (as_samples(pair[0], where), *as_targets(pair[1], where))
-        for pair in pairs
-    ]
-    there = [part for part in checked if part is not None]
-    for x, y, _ in there:
-        if len(x) != len(y) or len(x) == 0:
-            raise DataError(f"{where}: {len(x)} inputs, but {len(y)} targets")
-    if len({(x.shape[1:], labelled) for x, _, labelled in there}) != 1:
-        raise DataError(f"{where}: the splits differ in the shape or the kind of their samples")
-    names = None
-    if there[0][2]:
-        classes = min(max(2, *(int(y.max()) + 1 for _, y, _ in there)), MOST_CLASSES)
-        names = tuple(str(k) for k in range(classes))
-        for _, y, _ in there:
-            checked_labels(y, classes, where)
-    splits = [None if part is None else Split(part[0], part[1]) for part in checked]
-    train, test, val = splits
-    assert train is not None
-    return Dataset(train, test, names, val)
+def _fits_classes(answers: Array, schema: Schema) -> bool:
+    """Whether real numbers may stand for the classes of a schema: shares, or whole numbers."""
+    if schema.classes is None:
+        return True
+    if answers.ndim != 2:
+        return False
+    if answers.shape[1] == 1:
+        return are_whole(answers)
+    return answers.shape[1] == len(schema.classes)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Npz(Source, kind="npz"):
+class ArraySource(FileSource):
+    """Base of sources of arrays: ``layout`` of images, ``class_names`` of integer labels."""
+
+    layout: Layout | None = None
+    class_names: tuple[str, ...] = ()
+
+    def part(self, x: Array, y: Array, where: str, schema: Schema | None) -> Part:
+        """Inputs and targets of one split, checked to belong together."""
+        samples, (answers, are_labels) = as_samples(x, self.layout, where), as_targets(y, where)
+        if len(samples) != len(answers) or len(samples) == 0:
+            raise DataError(f"{where}: {len(samples)} inputs, but {len(answers)} targets")
+        note = f"{where}: inputs {'x'.join(map(str, samples.shape))}"
+        if not are_labels:
+            if schema is not None and not _fits_classes(answers, schema):
+                raise DataError(f"{where}: real-valued targets, but the training data has labels")
+            return Part(Split(samples, answers), schema or Schema(None), (note,))
+        if schema is not None and schema.classes is None:
+            raise DataError(f"{where}: labels, but the training data has real-valued targets")
+        names = self._named(answers, where) if self.class_names else answers
+        classes = self.class_names or sorted_classes(names, where)
+        if schema is not None:
+            classes = schema.classes or ()
+        elif len(classes) < 2:
+            raise DataError(f"{where}: one class only ({classes[0]!r}); there must be two or more")
+        split = Split(samples, to_codes(names, classes, where))
+        return Part(split, schema or Schema(classes), (note,))
+
+    def _named(self, names: Array, where: str) -> Array:
+        """Label k has the k-th of the ``class_names``, from 0; labels that are names stay."""
+        if set(np.unique(names).tolist()) <= set(self.class_names):
+            return names
+        numbers = tuple(str(k) for k in range(len(self.class_names)))
+        return np.array(self.class_names)[to_codes(names, numbers, where)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NpzPart(Spec):
+    """Where one split is: an archive, and the names of its two arrays."""
+
+    file: str
+    inputs: str = "x"
+    targets: str = "y"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Npz(ArraySource, kind="npz"):
     """NumPy archives (``.npz``).
 
-    Options: ``train``, ``test`` and ``val``, names of ``.npz`` files; ``inputs`` and ``targets``,
-    the names of the arrays in them (x and y).
+    Options: ``train``, ``test`` and ``val``, each the name of a ``.npz`` file or ``{file, inputs,
+    targets}``; ``inputs`` and ``targets``, the names of the arrays where a file alone is given (x
+    and y; an archive of x_train, y_train, x_test and y_test is recognized); ``layout``:
+    channels_first or channels_last; ``class_names``, in the order of the labels 0, 1, ...
+
+    Labels are integers of any kind or text; real numbers are targets of a regression.
     """
 
-    train: str
-    test: str | None = None
-    val: str | None = None
+    train: str | NpzPart
+    test: str | NpzPart | None = None
+    val: str | NpzPart | None = None
     inputs: str = "x"
     targets: str = "y"
 
     def sample_shape(self, find: Find) -> Shape:
-        return as_samples(self._read(self.train, find)[0], self.train).shape[1:]
+        given = self.parts(find)["train"]
+        x, _ = self._arrays(given, find)
+        return as_samples(x, self.layout, str(find(given.file))).shape[1:]
 
-    def load(self, find: Find, seed: int) -> Dataset:
-        names = (self.train, self.test, self.val)
-        return dataset([self._read(name, find) if name else None for name in names], self.train)
+    def evaluated_on(self, path: str) -> Self:
+        return replace(self, test=path)
 
-    def _read(self, name: str, find: Find) -> tuple[Array, Array]:
-        path = find(name)
+    def parts(self, find: Find) -> dict[str, Any]:
+        """The arrays of the splits; the usual names of one archive for all are recognized."""
+        given = {name: self._part(value) for name, value in super().parts(find).items()}
+        usual = self._usual_names(find)
+        if usual is None:
+            return given
+        x_train, y_train, x_test, y_test = usual
+        file = str(self.train)
+        given["train"] = NpzPart(file=file, inputs=x_train, targets=y_train)
+        if self.test in (None, self.train):
+            given["test"] = NpzPart(file=file, inputs=x_test, targets=y_test)
+        return given
+
+    def _usual_names(self, find: Find) -> tuple[str, ...] | None:
+        """The names of an archive with arrays of both splits, if ``train`` is one."""
+        if not isinstance(self.train, str) or (self.inputs, self.targets) != ("x", "y"):
+            return None
+        with readable(path := find(self.train)):
+            try:
+                with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+                    members = {name.removesuffix(".npy") for name in archive.namelist()}
+            except BROKEN:
+                return None
+        return next((names for names in KNOWN_NAMES if members >= set(names)), None)
+
+    def _part(self, given: str | NpzPart | None) -> NpzPart | None:
+        if not isinstance(given, str):
+            return given
+        return NpzPart(file=given, inputs=self.inputs, targets=self.targets)
+
+    def read(self, given: Any, find: Find, schema: Schema | None) -> Part:
+        x, y = self._arrays(given, find)
+        return self.part(x, y, str(find(given.file)), schema)
+
+    def _arrays(self, given: NpzPart, find: Find) -> tuple[Array, Array]:
+        path = find(given.file)
+        wanted = (given.inputs, given.targets)
         with readable(path):
             try:
                 with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                    if missing := {self.inputs, self.targets} - set(arrays):
+                    if missing := set(wanted) - set(arrays):
                         raise DataError(
                             f"{path}: has no array {min(missing)!r}; it contains "
                             f"{listed(list(arrays))}; name them with 'inputs' and 'targets'"
                         )
-                    for name, labels in ((self.inputs, False), (self.targets, True)):
+                    for name, labels in zip(wanted, (False, True), strict=True):
                         member = arrays.zip.getinfo(_member_name(arrays.zip, name))
                         check_expansion(path, member.file_size, member.compress_size, labels)
-                    return _plain(arrays[self.inputs]), _plain(arrays[self.targets])
+                    return _plain(arrays[given.inputs]), _plain(arrays[given.targets])
             except BROKEN as error:
                 raise DataError(_message(path, error)) from None
 
@@ -121,10 +215,11 @@ class NpyPair(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Npy(Source, kind="npy"):
+class Npy(ArraySource, kind="npy"):
     """Single NumPy arrays (``.npy``).
 
-    Options: ``train``, ``test`` and ``val``, each ``{inputs: FILE.npy, targets: FILE.npy}``.
+    Options: ``train``, ``test`` and ``val``, each ``{inputs: FILE.npy, targets: FILE.npy}``;
+    ``layout``: channels_first or channels_last; ``class_names``, as for npz.
 
     Memory-mapped: only the samples of a batch are read.
     """
@@ -134,14 +229,12 @@ class Npy(Source, kind="npy"):
     val: NpyPair | None = None
 
     def sample_shape(self, find: Find) -> Shape:
-        return as_samples(_mapped(find(self.train.inputs)), self.train.inputs).shape[1:]
+        path = find(self.train.inputs)
+        return as_samples(_mapped(path), self.layout, str(path)).shape[1:]
 
-    def load(self, find: Find, seed: int) -> Dataset:
-        pairs = [
-            None if pair is None else (_mapped(find(pair.inputs)), _mapped(find(pair.targets)))
-            for pair in (self.train, self.test, self.val)
-        ]
-        return dataset(pairs, self.train.inputs)
+    def read(self, given: Any, find: Find, schema: Schema | None) -> Part:
+        inputs = find(given.inputs)
+        return self.part(_mapped(inputs), _mapped(find(given.targets)), str(inputs), schema)
 
 
 def _mapped(path: Path) -> Array:

@@ -66,7 +66,7 @@ def test_ignored_columns_may_hold_anything(load):
 
 
 def test_numeric_classes_are_in_numerical_order(load):
-    assert load("a,k\n1,10\n2,9\n3,-1\n4,z\n").classes == ("-1", "9", "10", "z")
+    assert load("a,k\n1,10\n2,9\n3,-1\n4,z\n", label="k").classes == ("-1", "9", "10", "z")
 
 
 @pytest.mark.parametrize(
@@ -96,16 +96,20 @@ def test_a_bom_is_not_part_of_the_first_column(load):
 def test_a_quoted_newline_is_part_of_its_cell(load, refused):
     text = 'note,a,kind\n"two\nlines",1,u\nplain,2,v\n'
     assert load(text, ignore=("note",)).train.x.tolist() == [[1], [2]]
-    assert refused(text).startswith("a.csv:2: column 'note' holds 'two\\nlines'")
+    assert refused(text, label="kind").startswith("a.csv:2: column 'note' holds 'two\\nlines'")
     below = text + 'x,3,\n"y\ny",oops,u\n'
-    assert refused(below) == "a.csv:5: column 'kind' is empty; fill it or drop the row"
+    assert refused(below, ignore=("note",)) == (
+        "a.csv:5: column 'kind' is empty; fill it or drop the row"
+    )
     assert refused(below.replace("x,3,", "x,3,v"), ignore=("note",)).startswith(
         "a.csv:6: column 'a' holds 'oops'"
     )
 
 
-EMPTY = "column 'b' is empty; fill it or drop the row"
-NO_NUMBER = "which is not a finite number"
+EMPTY = "column 'b' is empty; fill it, drop the row, or 'ignore' the column"
+NO_NUMBER = (
+    "which is not a finite number; a text column goes under 'categorical: [{0}]' or 'ignore: [{0}]'"
+)
 
 
 @pytest.mark.parametrize(
@@ -113,18 +117,19 @@ NO_NUMBER = "which is not a finite number"
     [
         ("a,b,k\n1,2,u\n1,,v\n", f"a.csv:3: {EMPTY}"),
         ("a,b,k\n1,2,u\n\n1,  ,v\n", f"a.csv:4: {EMPTY}"),
-        ("a,b,k\n1,nan,u\n1,2,v\n", f"a.csv:2: column 'b' holds 'nan', {NO_NUMBER}"),
-        ("a,b,k\n1,-inf,u\n1,2,v\n", f"a.csv:2: column 'b' holds '-inf', {NO_NUMBER}"),
-        ("a,b,k\n1,1e999,u\n1,2,v\n", f"a.csv:2: column 'b' holds '1e999', {NO_NUMBER}"),
-        ("a,b,k\n1,2,u\nNA,2,v\n", f"a.csv:3: column 'a' holds 'NA', {NO_NUMBER}"),
+        ("a,b,k\n1,nan,u\n1,2,v\n", f"a.csv:2: column 'b' holds 'nan', {NO_NUMBER.format('b')}"),
+        ("a,b,k\n1,-inf,u\n1,2,v\n", f"a.csv:2: column 'b' holds '-inf', {NO_NUMBER.format('b')}"),
+        ("a,b,k\n1,1e999,u\n1,2,v\n",
+         f"a.csv:2: column 'b' holds '1e999', {NO_NUMBER.format('b')}"),
+        ("a,b,k\n1,2,u\nNA,2,v\n", f"a.csv:3: column 'a' holds 'NA', {NO_NUMBER.format('a')}"),
         ('a,k\n1,u\n"2,5",v\n',
-         f"a.csv:3: column 'a' holds '2,5', {NO_NUMBER} (use a decimal point)"),
+         """a.csv:3: column 'a' holds '2,5', a decimal comma; say "decimal: ','\""""),
         ("a,b,k\n1,2,u\n1,v\n", "a.csv:3: 2 cells, but the first row has 3"),
         ("a,b,k\n1,2,u\n1,2,5,v\n", "a.csv:3: 4 cells, but the first row has 3"),
-        ('a,k\n1,u\n"2,v\n', "a.csv:3: unexpected end of data"),
+        ('a,k\n1,u\n"2,v\n', "a.csv: the last line ends within quotes; close them"),
         ("", "a.csv: contains no data rows"),
         ("a,b,k\n", "a.csv: contains no data rows"),
-        ("k\nu\nv\n", "a.csv: no feature column remains; shorten 'ignore'"),
+        ("k\nu\nv\n", "a.csv: has one column; a label and a feature need two"),
         ("a,k\n1,u\n2,u\n", "a.csv: 'k' contains only one class"),
         ("a,k\n\u00e4,u\n".encode("latin-1"), "a.csv: not UTF-8 text; save it as UTF-8"),
         (TABLE.encode("utf-16"), "a.csv: not UTF-8 text; save it as UTF-8"),
@@ -154,8 +159,13 @@ def test_nonexistent_columns(refused, options, message):
 
 
 def test_a_missing_header_is_detected(refused):
-    """Without ``header: false``, the first row becomes the names, so a class may be missing."""
-    assert refused("1,u\n2,v\n") == "a.csv: 'u' contains only one class"
+    """Otherwise the first sample would silently become the names of the columns."""
+    told = "so it may be data; say 'header: false', or 'header: true' if these are the names"
+    assert (
+        refused("1,u\n2,v\n") == f"a.csv:1: the first row holds the number 1, {told} of the columns"
+    )
+    again = f"a.csv:1: the first row holds 'u', as others do, {told} of the columns"
+    assert refused("x,u\ny,u\nz,v\n") == again
 
 
 def test_label_and_targets_exclude_each_other():
@@ -170,15 +180,32 @@ def test_other_files_use_the_same_classes(tmp_path):
     assert dataset.test.y.tolist() == [1]
     np.testing.assert_array_equal(dataset.val.x, dataset.train.x)
     (tmp_path / "b.csv").write_text("height,width,kind\n1,1,ash\n")
-    with pytest.raises(DataError, match=r"b\.csv:2: class 'ash' is not in the training file"):
+    with pytest.raises(
+        DataError, match=r"b\.csv: 'ash' is not a class of the training data; known: elm, oak"
+    ):
         Csv(train="a.csv", test="b.csv").load(tmp_path.joinpath, 0)
 
 
-@pytest.mark.parametrize("header", ["width,height,kind", "height,width,depth,kind"])
-def test_another_file_must_have_the_same_columns(tmp_path, header):
-    """Otherwise features would silently be exchanged."""
+@pytest.mark.parametrize(
+    "text", ["width,height,kind\n2,1,oak\n", "height,depth,kind,width\n1,x,oak,2\n"]
+)
+def test_columns_of_another_file_are_matched_by_name(tmp_path, text):
     (tmp_path / "a.csv").write_text(TABLE)
-    cells = ",".join("1" for _ in header.split(",")[1:])
-    (tmp_path / "b.csv").write_text(f"{header}\n{cells},oak\n")
-    with pytest.raises(DataError, match=r"b\.csv: "):
+    (tmp_path / "b.csv").write_text(text)
+    dataset = Csv(train="a.csv", test="b.csv").load(tmp_path.joinpath, 0)
+    assert dataset.test.x.tolist() == [[1, 2]]
+    assert ("not in the training file, so not used: depth" in dataset.notes[-1]) is (
+        "depth" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "missing"), [("height,kind", "'width'"), ("height,width", "'kind'")]
+)
+def test_a_missing_column_is_named(tmp_path, header, missing):
+    (tmp_path / "a.csv").write_text(TABLE)
+    (tmp_path / "b.csv").write_text(f"{header}\n1,2\n")
+    with pytest.raises(
+        DataError, match=rf"b\.csv: no column {missing}, which the training file has"
+    ):
         Csv(train="a.csv", test="b.csv").load(tmp_path.joinpath, 0)

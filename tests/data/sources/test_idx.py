@@ -206,8 +206,8 @@ def test_garbage_after_a_gz_stream_is_rejected(refused):
 
 def test_swapped_files_are_recognized(refused):
     assert refused(images=idx_bytes(LABELS), labels=idx_bytes(IMAGES)) == (
-        "train-images: expected images (N, H, W) and labels (N,), but found shapes (3,) and"
-        " (3, 4, 5); are 'images' and 'labels' swapped?"
+        "train-images: holds labels, and train-labels images: 'images' and 'labels' are swapped; "
+        "exchange them"
     )
 
 
@@ -219,7 +219,10 @@ def test_as_many_labels_as_images(refused, count):
 
 def test_a_label_out_of_range_is_named(refused):
     labels = idx_bytes(np.array([1, 2, 3]))
-    assert refused(labels=labels) == "train-labels: label 3 of sample 2 is not in 0..2"
+    assert (
+        refused(labels=labels)
+        == "train-labels: labels 1..3 are not in 0..2; say 'classes: 3' and 'label_offset: 1'"
+    )
 
 
 def test_splits_of_different_shapes(refused):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnntrain.config.read import plan_from_tree
-from cnntrain.data.sources.numpy_files import Npy, NpyPair, Npz
+from cnntrain.data.sources.numpy_files import Npy, NpyPair, Npz, NpzPart
 from cnntrain.errors import CnntrainError, DataError
 from cnntrain.training.experiment import open_experiment
 
@@ -82,9 +82,18 @@ def test_real_numbers_are_targets_of_regression(load, y, shape):
     np.testing.assert_array_equal(dataset.train.y.reshape(y.shape), y)
 
 
-def test_float_labels_for_a_classifier_give_one_clear_message(tmp_path, small_tree):
-    """They are read as targets, which do not match the outputs of a classifier."""
-    np.savez(tmp_path / "a.npz", x=X, y=Y.astype(float))
+def test_whole_floats_are_labels_to_a_classifier(tmp_path, small_tree):
+    np.savez(tmp_path / "a.npz", x=X, y=np.array([7.0, -2.0, 7.0, 30.0]))
+    network = [{"dense": {"units": 3}}]
+    plan = plan_from_tree(small_tree(data={"source": "npz", "train": "a.npz"}, network=network))
+    experiment = open_experiment(plan, tmp_path.joinpath)
+    assert experiment.data.classes == ("-2", "7", "30")
+    assert experiment.data.train.y.tolist() == [1, 0, 1, 2]
+
+
+def test_other_floats_for_a_classifier_give_one_clear_message(tmp_path, small_tree):
+    """They are targets, which do not match the outputs of a classifier."""
+    np.savez(tmp_path / "a.npz", x=X, y=Y / 2)
     plan = plan_from_tree(small_tree(data={"source": "npz", "train": "a.npz"}))
     with pytest.raises(CnntrainError, match=r"gives \(2,\), but the targets are \(1,\)"):
         open_experiment(plan, tmp_path.joinpath)
@@ -111,24 +120,23 @@ def test_arrays_of_other_names(tmp_path):
 
 
 NO_INPUTS = "inputs must be numbers (N, J), (N, H, W) or (N, C, H, W)"
-NO_TARGETS = "targets must be integers (N,), which are labels, or real numbers (N, K); found"
+NO_TARGETS = "targets must be labels (N,), one-hot rows (N, K) or real numbers (N, K); found"
 
 
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (X[:, 0], Y, NO_INPUTS),
-        (np.zeros((4, 1, 1, 1, 1)), Y, NO_INPUTS),
-        (np.array([["a"], ["b"]]), Y[:2], NO_INPUTS),
-        (X.astype(complex), Y, NO_INPUTS),
-        (np.zeros((4, 2), "M8[s]"), Y, NO_INPUTS),
-        (X, Y[:, None], f"{NO_TARGETS} int64 (4, 1)"),
-        (X, np.array(list("abca")), f"{NO_TARGETS} <U1 (4,)"),
+        (X[:, 0], Y, f"{NO_INPUTS}, not float64 (4,)"),
+        (np.zeros((4, 1, 1, 1, 1)), Y, f"{NO_INPUTS}, not float64 (4, 1, 1, 1, 1)"),
+        (np.array([["a"], ["b"]]), Y[:2], f"{NO_INPUTS}, not <U1 (2, 1)"),
+        (X[:, :0], Y, f"{NO_INPUTS}, not float64 (4, 0)"),
+        (X.astype(complex), Y, f"{NO_INPUTS}, not complex128 (4, 3)"),
+        (np.zeros((4, 2), "M8[s]"), Y, f"{NO_INPUTS}, not datetime64[s] (4, 2)"),
+        (X, np.array([["a", "b"]] * 4), f"{NO_TARGETS} <U1 (4, 2)"),
         (X, np.float64(3.0), f"{NO_TARGETS} float64 ()"),
         (X, Y[:3], "4 inputs, but 3 targets"),
         (X[:0], Y[:0], "0 inputs, but 0 targets"),
-        (X, np.array([0, -1, 1, 1]), "label -1 of sample 1 is not in 0..1"),
-        (X, np.array([0, 2**64 - 1, 1, 1], np.uint64), "label -1 of sample 1 is not in 0..1"),
+        (X, Y * 0, "one class only ('0'); there must be two or more"),
     ],
 )
 def test_arrays_that_are_not_samples(load, x, y, message):
@@ -137,26 +145,71 @@ def test_arrays_that_are_not_samples(load, x, y, message):
     assert str(caught.value).partition(": ")[2] == message
 
 
-@pytest.mark.parametrize("label", [10**6, 10**9, 2**62])
-def test_a_label_that_is_not_a_class_number(load, label):
-    """It must not create that many class names."""
-    with pytest.raises(DataError, match=f"label {label} of sample 1"):
-        load(X, np.array([0, label, 1, 1]))
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (Y[:, None], ("0", "1", "2")),
+        (np.array([10, 91, 10, 20]), ("10", "20", "91")),
+        (np.array([1, 2, 3, 4]), ("1", "2", "3", "4")),
+        (np.array([0, -1, 1, 1]), ("-1", "0", "1")),
+        (np.array([0, 2**64 - 1, 1, 1], np.uint64), ("0", "1", str(2**64 - 1))),
+        (np.array([0, 2**62, 1, 1]), ("0", "1", str(2**62))),
+        (np.array([True, False, True, True]), ("0", "1")),
+        (np.array(["oak", "elm", "oak", "oak"]), ("elm", "oak")),
+        (np.array([b"oak", b"elm", b"oak", b"oak"]), ("elm", "oak")),
+    ],
+    ids=str,
+)
+def test_labels_of_any_kind_are_classes_with_their_names(load, y, classes):
+    dataset = load(y=y)
+    assert dataset.classes == classes
+    names = [classes[label] for label in dataset.train.y]
+    given = [
+        value.decode() if isinstance(value, bytes) else value for value in y.reshape(-1).tolist()
+    ]
+    assert names == [str(int(value) if isinstance(value, bool) else value) for value in given]
+
+
+def test_class_names_in_the_order_of_the_labels(npz):
+    dataset = npz(class_names=("zero", "one", "two", "three"))
+    assert dataset.classes == ("zero", "one", "two", "three")
+    assert dataset.train.y.tolist() == Y.tolist()
+    with pytest.raises(DataError, match=r"'2' is not a class of the training data; known: 0, 1"):
+        npz(class_names=("zero", "one"))
+
+
+def test_channels_last_is_never_guessed(npz):
+    images = np.zeros((4, 8, 8, 3))
+    with pytest.raises(DataError, match="look like images with their channels last; say 'layout"):
+        npz(images)
+    assert npz(images, layout="channels_last").sample_shape == (3, 8, 8)
+    assert npz(images, layout="channels_first").sample_shape == (8, 8, 3)
+
+
+def test_one_archive_of_both_splits_is_recognized(tmp_path):
+    np.savez(tmp_path / "k.npz", x_train=X, y_train=Y, x_test=X[:2] + 1, y_test=Y[:2])
+    dataset = Npz(train="k.npz").load(tmp_path.joinpath, 0)
+    np.testing.assert_array_equal(dataset.test.x, X[:2] + 1)
+    part = {"file": "k.npz", "inputs": "x_test", "targets": "y_test"}
+    named = Npz(train="k.npz", inputs="x_train", targets="y_train", test=NpzPart(**part))
+    np.testing.assert_array_equal(named.load(tmp_path.joinpath, 0).test.x, X[:2] + 1)
 
 
 def test_the_splits_must_match(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y)
-    for x, y in ((X[:, :2], Y), (X, Y / 2)):
+    shapes = r"test samples have shape \(2,\), training samples \(3,\)"
+    kinds = "real-valued targets, but the training data has labels"
+    for x, y, message in ((X[:, :2], Y, shapes), (X, Y / 2, kinds)):
         np.savez(tmp_path / "b.npz", x=x, y=y)
-        with pytest.raises(DataError, match="the splits differ in the shape or the kind of their"):
+        with pytest.raises(DataError, match=message):
             Npz(train="a.npz", test="b.npz").load(tmp_path.joinpath, 0)
 
 
-def test_a_label_only_in_the_test_split_is_a_class_too(tmp_path):
+def test_a_label_only_in_the_test_split_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", x=X, y=Y)
-    np.savez(tmp_path / "b.npz", x=X, y=Y + 4)
-    dataset = Npz(train="a.npz", test="b.npz").load(tmp_path.joinpath, 0)
-    assert len(dataset.classes) == 7
+    np.savez(tmp_path / "b.npz", x=X, y=Y + 2)
+    with pytest.raises(DataError, match=r"'3', '4' is not a class of the training data; known: 0"):
+        Npz(train="a.npz", test="b.npz").load(tmp_path.joinpath, 0)
 
 
 def huge_header():

@@ -30,6 +30,12 @@ def write_images(folder):
     for k, (pixels, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
         (folder / "abc"[label]).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(folder / "abc"[label] / f"{k}.png")
+    flat = folder.parent / "flat"
+    flat.mkdir()
+    for k, pixels in enumerate(IMAGES):
+        Image.fromarray(pixels).save(flat / f"p{k}.png")
+    rows = [f"p{k},{'abc'[label]}" for k, label in enumerate(LABELS)]
+    (folder.parent / "flat.csv").write_text("\n".join(["id,label", *rows]))
 
 
 @pytest.fixture
@@ -54,6 +60,9 @@ SOURCES = {  # options for every kind; a new kind needs an example here
     "cifar100": [{"train": ["cifar100.bin"]}, {"train": ["cifar100.bin"], "labels": "coarse"}],
     "csv": [{"train": "table.csv"}, {"train": "table.csv", "targets": ["b"], "ignore": ["kind"]}],
     "digits": [{}],
+    "labelled_images": [
+        {"train": {"images": "flat", "labels": "flat.csv"}, "suffix": ".png", "mode": "gray"}
+    ],
     "folder": [{"train": "folder", "mode": "gray"}, {"train": "folder", "size": [3, 4]}],
     "idx": [
         {"train": {"images": "train-images.idx", "labels": "train-labels.idx"},

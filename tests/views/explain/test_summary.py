@@ -27,13 +27,15 @@ GRAPH = [
 
 @pytest.fixture
 def summary_of(experiment_of):
-    """``summary_of(network, shape, **sections)``: for images of zeros in two classes."""
+    """``summary_of(network, shape, **sections)``: for images of zeros, a class per output."""
 
     def made(network, shape, **sections):
         import numpy as np
 
         zeros = np.zeros((4, *shape)).tolist()
-        data = {"source": "inline", "inputs": zeros, "targets": [0, 1, 0, 1]}
+        units = network[-1]["dense"]["units"] if "dense" in network[-1] else 2
+        names = [str(k) for k in range(units)]
+        data = {"source": "inline", "inputs": zeros, "targets": [0, 1, 0, 1], "class_names": names}
         experiment = experiment_of(network=network, data=data, **sections)
         return summarize(experiment.plan, experiment.network, 1000, threads=1)
 
