@@ -17,6 +17,7 @@ from cnntrain.errors import ConfigError, DataError, WriteError
 from cnntrain.views.report.curves import _look
 from cnntrain.views.report.page import svg
 from cnntrain.views.report.pictures import confusion_picture
+from cnntrain.views.trace.page import FOLDER
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'report'")
 pytest.importorskip("jinja2", reason="the page needs the extra 'report'")
@@ -65,6 +66,14 @@ def test_a_page_of_one_run(fitted, tmp_path, capsys):
     assert "359 samples of the test split" in page
     assert "all epochs done" in page
     assert "filters: 4" in page
+
+
+def test_the_page_has_the_policy_of_the_pages_of_traces(fitted, tmp_path):
+    policy = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*">')
+    (of_traces,) = policy.findall((FOLDER / "page.html").read_text())
+    run_report([fitted()], tmp_path / "report.html", None)
+    assert policy.findall((tmp_path / "report.html").read_text()) == [of_traces]
+    assert "default-src 'none'" in of_traces
 
 
 def test_the_page_needs_no_network_and_runs_nothing(fitted, tmp_path):
