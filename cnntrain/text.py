@@ -1,4 +1,4 @@
-"""Numbers, durations and tables in words, and values as JSON."""
+"""Numbers, durations and tables in words, values as JSON, and foreign text made harmless."""
 
 import json
 import math
@@ -24,6 +24,22 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def printable(text: str) -> str:
+    """The text with every character that could steer a terminal as an escape; lines stay lines.
+
+    Everything that is printed for a person passes through here, since paths, class names, lock
+    files and records of other people's runs may contain anything.
+    """
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def visible(text: str) -> str:
+    """The text with unprintable characters, line ends among them, as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def counted(count: int, noun: str) -> str:
     """``1 layer``, ``1,234 parameters``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
@@ -43,6 +59,7 @@ def duration(seconds: float) -> str:
 
 def table(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Aligned columns; the first row is the head, the first ``left`` columns flush left."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
         "  ".join(

@@ -14,7 +14,7 @@ from cnntrain.config.read import plan_to_tree
 from cnntrain.errors import ExitCode
 from cnntrain.runs.checkpoint import Checkpoint, load
 from cnntrain.runs.logs import read_metrics, recorded_environment, recorded_summary
-from cnntrain.text import json_text, literal
+from cnntrain.text import json_text, literal, printable
 from cnntrain.training.state import weights_sha256
 
 CLOCKS = ("elapsed_s", "samples_per_s")
@@ -24,7 +24,7 @@ APART = ("weights_sha256",)  # reported with the weights
 def run_diff(a: Path, b: Path, as_json: bool) -> ExitCode:
     """Print the differences on stdout; FAILED (1) if weights or metrics differ, as diff(1)."""
     result = compare(a, b)
-    print(json_text(result) if as_json else report(result))
+    print(json_text(result) if as_json else printable(report(result)))
     return ExitCode.DONE if result["same"] else ExitCode.FAILED
 
 

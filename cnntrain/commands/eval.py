@@ -13,7 +13,7 @@ from cnntrain.metrics import Metric, metric_text, metric_values
 from cnntrain.metrics.sums import Sums, per_class, r_squared
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.runs.console import warn
-from cnntrain.text import json_text, table
+from cnntrain.text import json_text, printable, table
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import weights_sha256
@@ -33,7 +33,7 @@ def run_eval(
         sums = evaluate(experiment, found.state.evaluated(), chosen, workers, detail=True)
     result = summarize(chosen, sums, found.classes, found.plan.metrics)
     result["weights_sha256"] = weights_sha256(found.state.params)
-    print(json_text(result) if as_json else report(found, result))
+    print(json_text(result) if as_json else printable(report(found, result)))
     return ExitCode.DONE
 
 

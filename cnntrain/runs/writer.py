@@ -22,7 +22,7 @@ from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.runs.folder import remove_own_litter
 from cnntrain.runs.logs import read_metrics, read_stats
 from cnntrain.runs.messages import epoch_line, stopped_line
-from cnntrain.text import json_text
+from cnntrain.text import json_text, visible
 from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import State, weights_sha256
@@ -127,7 +127,7 @@ class RunFolder:
 
     def log(self, line: str) -> None:
         """A line for ``log.txt``, with the time of day."""
-        self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
+        self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {visible(line)}")
 
     def _save_last(self, *others: str) -> None:
         """Write ``last``, and before it everything that a run resumed from ``last`` needs."""
