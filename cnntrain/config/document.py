@@ -110,7 +110,7 @@ def _read(path: Path, name: str) -> bytes:
         _check_regular(path.stat().st_mode, name)
         with os.fdopen(os.open(path, _READ_WITHOUT_WAITING), "rb") as file:
             _check_regular(os.fstat(file.fileno()).st_mode, name)
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1) or b""  # None: it would have to wait
     except FileNotFoundError:
         raise ConfigError(f"{name}: no such file; give the path of a YAML config") from None
     except (OSError, ValueError) as error:

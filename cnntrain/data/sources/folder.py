@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cnntrain.data.dataset import Dataset, Split
-from cnntrain.data.locate import Find
+from cnntrain.data.locate import Find, check_has_an_end
 from cnntrain.data.sources.base import Source, readable
 from cnntrain.errors import DataError
 from cnntrain.types import Array, Count, Shape
@@ -37,6 +37,7 @@ def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
     image_module = pillow()
     from PIL import ImageOps
 
+    check_has_an_end(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
