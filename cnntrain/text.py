@@ -11,6 +11,21 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return json.dumps(_finite(value), allow_nan=False, indent=indent)
 
 
+def finite_json(text: str | bytes) -> Any:
+    """The value of a JSON document; ``ValueError`` for NaN, infinity or deep nesting."""
+    try:
+        return json.loads(text, parse_float=_finite_number, parse_constant=_finite_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _finite_number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("not finite")
+    return value
+
+
 def literal(value: Any) -> str:
     """A value of a config or a record as a person reads it: JSON with all letters as they are."""
     return json.dumps(_finite(value), ensure_ascii=False)

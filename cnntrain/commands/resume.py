@@ -11,12 +11,14 @@ from cnntrain.errors import RunFolderError
 from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.runs.console import warn
 from cnntrain.runs.logs import elapsed_before, recorded_environment
+from cnntrain.runs.place import Place
 from cnntrain.runs.writer import RunFolder, newest_checkpoint
 from cnntrain.training.experiment import Experiment
 
 
-def continued_run(path: Path, experiment: Experiment) -> tuple[RunFolder, float]:
+def continued_run(place: Place, experiment: Experiment) -> tuple[RunFolder, float]:
     """(the run in its folder, seconds already trained), from its newest readable checkpoint."""
+    path = place.path
     found, skipped = newest_checkpoint(path)
     for message in skipped:
         warn(f"Warning: {message}")
@@ -24,7 +26,7 @@ def continued_run(path: Path, experiment: Experiment) -> tuple[RunFolder, float]
     for message in _machine_changes(path):
         warn(f"Warning: {message}")
     elapsed_s = elapsed_before(path, found.state.step)
-    return RunFolder.resume(path, experiment, found), elapsed_s
+    return RunFolder.resume(place, experiment, found), elapsed_s
 
 
 def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:

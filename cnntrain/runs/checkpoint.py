@@ -85,8 +85,11 @@ class Checkpoint:
     fingerprint: str
 
 
-def save(path: Path, experiment: Experiment, state: State) -> None:
-    """Write a checkpoint; after a crash at any moment ``path`` is the old or new one, complete."""
+def save(path: Path, experiment: Experiment, state: State, within: int | None = None) -> None:
+    """Write a checkpoint; after a crash at any moment ``path`` is the old or new one, complete.
+
+    ``within``: the descriptor of its folder, if that must be this one.
+    """
     arrays = {
         HEADER: np.frombuffer(_header(experiment, state).encode(), np.uint8),
         **{f"params/{name}": array for name, array in state.params.items()},
@@ -94,7 +97,7 @@ def save(path: Path, experiment: Experiment, state: State) -> None:
         **{f"normalize/{name}": a for name, a in experiment.data.normalizer.arrays().items()},
     }
     size = sum(array.nbytes for array in arrays.values())
-    with atomic_write(path, size) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path, size, within) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", EPOCH_OF_ZIP)
             with archive.open(member, "w", force_zip64=array.nbytes > 1 << 30) as out:
