@@ -22,11 +22,11 @@ from cnntrain.config.overrides import override
 from cnntrain.config.plan import Plan
 from cnntrain.environment import program
 from cnntrain.errors import ConfigError
+from cnntrain.network.graph import MOST_LAYERS
 from cnntrain.registry import did_you_mean
 
 Problem = tuple[KeyPath, str]
 LONGEST_CHAIN = 10  # files that extend each other
-MOST_LAYERS = 10_000  # after repetition
 MOST_PARTS = 200_000  # keys and values, after repetition
 LONGEST_TEXT = 10_000  # after substitution
 ONE_KEY_SECTIONS = {("loss",), ("optimizer",), ("schedule",)}  # another kind replaces the value
