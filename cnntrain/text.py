@@ -55,6 +55,14 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def shortened(text: str, most: int) -> str:
+    """At most so many characters: beginning and end, where names differ, around an ellipsis."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 2
+    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
+
+
 def counted(count: int, noun: str) -> str:
     """``1 layer``, ``1,234 parameters``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"

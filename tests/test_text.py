@@ -6,7 +6,7 @@ import pytest
 
 from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS, epoch_line, stopped_line
-from cnntrain.text import duration, json_text, literal, printable, table, visible
+from cnntrain.text import duration, json_text, literal, printable, shortened, table, visible
 from cnntrain.training.events import EpochEnd, Reason, Stopped
 
 
@@ -118,3 +118,13 @@ def test_characters_that_steer_a_terminal_become_escapes(raw, shown):
 
 def test_a_cell_of_a_table_stays_one_line():
     assert table([["a", "b"], ["x\ny", "\x1b"]]).splitlines()[2:] == [r"x\ny  \x1b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"),
+    [("abcdef", 6, "abcdef"), ("abcdefg", 6, "abc…fg"), ("abcdefg", 5, "ab…fg"), ("abc", 2, "a…"),
+     ("abc", 1, "…"), ("", 1, "")],
+)  # fmt: skip
+def test_a_long_text_loses_its_middle(text, most, short):
+    assert shortened(text, most) == short
+    assert len(short) <= most
