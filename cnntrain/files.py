@@ -1,39 +1,67 @@
-"""Atomic file writes: a file is written completely or not at all."""
+"""Atomic file writes: a file is written completely or not at all; and reading of plain files."""
 
 import contextlib
+import errno
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from cnntrain.errors import WriteError
 
 TEMPORARY = ".tmp"
+FOLDER = os.O_RDONLY | os.O_DIRECTORY
+HERE = os.O_NOFOLLOW | os.O_NONBLOCK  # the file itself, without waiting for the other end of a pipe
+CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.ENOTSUP)  # answers of file systems that never can
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path, size: int | None = None) -> Iterator[IO[bytes]]:
+def atomic_write(
+    path: Path, size: int | None = None, within: int | None = None
+) -> Iterator[IO[bytes]]:
     """Open a file that appears at ``path`` completely or not at all. ``size``: its bytes, if known.
 
     Temporary file in the same folder, fsync, rename, fsync of the folder: after a crash at any
-    time, ``path`` holds either the old or the new content.
+    time, ``path`` holds either the old or the new content. ``within``: the descriptor of its
+    folder, if that must be this one, whatever is at its path by now.
     """
-    with writing(path, size):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY)
+    with writing(path, size), opened_folder(path.parent, within) as folder:
+        name = f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}"
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(name, 0o644)  # noqa: PTH101
-            os.replace(name, path)  # noqa: PTH105
+                os.fchmod(file.fileno(), 0o644)
+            os.replace(name, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(name)  # noqa: PTH108
+                os.unlink(name, dir_fd=folder)
             raise
-        _sync_folder(path.parent)
+        _sync_folder(folder)
+
+
+@contextlib.contextmanager
+def opened_folder(path: Path, within: int | None = None) -> Iterator[int]:
+    """The descriptor of a folder; ``within``, if it is open already."""
+    if within is not None:
+        yield within
+        return
+    handle = os.open(path, FOLDER)
+    try:
+        yield handle
+    finally:
+        close_quietly(handle)
+
+
+def close_quietly(handle: int) -> None:
+    """Close what holds no unwritten content."""
+    with contextlib.suppress(OSError):
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -61,26 +89,35 @@ def _space(path: Path, size: int | None) -> str:
     return f"{needed}, {free:,} are free"
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync_folder(folder: int) -> bool:
+    """Make renames in it durable; whether its file system can do so at all."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno in CANNOT_SYNC_FOLDERS:
+            return False
+        raise
+    return True
 
 
-def write_text(path: Path, text: str) -> None:
+def makes_renames_durable(path: Path) -> bool:
+    """Whether renames in this folder stay through a power cut."""
+    with writing(path), opened_folder(path) as folder:
+        return _sync_folder(folder)
+
+
+def write_text(path: Path, text: str, within: int | None = None) -> None:
     """Write a text file atomically."""
     content = text.encode("utf-8", "backslashreplace")
-    with atomic_write(path, len(content)) as file:
+    with atomic_write(path, len(content), within) as file:
         file.write(content)
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append a line to a text file: completely or, if the disk is full, not at all."""
-    rest = memoryview(f"{line}\n".encode("utf-8", "backslashreplace"))
-    with writing(path, len(rest)):
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+def append(path: Path, content: bytes, within: int | None = None) -> None:
+    """Append to a file: completely or, if the disk is full, not at all."""
+    rest = memoryview(content)
+    with writing(path, len(rest)), opened_folder(path.parent, within) as folder:
+        handle = open_regular(path.name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, folder)
         with os.fdopen(handle, "ab", buffering=0) as file:
             before = os.fstat(handle).st_size
             try:
@@ -91,12 +128,41 @@ def append_line(path: Path, line: str) -> None:
                 raise
 
 
-def remove_litter(folder: Path, names: Iterable[str]) -> None:
-    """Remove temporary files that ``atomic_write`` left behind when its process was killed."""
-    for name in names:
-        for path in folder.glob(f".{name}.*{TEMPORARY}"):
-            with writing(path):
-                path.unlink(missing_ok=True)
+def append_line(path: Path, line: str, within: int | None = None) -> None:
+    """Append a line to a text file: completely or, if the disk is full, not at all."""
+    append(path, f"{line}\n".encode("utf-8", "backslashreplace"), within)
+
+
+def open_regular(name: str, flags: int, folder: int) -> int:
+    """Open a file in a folder; ``OSError`` if it is a link, which may lead anywhere, or a pipe."""
+    try:
+        handle = os.open(name, flags | HERE, 0o644, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(error.errno, "it is a symbolic link; remove it") from None
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        close_quietly(handle)
+        raise OSError(errno.EINVAL, "it is not a regular file; remove it")
+    return handle
+
+
+def opened_plain(path: Path) -> IO[bytes]:
+    """Open a file to be read; nobody waits for the other end of a pipe."""
+    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+
+
+def plain_content(path: Path) -> bytes | None:
+    """The content of a file; None if it is missing or not a regular file.
+
+    No more is read than its size says: files of /proc say 0 and may have no end.
+    """
+    try:
+        with opened_plain(path) as file:
+            found = os.fstat(file.fileno())
+            return file.read(found.st_size) if stat.S_ISREG(found.st_mode) else None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
 
 
 def native(name: str) -> str:

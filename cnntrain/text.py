@@ -1,4 +1,4 @@
-"""Numbers, durations and tables in words, and values as JSON."""
+"""Numbers, durations and tables in words, values as JSON, and foreign text made harmless."""
 
 import json
 import math
@@ -9,6 +9,21 @@ from typing import Any
 def json_text(value: Any, indent: int | None = None) -> str:
     """A JSON document; NaN and infinities, which JSON does not have, become null."""
     return json.dumps(_finite(value), allow_nan=False, indent=indent)
+
+
+def finite_json(text: str | bytes) -> Any:
+    """The value of a JSON document; ``ValueError`` for NaN, infinity or deep nesting."""
+    try:
+        return json.loads(text, parse_float=_finite_number, parse_constant=_finite_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _finite_number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("not finite")
+    return value
 
 
 def literal(value: Any) -> str:
@@ -22,6 +37,30 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def printable(text: str) -> str:
+    """The text with every character that could steer a terminal as an escape; lines stay lines.
+
+    Everything that is printed for a person passes through here, since paths, class names, lock
+    files and records of other people's runs may contain anything.
+    """
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def visible(text: str) -> str:
+    """The text with unprintable characters, line ends among them, as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters: beginning and end, where names differ, around an ellipsis."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 2
+    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -43,6 +82,7 @@ def duration(seconds: float) -> str:
 
 def table(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Aligned columns; the first row is the head, the first ``left`` columns flush left."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
         "  ".join(

@@ -1,6 +1,7 @@
 """Files are written completely or not at all, and found in the documented order."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path, old, error):
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
 def test_a_failing_disk_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch, function):
-    def fails(*_):
+    def fails(*_, **__):
         raise OSError(5, "Input/output error")
 
     path = tmp_path / "a.txt"
@@ -60,9 +61,9 @@ def test_file_and_folder_are_flushed_to_the_disk(tmp_path, monkeypatch):
         calls.append("folder" if Path(f"/proc/self/fd/{handle}").resolve().is_dir() else "file")
         fsync(handle)
 
-    def replaced(*paths):
+    def replaced(*paths, **folders):
         calls.append("replace")
-        replace(*paths)
+        replace(*paths, **folders)
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
@@ -157,3 +158,37 @@ def test_home_and_variables_are_expanded(folders, monkeypatch, name):
 def test_any_file_name(tmp_path, name):
     (tmp_path / name).touch()
     assert DataFolders.of(tmp_path).find(name) == tmp_path / name
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def unix_socket(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("made", "kind"),
+    [
+        (pipe, "a pipe"),
+        (unix_socket, "a socket"),
+        (lambda path: path.symlink_to("/dev/zero"), "a device"),
+        (lambda path: path.symlink_to("/proc/version"), "made by the system while it is read"),
+        (lambda path: path.symlink_to("/proc/self/mem"), "made by the system while it is read"),
+    ],
+    ids=["pipe", "socket", "device", "proc", "proc with gaps"],
+)
+def test_what_may_have_no_end_is_refused_unread(tmp_path, monkeypatch, made, kind):
+    monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+    made(Path("x"))
+    with pytest.raises(DataError, match=f"x: is {kind}; give a file or a folder"):
+        DataFolders.of(None).find("x")
+
+
+def test_an_empty_file_and_a_folder_are_found(tmp_path):
+    (tmp_path / "x").touch()
+    (tmp_path / "y").mkdir()
+    for name in "xy":
+        assert DataFolders.of(tmp_path).find(name) == tmp_path / name

@@ -6,7 +6,7 @@ import pytest
 
 from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS, epoch_line, stopped_line
-from cnntrain.text import duration, json_text, literal, table
+from cnntrain.text import duration, json_text, literal, printable, shortened, table, visible
 from cnntrain.training.events import EpochEnd, Reason, Stopped
 
 
@@ -97,3 +97,34 @@ def test_json_has_no_bare_infinity():
 def test_json_needs_no_unicode_but_values_for_a_person_keep_their_letters():
     assert json_text({"class": "größe"}) == '{"class": "gr\\u00f6\\u00dfe"}'
     assert literal({"class": "größe"}) == '{"class": "größe"}'
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("größe 猫✓", "größe 猫✓"),
+        ("\x1b[2Jx\x07", r"\x1b[2Jx\x07"),
+        ("a\rb\tc\x7f", r"a\rb\tc\x7f"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u202egpj.exe", r"\u202egpj.exe"),
+        ("\u2028\x85\0", r"\u2028\x85\x00"),
+        ("caf\udce9", r"caf\udce9"),
+    ],
+)
+def test_characters_that_steer_a_terminal_become_escapes(raw, shown):
+    assert printable(f"{raw}\n{raw}") == f"{shown}\n{shown}"
+    assert visible(f"{raw}\n{raw}") == rf"{shown}\n{shown}"
+
+
+def test_a_cell_of_a_table_stays_one_line():
+    assert table([["a", "b"], ["x\ny", "\x1b"]]).splitlines()[2:] == [r"x\ny  \x1b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "short"),
+    [("abcdef", 6, "abcdef"), ("abcdefg", 6, "abc…fg"), ("abcdefg", 5, "ab…fg"), ("abc", 2, "a…"),
+     ("abc", 1, "…"), ("", 1, "")],
+)  # fmt: skip
+def test_a_long_text_loses_its_middle(text, most, short):
+    assert shortened(text, most) == short
+    assert len(short) <= most

@@ -1,7 +1,7 @@
 """The command line: click, one short file per command, no logic. Nothing heavy is imported until
 a command runs.
 
-May import: commands, errors; anything else only inside a function.
+May import: commands, errors, text; anything else only inside a function.
 """
 
 import difflib
@@ -15,6 +15,7 @@ import click
 
 from cnntrain import __version__
 from cnntrain.errors import CnntrainError, ExitCode
+from cnntrain.text import printable
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -86,8 +87,7 @@ def run() -> None:
             error.show()
         code = ExitCode.USAGE
     except click.ClickException as error:
-        error.show()
-        code = ExitCode.USAGE
+        code = _misused(error)
     except (click.Abort, KeyboardInterrupt):
         code = _fail("stopped at once", ExitCode.INTERRUPTED)
     except BrokenPipeError:
@@ -100,8 +100,16 @@ def run() -> None:
 
 
 def _fail(message: str, code: ExitCode) -> ExitCode:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(printable(f"Error: {message}"), err=True)
     return code
+
+
+def _misused(error: click.ClickException) -> ExitCode:
+    """Say what click says, which quotes the command line."""
+    said = io.StringIO()
+    error.show(said)
+    click.echo(printable(said.getvalue()), err=True, nl=False)
+    return ExitCode.USAGE
 
 
 def _os_message(error: OSError) -> str:

@@ -2,7 +2,7 @@
 
 from cnntrain.diagnostics.selftest import self_test
 from cnntrain.environment import program
-from cnntrain.text import counted, size
+from cnntrain.text import counted, printable, size
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.workers import Workers
 
@@ -14,9 +14,9 @@ def check(experiment: Experiment, threads: int) -> bool:
         for finding in self_test(experiment, workers):
             bad += not finding.ok
             verdict = "ok  " if finding.ok else "FAIL"
-            print(f"{verdict}  {finding.name:<21} {finding.found}", flush=True)
+            print(printable(f"{verdict}  {finding.name:<21} {finding.found}"), flush=True)
             if not finding.ok:
-                print(f"      {'':<21} -> {finding.remedy}", flush=True)
+                print(printable(f"      {'':<21} -> {finding.remedy}"), flush=True)
     print(f"\n{bad} failed: not trained" if bad else "\nall checks passed")
     return not bad
 
@@ -26,7 +26,7 @@ def dry_run(experiment: Experiment, command: str) -> None:
     plan, network, data = experiment.plan, experiment.network, experiment.data
     splits = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
     memory = size(experiment.training_bytes.total)
-    print(
+    found = (
         f"{plan.name}: config, shapes and data fit\n"
         f"  network   {counted(len(network.nodes), 'layer')}, "
         f"{counted(network.parameter_count, 'parameter')}, "
@@ -35,3 +35,4 @@ def dry_run(experiment: Experiment, command: str) -> None:
         f"  memory    about {memory} while training\n"
         f"nothing was written; train it with: {program()} {command}"
     )
+    print(printable(found))

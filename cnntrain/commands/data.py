@@ -12,7 +12,7 @@ from cnntrain.data.prepare import Prepared, overlaps
 from cnntrain.errors import DataError, ExitCode
 from cnntrain.rng import Purpose, stream
 from cnntrain.runs.names import config_of
-from cnntrain.text import table
+from cnntrain.text import printable, table
 from cnntrain.training.experiment import Experiment, open_experiment
 from cnntrain.types import Array
 
@@ -29,10 +29,10 @@ def run_data(
     with config.places():
         experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)
     if preview is None:
-        print(report(experiment.data))
+        print(printable(report(experiment.data)))
     else:
         save_preview(experiment, preview)
-        print(f"{preview}: {PREVIEW_SAMPLES} training samples, original and augmented")
+        print(printable(f"{preview}: {PREVIEW_SAMPLES} training samples, original and augmented"))
     return ExitCode.DONE
 
 

@@ -15,7 +15,7 @@ from cnntrain.errors import ExitCode
 from cnntrain.runs.checkpoint import Checkpoint, load
 from cnntrain.runs.logs import read_metrics, recorded_environment, recorded_summary
 from cnntrain.runs.names import resolve
-from cnntrain.text import json_text, literal
+from cnntrain.text import json_text, literal, printable
 from cnntrain.training.state import weights_sha256
 
 CLOCKS = ("elapsed_s", "samples_per_s")
@@ -25,7 +25,7 @@ APART = ("weights_sha256",)  # reported with the weights
 def run_diff(a: Path, b: Path, as_json: bool) -> ExitCode:
     """Print the differences on stdout; FAILED (1) if weights or metrics differ, as diff(1)."""
     result = compare(resolve(a), resolve(b))
-    print(json_text(result) if as_json else report(result))
+    print(json_text(result) if as_json else printable(report(result)))
     return ExitCode.DONE if result["same"] else ExitCode.FAILED
 
 

@@ -19,7 +19,7 @@ from cnntrain.metrics.sums import Sums, per_class, r_squared
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.runs.console import warn
 from cnntrain.runs.names import resolve
-from cnntrain.text import json_text, table
+from cnntrain.text import json_text, printable, table
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.experiment import Experiment, open_experiment, open_split
 from cnntrain.training.state import weights_sha256
@@ -49,7 +49,7 @@ def run_eval(path: Path, options: EvalOptions) -> ExitCode:
         sums = evaluate(experiment, found.state.evaluated(), split, workers, detail=True)
     result = summarize(split, sums, found.known.schema.classes, found.plan.metrics)
     result["weights_sha256"] = weights_sha256(found.state.params)
-    print(json_text(result) if options.as_json else report(found, result))
+    print(json_text(result) if options.as_json else printable(report(found, result)))
     return ExitCode.DONE
 
 

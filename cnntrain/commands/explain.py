@@ -8,7 +8,7 @@ from cnntrain.commands.target import open_target
 from cnntrain.errors import DataError, ExitCode
 from cnntrain.network.objective import Objective
 from cnntrain.runs.console import warn
-from cnntrain.text import json_text
+from cnntrain.text import json_text, printable
 from cnntrain.training.experiment import training_clock
 from cnntrain.views.explain.kinds import describe, families, find
 from cnntrain.views.explain.kinds_text import kind_text, list_text
@@ -35,7 +35,7 @@ def run_explain(
     else:
         kinds = find(subject)
         document, text = tree(kinds), "\n\n\n".join(map(kind_text, kinds))
-    print(json_text(document) if as_json else text)
+    print(json_text(document) if as_json else printable(text))
     return ExitCode.DONE
 
 

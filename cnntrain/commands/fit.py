@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ from cnntrain.config.read import Config, read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.environment import available_cores, program
 from cnntrain.errors import ExitCode
+from cnntrain.files import makes_renames_durable
 from cnntrain.network.network import equal_units
 from cnntrain.runs.checkpoint import best_checkpoint, load, weights_for
 from cnntrain.runs.console import Console, result_table, warn
 from cnntrain.runs.folder import empty_folder, has_no_checkpoint_yet, remove_own_litter, run_path
 from cnntrain.runs.lock import RunLock
 from cnntrain.runs.names import config_of, resolve
+from cnntrain.runs.place import Place
 from cnntrain.runs.signals import StopRequest, save_requests
 from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
 from cnntrain.runs.writer import RunFolder
@@ -67,17 +68,17 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
             return ExitCode.DONE
         path = run_path(experiment.plan.name, options.out, options.resume)
         with StopRequest() as request, RunLock(path) as lock, Workers(threads) as workers:
-            run, elapsed_s = _run_folder(path, experiment, fresh, options, about)
+            run, elapsed_s = _run_folder(lock.place, experiment, fresh, options, about)
             console = Console(experiment, options.quiet)
-            for warning in (*_stale(lock), *_warnings(experiment, fresh)):
+            for warning in (*_stale(lock), *_fleeting(path), *_warnings(experiment, fresh)):
                 warn(f"Warning: {warning}")
                 run.log(f"warning: {warning}")
             if options.init_from is not None:
                 run.log(f"started from the weights of {about['init_from']['checkpoint']}")
             console.welcome(run.path, run.state.step)
             events = train(experiment, run.state, workers, elapsed_s)
-            with _tensorboard(run) as board:
-                stopped = _follow(events, run, console, board, request, save_wanted)
+            board = _tensorboard(run)
+            stopped = _follow(events, run, console, board, request, save_wanted)
     _farewell(console, run, stopped, config_path, options)
     return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
 
@@ -116,10 +117,19 @@ def _stale(lock: RunLock) -> list[str]:
     return [f"{lock.path} was left by {lock.stale}, which no longer runs; taking over the run"]
 
 
-def _tensorboard(run: RunFolder) -> AbstractContextManager[TensorBoard | None]:
-    if not run.experiment.plan.log.tensorboard:
-        return nullcontext()
-    return TensorBoard(run.path / "tensorboard", run.state.step)
+def _fleeting(path: Path) -> list[str]:
+    """What a power cut may undo, where the file system cannot prevent it."""
+    if makes_renames_durable(path):
+        return []
+    return [
+        f"{path}: this file system cannot flush a folder, so after a power cut the newest "
+        "checkpoint may be missing and the one before it in its place; all else is unaffected"
+    ]
+
+
+def _tensorboard(run: RunFolder) -> TensorBoard | None:
+    wanted = run.experiment.plan.log.tensorboard
+    return TensorBoard(run.place, run.state.step) if wanted else None
 
 
 def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
@@ -147,16 +157,16 @@ def _initialized(fresh: State, experiment: Experiment, options: FitOptions) -> d
 
 
 def _run_folder(
-    path: Path, experiment: Experiment, fresh: State, options: FitOptions, about: dict[str, Any]
+    place: Place, experiment: Experiment, fresh: State, options: FitOptions, about: dict[str, Any]
 ) -> tuple[RunFolder, float]:
     """(the run folder, seconds already trained): new, or continued from its newest checkpoint."""
     if options.resume:
-        remove_own_litter(path)
-        if not has_no_checkpoint_yet(path):
-            return continued_run(path, experiment)
-        warn(f"Warning: {path}: it has no checkpoint yet; starting from the beginning")
-    empty_folder(path, overwrite=options.overwrite or options.resume)
-    return RunFolder.create(path, experiment, fresh, about), 0.0
+        remove_own_litter(place)
+        if not has_no_checkpoint_yet(place.path):
+            return continued_run(place, experiment)
+        warn(f"Warning: {place.path}: it has no checkpoint yet; starting from the beginning")
+    empty_folder(place, overwrite=options.overwrite or options.resume)
+    return RunFolder.create(place, experiment, fresh, about), 0.0
 
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:

@@ -11,7 +11,7 @@ from cnntrain.commands.target import open_target
 from cnntrain.diagnostics.gradcheck import BATCH, Verdict, check_network, check_registry
 from cnntrain.errors import ExitCode
 from cnntrain.network.objective import Objective, Penalty
-from cnntrain.text import json_text, table
+from cnntrain.text import json_text, printable, table
 
 
 def run_gradcheck(
@@ -25,7 +25,7 @@ def run_gradcheck(
         document: dict[str, Any] = {"ok": ok, "tolerance": tolerance, "seed": seed, "arrays": rows}
         print(json_text(document))
     else:
-        print(report(verdicts, tolerance))
+        print(printable(report(verdicts, tolerance)))
     return ExitCode.DONE if ok else ExitCode.GRADIENT
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from cnntrain.errors import ExitCode
 from cnntrain.runs.names import resolve
 from cnntrain.runs.record import read_runs
+from cnntrain.text import printable
 from cnntrain.views.report.curves import need_matplotlib, save_curves
 
 
@@ -13,5 +14,5 @@ def run_plot(paths: Sequence[Path], out: Path) -> ExitCode:
     """Write the picture."""
     need_matplotlib()
     save_curves(read_runs([resolve(path) for path in paths]), out)
-    print(out)
+    print(printable(str(out)))
     return ExitCode.DONE

@@ -9,6 +9,7 @@ from cnntrain.config.read import Config, dump_plan, read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.errors import CnntrainError, ExitCode
 from cnntrain.network.network import Network
+from cnntrain.text import printable
 from cnntrain.training.experiment import build_network
 
 
@@ -17,7 +18,7 @@ def run_print_config(
 ) -> ExitCode:
     """Print the resolved config on stdout."""
     config = read_config(path, settings, seed)
-    print(commented(config, DataFolders.of(data_dir, path.parent)), end="")
+    print(printable(commented(config, DataFolders.of(data_dir, path.parent))), end="")
     return ExitCode.DONE
 
 

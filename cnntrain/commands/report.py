@@ -10,6 +10,7 @@ from cnntrain.files import write_text
 from cnntrain.runs.checkpoint import best_checkpoint, load
 from cnntrain.runs.names import resolve
 from cnntrain.runs.record import RunRecord, read_runs
+from cnntrain.text import printable
 from cnntrain.training.workers import Workers
 from cnntrain.views.report.evaluation import look
 from cnntrain.views.report.page import RunPage, report_html
@@ -21,7 +22,7 @@ def run_report(paths: Sequence[Path], out: Path, data_dir: Path | None) -> ExitC
     with Workers(available_cores()) as workers:
         pages = [_page(record, data_dir, workers) for record in records]
     write_text(out, report_html(pages))
-    print(out)
+    print(printable(str(out)))
     return ExitCode.DONE
 
 

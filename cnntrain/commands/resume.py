@@ -3,28 +3,34 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnntrain.config.differences import differences
 from cnntrain.config.plan import Plan
 from cnntrain.config.read import plan_to_tree
 from cnntrain.environment import environment
-from cnntrain.errors import RunFolderError
-from cnntrain.runs.checkpoint import Checkpoint
+from cnntrain.errors import CheckpointError, RunFolderError
+from cnntrain.runs.checkpoint import Checkpoint, are_sums, check_kind_of_targets
 from cnntrain.runs.console import warn
 from cnntrain.runs.logs import elapsed_before, recorded_environment
+from cnntrain.runs.place import Place
 from cnntrain.runs.writer import RunFolder, newest_checkpoint
 from cnntrain.training.experiment import Experiment
 
 
-def continued_run(path: Path, experiment: Experiment) -> tuple[RunFolder, float]:
+def continued_run(place: Place, experiment: Experiment) -> tuple[RunFolder, float]:
     """(the run in its folder, seconds already trained), from its newest readable checkpoint."""
+    path = place.path
     found, skipped = newest_checkpoint(path)
     for message in skipped:
         warn(f"Warning: {message}")
     _check_same(path, experiment, found)
+    check_kind_of_targets(found, experiment)
+    _check_sums(experiment, found)
     for message in _machine_changes(path):
         warn(f"Warning: {message}")
     elapsed_s = elapsed_before(path, found.state.step)
-    return RunFolder.resume(path, experiment, found), elapsed_s
+    return RunFolder.resume(place, experiment, found), elapsed_s
 
 
 def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
@@ -41,6 +47,16 @@ def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
             + f"\nUse the original config and data, or start a new run from its weights with "
             f"--init-from {path}"
         )
+
+
+def _check_sums(experiment: Experiment, found: Checkpoint) -> None:
+    """The sums of the epoch that was running must be of the kind that this training adds up."""
+    kept = found.state.sums
+    z = np.zeros((*experiment.network.out_shape, 1), experiment.plan.numpy_dtype)
+    _, y = experiment.batches("train").take(np.arange(1))
+    own = experiment.sums(0.0, z, y)
+    if kept and (kept.keys() != own.keys() or not are_sums(kept, experiment.plan)):
+        raise CheckpointError(f"{found.path}: the header is damaged at 'sums'")
 
 
 def _data_changes(env: dict[str, Any], found: Checkpoint, experiment: Experiment) -> list[str]:

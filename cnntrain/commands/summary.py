@@ -8,7 +8,7 @@ from cnntrain.commands.target import Target, open_target
 from cnntrain.environment import available_cores
 from cnntrain.errors import DataError, ExitCode
 from cnntrain.runs.console import warn
-from cnntrain.text import json_text
+from cnntrain.text import json_text, printable
 from cnntrain.views.explain.summary import mermaid, summarize, summary_text
 
 MANY = 1 << 40  # samples, where their number does not matter
@@ -29,7 +29,7 @@ def run_summary(
     if as_json:
         print(json_text(asdict(found)))
     else:
-        print(mermaid(found) if as_mermaid else summary_text(found))
+        print(printable(mermaid(found) if as_mermaid else summary_text(found)))
     return ExitCode.DONE
 
 

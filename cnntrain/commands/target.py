@@ -11,7 +11,7 @@ from cnntrain.config.read import Config, read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.network.network import Network
-from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
+from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, check_kind_of_targets, load
 from cnntrain.runs.logs import recorded_environment
 from cnntrain.runs.names import resolve
 from cnntrain.training.experiment import Experiment, build_network, open_experiment
@@ -66,11 +66,13 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
 def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
     """The experiment of a checkpoint, with the normalization stored in it."""
     try:
-        return open_experiment(
+        experiment = open_experiment(
             found.plan, folders.find, found.normalizer, schema=found.known.schema
         )
     except ConfigError as error:
         raise DataError(f"the data does not fit the checkpoint: {error}") from None
+    check_kind_of_targets(found, experiment)
+    return experiment
 
 
 def checkpoint_folders(found: Checkpoint, data_dir: Path | None) -> DataFolders:

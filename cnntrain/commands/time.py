@@ -10,7 +10,7 @@ from cnntrain.diagnostics.timing import LayerTime, StepTimes, time_step
 from cnntrain.environment import available_cores
 from cnntrain.errors import ExitCode
 from cnntrain.runs.names import config_of
-from cnntrain.text import json_text, table
+from cnntrain.text import json_text, printable, table
 from cnntrain.training.experiment import open_experiment, training_clock
 from cnntrain.training.state import start
 from cnntrain.training.workers import Workers
@@ -33,7 +33,7 @@ def run_time(
     clock = training_clock(config.plan, len(experiment.data.train))
     with Workers(threads or available_cores()) as workers:
         times = time_step(experiment, state, clock, workers, runs)
-    print(json_text(asdict(times)) if as_json else report(times))
+    print(json_text(asdict(times)) if as_json else printable(report(times)))
     return ExitCode.DONE
 
 

@@ -1,6 +1,5 @@
 """``cnntrain trace``: updates with all their numbers, or the sums behind single entries."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from cnntrain.commands.target import open_target
 from cnntrain.errors import ConfigError, ExitCode
 from cnntrain.files import write_text
 from cnntrain.registry import did_you_mean
-from cnntrain.text import json_text
+from cnntrain.runs.console import warn
+from cnntrain.text import json_text, printable
 from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.workers import Workers
 from cnntrain.views.trace.page import check_page, trace_page
@@ -51,15 +51,15 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
     if options.as_json:
         print(json_text(document(found, explained, options.layers)))
     elif explained:
-        print("\n\n".join(map(explanation_text, explained)))
+        print(printable("\n\n".join(map(explanation_text, explained))))
     elif options.html is None:
-        print(trace_text(found, options.layers))
+        print(printable(trace_text(found, options.layers)))
     return ExitCode.DONE
 
 
 def _write_page(path: Path, page: str) -> None:
     write_text(path, page)
-    print(f"{path}: {len(page.encode()) / 1000:.0f} kB; open it in a browser", file=sys.stderr)
+    warn(f"{path}: {len(page.encode()) / 1000:.0f} kB; open it in a browser")
 
 
 def _check(experiment: Experiment, options: TraceOptions) -> None:

@@ -11,19 +11,22 @@ reported where it was written.
 
 import copy
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from cnntrain.config.document import Document, KeyPath, read_document
 from cnntrain.config.overrides import override
+from cnntrain.config.plan import Plan
+from cnntrain.environment import program
 from cnntrain.errors import ConfigError
+from cnntrain.network.graph import MOST_LAYERS
 from cnntrain.registry import did_you_mean
 
 Problem = tuple[KeyPath, str]
 LONGEST_CHAIN = 10  # files that extend each other
-MOST_LAYERS = 10_000  # after repetition
 MOST_PARTS = 200_000  # keys and values, after repetition
 LONGEST_TEXT = 10_000  # after substitution
 ONE_KEY_SECTIONS = {("loss",), ("optimizer",), ("schedule",)}  # another kind replaces the value
@@ -77,7 +80,7 @@ class Composition:
 
 def compose(path: Path, settings: Sequence[str], seed: int | None) -> Composition:
     """Read a config file and those it extends; apply overrides, variables and repetitions."""
-    whole = _extended(path, ())
+    whole = _extended(read_document(path), path, ())
     options = {setting: f"--set {setting}" for setting in settings}
     if seed is not None:
         options[f"seed={seed}"] = f"--seed {seed}"
@@ -131,9 +134,8 @@ def _paths(tree: Any, path: KeyPath = ()) -> Iterable[KeyPath]:
         yield from _paths(value, (*path, key))
 
 
-def _extended(path: Path, chain: tuple[Path, ...]) -> Composition:
-    """A file merged over the one it extends."""
-    document = read_document(path)
+def _extended(document: Document, path: Path, chain: tuple[Path, ...]) -> Composition:
+    """The config in the file ``path`` merged over the one it extends."""
     tree: Any = copy.deepcopy(document.tree)
     own = Composition(tree, {(): Origin(document, ())})
     base_name = tree.pop("extends", None)
@@ -147,10 +149,29 @@ def _extended(path: Path, chain: tuple[Path, ...]) -> Composition:
         raise own.error([(("extends",), f"{base_name} extends this file in turn; break the cycle")])
     if not base_path.is_file():
         raise own.error([(("extends",), f"{base_path}: no such file")])
-    base = _extended(base_path, (*chain, here))
+    base_document = _base_document(base_path, own)
+    base = _extended(base_document, base_path, (*chain, here))
     merged = Composition({}, {(): Origin(document, ())})
     merged.tree = _merge(base, own.tree, (), merged.origins)
     return merged
+
+
+def _base_document(path: Path, own: Composition) -> Document:
+    """The config that ``own`` extends; a file that is none may be secret, so it is not quoted."""
+    try:
+        document = read_document(path)
+    except ConfigError:
+        document = None
+    if document is None or not _is_config(document.tree):
+        see = f"{program()} fit {shlex.quote(str(path))} --print-config"
+        raise own.error([(("extends",), f"{path}: not a config; to see why: {see}")])
+    return document
+
+
+def _is_config(tree: Any) -> bool:
+    """Whether at least half of the sections are those of a config."""
+    known = {"extends", "vars", *(field.name for field in fields(Plan))}
+    return 2 * len(known & tree.keys()) >= len(tree)
 
 
 def _merge(

@@ -19,6 +19,7 @@ from pathlib import Path
 from cnntrain.config.parser import GuardError, KeyPath, Problem, Tree, build, end_place, split_lines
 from cnntrain.config.syntax_errors import Place
 from cnntrain.errors import ConfigError
+from cnntrain.text import visible
 
 __all__ = [
     "Document",
@@ -63,7 +64,7 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """The config in a file; rejects anything but a small regular file of UTF-8 text."""
-    name = _visible(str(path))
+    name = visible(str(path))
     return parse_document(_decoded(_read(path, name), name), name)
 
 
@@ -109,7 +110,7 @@ def _read(path: Path, name: str) -> bytes:
         _check_regular(path.stat().st_mode, name)
         with os.fdopen(os.open(path, _READ_WITHOUT_WAITING), "rb") as file:
             _check_regular(os.fstat(file.fileno()).st_mode, name)
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1) or b""  # None: it would have to wait
     except FileNotFoundError:
         raise ConfigError(f"{name}: no such file; give the path of a YAML config") from None
     except (OSError, ValueError) as error:
@@ -164,18 +165,13 @@ def _shown(name: str, lines: tuple[str, ...], problem: Problem) -> str:
 
 def _excerpt(line: str, index: int) -> tuple[str, int]:
     """The part of a line around an index, in about 100 columns at most, and the index's column."""
-    left = _visible(line[max(0, index - _WIDTH) : index])
+    left = visible(line[max(0, index - _WIDTH) : index])
     if index > _WIDTH or len(left) > _LEFT_OF_CARET:
         left = "..." + left[3 - _LEFT_OF_CARET :]
-    right, room = _visible(line[index : index + _WIDTH]), _WIDTH - len(left)
+    right, room = visible(line[index : index + _WIDTH]), _WIDTH - len(left)
     if len(right) > room:
         right = right[: room - 3] + "..."
     return left + right, sum(map(_columns, left))
-
-
-def _visible(text: str) -> str:
-    """The text with unprintable characters as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _columns(char: str) -> int:

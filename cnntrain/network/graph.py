@@ -16,6 +16,7 @@ from cnntrain.types import Arrays, Params, Shape
 
 INPUT = "input"  # the name by which ``from:`` refers to the network's input
 AT_INPUT = -1  # its index among the nodes
+MOST_LAYERS = 3_000  # a gradient check of so many takes seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,10 @@ def lay_out(
     items: Sequence[Item], in_shape: Shape, heads: Sequence[str]
 ) -> tuple[tuple[Node, ...], tuple[int, ...]]:
     """(nodes, indices of the ``heads``) for samples of ``in_shape``; errors name the item."""
+    count = sum(1 for _ in _layers(items))
+    if count > MOST_LAYERS:
+        problem = f"{count:,} layers; a network may have up to {MOST_LAYERS:,}"
+        raise ShapeError(problem, ("network",))
     names = _names(items)
     nodes: list[Node] = []
     ends = {INPUT: AT_INPUT}  # from a name to the node that produces its output

@@ -8,15 +8,16 @@ gradients are unchanged, and f is evaluated for a fraction of the values.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cnntrain.network.graph import Node
+from cnntrain.network.graph import AT_INPUT, Node
 from cnntrain.network.network import Network
 
 
 def reordered(network: Network) -> Network:
     """The network as trained and evaluated: same parameters, identical result, less work."""
     nodes = list(network.nodes)
+    readers = _readers(nodes)  # an exchange changes what stands where, not who reads what
     for i, node in enumerate(nodes):
-        pooling = _pooling_behind(nodes, i, network.heads)
+        pooling = _pooling_behind(nodes, i, readers[i], network.heads)
         if pooling is not None:
             pool = nodes[pooling]
             nodes[i] = replace(pool, inputs=node.inputs)
@@ -32,10 +33,20 @@ def moved(network: Network) -> dict[str, str]:
     return {was.name: now.name for was, now in pairs if was.layer.commutes_with_max and was != now}
 
 
-def _pooling_behind(nodes: Sequence[Node], i: int, heads: Sequence[int]) -> int | None:
+def _readers(nodes: Sequence[Node]) -> list[list[int]]:
+    """For every node, those that read its output."""
+    readers: list[list[int]] = [[] for _ in nodes]
+    for k, node in enumerate(nodes):
+        for i in set(node.inputs) - {AT_INPUT}:
+            readers[i].append(k)
+    return readers
+
+
+def _pooling_behind(
+    nodes: Sequence[Node], i: int, readers: Sequence[int], heads: Sequence[int]
+) -> int | None:
     """The max-pooling that is the only reader of node i, if the two may be exchanged."""
     if not nodes[i].layer.commutes_with_max or i in heads:
         return None
-    readers = [k for k, node in enumerate(nodes) if i in node.inputs]
     alone = len(readers) == 1 and nodes[readers[0]].layer.takes_largest
     return readers[0] if alone and readers[0] not in heads else None

@@ -1,25 +1,19 @@
 """Training state <-> one ``.npz`` file, written completely or not at all, and checked when read.
 
-The file is a zip archive of uncompressed ``.npy`` members: ``header`` (JSON text as bytes),
-``params/<name>``, ``memory/<slot>:<name>``, ``normalize/shift`` and ``normalize/scale``. It
-contains no time and no machine, so equal states give equal bytes. It never names a class, module
-or path: everything follows from the config in the header, and every member is checked against the
-shape that the config implies before it is read.
+Besides its header the file holds ``params/<name>``, ``memory/<slot>:<name>``, ``normalize/shift``
+and ``normalize/scale``. It never names a class, module or path: everything follows from the config
+in the header, and every member is checked against the shape that the config implies before it is
+read. What the header says is checked for sense, and bound to the arrays by a digest.
 """
 
-import io
-import json
-import struct
-import tokenize
-import zipfile
-import zlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from annotated_types import MaxLen
+from annotated_types import Ge, Le, MaxLen
 from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.config.plan import Plan
@@ -27,24 +21,22 @@ from cnntrain.config.read import frozen, plan_from_tree, plan_to_tree
 from cnntrain.data.dataset import Schema
 from cnntrain.data.normalize import Normalizer, statistics_shape
 from cnntrain.errors import CheckpointError, ConfigError
-from cnntrain.files import atomic_write
+from cnntrain.metrics import metric_values
 from cnntrain.network.network import Network
 from cnntrain.network.objective import LossTerm
 from cnntrain.registry import Spec, did_you_mean, listed, to_tree
+from cnntrain.runs.archive import Archive, opened_archive, write_archive
+from cnntrain.runs.logs import MOST_STEPS
 from cnntrain.training.experiment import Experiment, network_for
 from cnntrain.training.reading import Known
 from cnntrain.training.state import Best, State, optimizer_state_names
-from cnntrain.types import Array, Count, Natural, Params, Shape
+from cnntrain.types import Count, NonNegative, Params, Shape
 
 FORMAT = 1
-HEADER = "header"
-HEADER_LIMIT = 16 << 20  # bytes
 MOST_AXES = 8
-EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # a fixed date: equal states give equal bytes
-BROKEN = (
-    zipfile.BadZipFile, OSError, ValueError, KeyError, EOFError, TypeError, zlib.error,
-    struct.error, tokenize.TokenError, NotImplementedError, RuntimeError, SyntaxError, MemoryError,
-)  # fmt: skip
+FROZEN = ("sample_shape", "classes", "schema")  # which JSON has as lists
+
+Steps = Annotated[int, Ge(0), Le(MOST_STEPS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +44,8 @@ class BestHeader(Spec):
     """``State.best`` as JSON."""
 
     value: float
-    epoch: Natural
-    step: Natural
+    epoch: Steps
+    step: Steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +58,14 @@ class Header(Spec):
     sample_shape: Annotated[tuple[Count, ...], MaxLen(MOST_AXES)]
     classes: tuple[str, ...] | None
     fingerprint: str
-    step: Natural
+    step: Steps
     sums: dict[str, float | int | list[Any]]
     figures: dict[str, float]  # the metrics; the name is part of the format
     best: BestHeader | None
-    stale_epochs: Natural
-    drops: Natural
-    largest_change: float | None
+    stale_epochs: Steps
+    drops: Steps
+    largest_change: NonNegative | None
+    digest: str | None = None  # of this header and all arrays; old files have none
     schema: Schema | None = None  # None: written by version 0.1
     losses: Any = None
     part_fingerprints: dict[str, str] = field(default_factory=dict)
@@ -93,27 +86,24 @@ class Checkpoint:
     part_fingerprints: Mapping[str, str]
 
 
-def save(path: Path, experiment: Experiment, state: State) -> None:
-    """Write a checkpoint; after a crash at any moment ``path`` is the old or new one, complete."""
+def save(path: Path, experiment: Experiment, state: State, within: int | None = None) -> None:
+    """Write a checkpoint; after a crash at any moment ``path`` is the old or new one, complete.
+
+    ``within``: the descriptor of its folder, if that must be this one.
+    """
     arrays = {
-        HEADER: np.frombuffer(_header(experiment, state).encode(), np.uint8),
         **{f"params/{name}": array for name, array in state.params.items()},
         **{f"memory/{name}": array for name, array in state.optimizer_state.items()},
         **{f"normalize/{name}": a for name, a in experiment.data.normalizer.arrays().items()},
     }
-    size = sum(array.nbytes for array in arrays.values())
-    with atomic_write(path, size) as file, zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", EPOCH_OF_ZIP)
-            with archive.open(member, "w", force_zip64=array.nbytes > 1 << 30) as out:
-                np.lib.format.write_array(out, np.ascontiguousarray(array), allow_pickle=False)
+    write_archive(path, _header(experiment, state), arrays, within)
 
 
-def _header(experiment: Experiment, state: State) -> str:
+def _header(experiment: Experiment, state: State) -> dict[str, Any]:
     from cnntrain import __version__
 
     data = experiment.data
-    header = {
+    return {
         "format": FORMAT,
         "version": __version__,
         "config": plan_to_tree(experiment.plan),
@@ -131,7 +121,6 @@ def _header(experiment: Experiment, state: State) -> str:
         "losses": _fitted_losses(experiment),
         "part_fingerprints": data.part_fingerprints,
     }
-    return json.dumps(header, allow_nan=False)
 
 
 def load(path: Path) -> Checkpoint:
@@ -140,43 +129,34 @@ def load(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: no such checkpoint")
     if not path.is_file():
         raise CheckpointError(f"{path}: not a file; name a .npz checkpoint or a run folder")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(path, archive)
-    except BROKEN as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"{path}: not a readable checkpoint ({reason}); use another one of the same run"
-        ) from None
+    with opened_archive(path) as archive:
+        return _read(path, archive)
 
 
-def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
-    members = _members(path, archive)
-    header = _read_header(path, archive, members)
+def _read(path: Path, archive: Archive) -> Checkpoint:
+    header = _checked_header(path, archive.header)
     try:
         plan = plan_from_tree(header.config)
         network = network_for(plan, header.sample_shape)
         expected = _expected(plan, network, header.sample_shape)
     except ConfigError as error:
         raise CheckpointError(f"{path}: the config in it is not valid: {error}") from None
-    _compare_names(path, members.keys() - {HEADER}, expected.keys())
-    arrays = {
-        name: _read_array(path, archive, members[name], *spec) for name, spec in expected.items()
-    }
-    best = Best(**asdict(header.best)) if header.best else None
+    _compare_names(path, archive.names, expected.keys())
+    arrays = {name: archive.array(name, *spec) for name, spec in expected.items()}
+    archive.check_digest(arrays)
     state = State(
         params=_under("params/", arrays),
         optimizer_state=_under("memory/", arrays),
         step=header.step,
         sums=_unlisted(header.sums),
         metrics=dict(header.figures),
-        best=best,
+        best=Best(**asdict(header.best)) if header.best else None,
         stale_epochs=header.stale_epochs,
         drops=header.drops,
         largest_change=header.largest_change,
     )
     normalizer = Normalizer(**_under("normalize/", arrays))
-    return Checkpoint(
+    found = Checkpoint(
         path=path,
         plan=plan,
         network=network,
@@ -187,6 +167,8 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Checkpoint:
         known=Known(_schema(header), normalizer, _losses(header, plan)),
         part_fingerprints=header.part_fingerprints,
     )
+    _check_sense(found)
+    return found
 
 
 def _fitted_losses(experiment: Experiment) -> Any:
@@ -207,40 +189,40 @@ def _schema(header: Header) -> Schema:
     return header.schema
 
 
-def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The archive's members by name; none may be compressed, encrypted or duplicated."""
-    members: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        name = info.filename.removesuffix(".npy")
-        plain = info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
-        if name in members or not plain or info.flag_bits & 1 or name == info.filename:
-            raise CheckpointError(
-                f"{path}: member {info.filename!r} was not written by cnntrain; "
-                "use a checkpoint made by cnntrain"
-            )
-        members[name] = info
-    return members
-
-
-def _read_header(
-    path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]
-) -> Header:
-    if HEADER not in members or members[HEADER].file_size > HEADER_LIMIT:
-        raise CheckpointError(f"{path}: a .npz file, but not a checkpoint of cnntrain")
-    content = _plain_array(archive.read(members[HEADER]))
-    tree = json.loads(content.astype(np.uint8).tobytes())
-    version = tree.get("format") if isinstance(tree, dict) else None
+def _checked_header(path: Path, tree: dict[str, Any]) -> Header:
+    version = tree.get("format")
     if version != FORMAT:
         raise CheckpointError(
             f"{path}: checkpoint format {version}; this cnntrain reads format {FORMAT}"
         )
-    for key in ("sample_shape", "classes", "schema"):
-        tree[key] = frozen(tree.get(key))
+    tuples = {key: frozen(tree[key]) for key in FROZEN if tree.get(key) is not None}
     try:
-        return TypeAdapter(Header).validate_python(tree)
+        return TypeAdapter(Header).validate_python({**tree, **tuples})
     except ValidationError as error:
         where = ".".join(str(key) for key in error.errors()[0]["loc"])
         raise CheckpointError(f"{path}: the header is damaged at {where!r}") from None
+
+
+def _check_sense(found: Checkpoint) -> None:
+    """Refuse what no training can have left, although its types are right."""
+    state, outputs = found.state, found.network.out_shape[0]
+    wrong = {
+        "best": state.best is not None and state.best.step > state.step,
+        "classes": found.classes is not None and not 0 < len(found.classes) <= max(outputs, 2),
+        "sums": bool(state.sums) and not are_sums(state.sums, found.plan),
+    }
+    for where in (where for where, is_wrong in wrong.items() if is_wrong):
+        raise CheckpointError(f"{found.path}: the header is damaged at {where!r}")
+
+
+def are_sums(sums: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether they are the sums of some samples, from which metrics can be computed."""
+    try:
+        with np.errstate(all="ignore"):
+            values = metric_values(sums, plan.metrics).values()
+        return type(sums["n"]) is int and sums["n"] > 0 and all(map(math.isfinite, values))
+    except (KeyError, TypeError, ValueError, IndexError, ArithmeticError):
+        return False
 
 
 def _expected(
@@ -273,31 +255,6 @@ def _compare_names(path: Path, found: Iterable[str], expected: Iterable[str]) ->
         )
 
 
-def _read_array(
-    path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, shape: Shape, dtype: np.dtype[Any]
-) -> Array:
-    """The array of a member, after its size and header have been checked."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    if not size <= info.file_size <= size + 4096:
-        raise CheckpointError(f"{path}: {info.filename} does not have the size of an array {shape}")
-    array = _plain_array(archive.read(info))
-    if array.shape != shape or array.dtype != dtype:
-        raise CheckpointError(
-            f"{path}: {info.filename} is {array.dtype} {array.shape}, not {dtype} {shape}"
-        )
-    if not np.isfinite(array).all():
-        raise CheckpointError(f"{path}: {info.filename} contains NaN or infinity")
-    return np.ascontiguousarray(array)
-
-
-def _plain_array(content: bytes) -> Array:
-    """The array of a .npy file; never an object array, whose reading could run code."""
-    try:
-        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except ValueError:  # NumPy's own message recommends allowing pickles
-        raise ValueError("a member that is not a plain array") from None
-
-
 def _under(prefix: str, arrays: Params) -> Params:
     return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
 
@@ -305,6 +262,17 @@ def _under(prefix: str, arrays: Params) -> Params:
 def _unlisted(sums: Mapping[str, Any]) -> dict[str, Any]:
     """Sums as they were: lists become arrays again."""
     return {n: np.array(value) if isinstance(value, list) else value for n, value in sums.items()}
+
+
+def check_kind_of_targets(found: Checkpoint, experiment: Experiment) -> None:
+    """Refuse data with classes for a network trained without, and the other way round."""
+    kinds = ("real targets", "classes")
+    trained, given = found.classes is not None, experiment.data.classes is not None
+    if trained != given:
+        raise CheckpointError(
+            f"{found.path}: by its header it was trained on {kinds[trained]}, but the data has "
+            f"{kinds[given]}; use another checkpoint of the same run, or the data of its training"
+        )
 
 
 def weights_for(

@@ -14,7 +14,7 @@ from cnntrain.data.description import described
 from cnntrain.metrics import metric_text
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.runs.messages import epoch_line, stopped_line
-from cnntrain.text import counted, table
+from cnntrain.text import counted, printable, table
 from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import Experiment, training_clock
 
@@ -133,7 +133,7 @@ def _cell(name: str, value: float | None) -> str:
 def warn(line: str) -> None:
     """Print a line on stderr; a closed or broken stderr does not stop a training."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
     except (OSError, ValueError, AttributeError):
         return
 

@@ -1,13 +1,12 @@
 """Run folders: where a new one is created, and what an existing one contains."""
 
 import itertools
-import shutil
 from pathlib import Path
 
 from cnntrain.errors import CheckpointError, RunFolderError
-from cnntrain.files import native, remove_litter, writing
-from cnntrain.runs.lock import LOCK_FILE
+from cnntrain.files import native, writing
 from cnntrain.runs.logs import recorded_environment
+from cnntrain.runs.place import LOCK_FILE, Place
 
 OWN_FILES = (
     "env.json",
@@ -61,35 +60,28 @@ def _next_number(parent: Path) -> Path:
     raise AssertionError
 
 
-def empty_folder(path: Path, overwrite: bool) -> None:
+def empty_folder(where: Path | Place, overwrite: bool) -> None:
     """Make sure that the folder contains no run: it is empty, or its run may be replaced."""
-    remove_own_litter(path)
-    if _entries(path) and not overwrite:
+    place = Place.at(where)
+    remove_own_litter(place)
+    if _entries(place.path) and not overwrite:
         raise RunFolderError(
-            f"{path}: the folder is not empty; continue its run with --resume, "
+            f"{place.path}: the folder is not empty; continue its run with --resume, "
             "replace it with --overwrite, or choose another --out"
         )
-    _remove_run(path)
+    for name in OWN_FILES:
+        place.remove(name)
 
 
 def _entries(path: Path) -> set[str]:
     return {entry.name for entry in path.iterdir()} - {LOCK_FILE}
 
 
-def remove_own_litter(path: Path) -> None:
+def remove_own_litter(place: Place) -> None:
     """Remove the temporary files of a killed run."""
-    remove_litter(path, OWN_FILES)
-    remove_litter(path / "checkpoints", ["*"])
-
-
-def _remove_run(folder: Path) -> None:
     for name in OWN_FILES:
-        path = folder / name
-        with writing(path):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        place.remove_litter(name)
+    place.remove_litter("checkpoints/*")
 
 
 def has_no_checkpoint_yet(path: Path) -> bool:

@@ -12,22 +12,34 @@ from pathlib import Path
 from typing import Any, Self
 
 from cnntrain.errors import RunFolderError
-from cnntrain.files import writing
+from cnntrain.files import FOLDER, close_quietly, open_regular, writing
+from cnntrain.runs.place import LOCK_FILE, Place, identity
 
 try:
     import fcntl
 except ImportError:  # not a POSIX system
     fcntl = None  # type: ignore[assignment]
 
-LOCK_FILE = "lock"
+MOST_BYTES = 1000
+MOST_PID = 2**31 - 1
 
 
 class Busy(Exception):
-    """Another process holds the lock."""
+    """Another process holds the lock. ``is_alive``: it is known to run."""
+
+    def __init__(self, holder: str, is_alive: bool) -> None:
+        super().__init__(holder)
+        self.holder, self.is_alive = holder, is_alive
 
 
 class RunLock:
-    """Held while the context is open. ``stale``: the process that left a lock behind, if any."""
+    """Held while the context is open. ``stale``: the process that left a lock behind, if any.
+
+    The folder is held by its descriptor: ``place`` is this folder wherever it is moved, and what
+    is put at its path meanwhile is never taken for it.
+    """
+
+    place: Place
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOCK_FILE
@@ -35,86 +47,96 @@ class RunLock:
 
     def __enter__(self) -> Self:
         with writing(self.path):
+            self._folder = os.open(self.path.parent, FOLDER)
             try:
-                self._handle, found = _acquire(self.path)
-            except Busy:
-                raise RunFolderError(
-                    f"{self.path.parent}: {_holder(_read(self.path))} is writing this run; wait "
-                    f"for it, stop it, or choose another --out (if it is gone, remove {self.path})"
-                ) from None
+                self._handle, found = _acquire(self._folder)
+            except BaseException as error:
+                close_quietly(self._folder)
+                if isinstance(error, Busy):
+                    raise RunFolderError(self._refusal(error)) from None
+                raise
             self.stale = _holder(found) if found else None
             try:
                 _write_own_name(self._handle)
             except BaseException:
                 self._release()
                 raise
+        folder, own = (identity(os.fstat(handle)) for handle in (self._folder, self._handle))
+        self.place = Place(self.path.parent, folder, own)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._release()
 
+    def _refusal(self, busy: Busy) -> str:
+        doubt = "" if busy.is_alive else f" (if it no longer runs, remove {self.path})"
+        return (
+            f"{self.path.parent}: {busy.holder} is writing this run; wait for it, stop it, or "
+            f"choose another --out{doubt}"
+        )
+
     def _release(self) -> None:
-        with contextlib.suppress(
-            OSError
-        ):  # first: once it is closed it may belong to another process
-            self.path.unlink(missing_ok=True)
+        """Remove the own file, and no other; then it may belong to another process."""
         with contextlib.suppress(OSError):
-            os.close(self._handle)
+            if _is_same(self._handle, self._folder):
+                os.unlink(LOCK_FILE, dir_fd=self._folder)
+        close_quietly(self._handle)
+        close_quietly(self._folder)
 
 
-def _acquire(path: Path) -> tuple[int, str]:
+def _acquire(folder: int) -> tuple[int, str]:
     """(open handle with the lock, what a previous holder wrote); or raise ``Busy``."""
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = open_regular(LOCK_FILE, os.O_RDWR | os.O_CREAT, folder)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(handle)
-            raise Busy from None
+            found = _read(handle)
+            close_quietly(handle)
+            raise Busy(_holder(found), is_alive=True) from None
         except (AttributeError, OSError):
-            os.close(handle)
-            return _acquire_by_name(path)
-        if _is_same(handle, path):
-            return handle, _read(path)
-        os.close(handle)  # its previous holder has removed the file in the meantime
+            found = _read(handle)
+            close_quietly(handle)
+            return _acquire_by_name(folder, found), found
+        if _is_same(handle, folder):
+            return handle, _read(handle)
+        close_quietly(handle)  # its previous holder has removed the file in the meantime
 
 
-def _acquire_by_name(path: Path) -> tuple[int, str]:
-    """The same where files cannot be locked (Windows, some network file systems).
+def _acquire_by_name(folder: int, found: str) -> int:
+    """The same where files cannot be locked (some network file systems).
 
     The process named in the file holds it as long as it lives; a process on another machine
     counts as alive.
     """
-    found = _read(path)
-    if _is_alive(found):
-        raise Busy
-    path.unlink(missing_ok=True)
+    named = _named(found)
+    if named and named["host"] != socket.gethostname():
+        raise Busy(_holder(found), is_alive=False)
+    if named and _is_alive(named["pid"]):
+        raise Busy(_holder(found), is_alive=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(LOCK_FILE, dir_fd=folder)
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        return open_regular(LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_EXCL, folder)
     except FileExistsError:
-        raise Busy from None
-    return handle, found
+        raise Busy("another process", is_alive=True) from None
 
 
-def _is_same(handle: int, path: Path) -> bool:
+def _is_same(handle: int, folder: int) -> bool:
+    """Whether the file is the one that the folder has under the lock's name."""
     try:
-        return os.path.samestat(os.fstat(handle), path.stat())
+        there = os.stat(LOCK_FILE, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return False
+    return os.path.samestat(os.fstat(handle), there)
 
 
-def _is_alive(text: str) -> bool:
-    """Whether the process that a lock file names may still run."""
-    named = _named(text)
-    if not named:
-        return False
-    if named["host"] != socket.gethostname() or os.name != "posix":
-        return True
+def _is_alive(pid: int) -> bool:
     try:
-        os.kill(named["pid"], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # it is another user's
         return True
     return True
 
@@ -122,23 +144,21 @@ def _is_alive(text: str) -> bool:
 def _write_own_name(handle: int) -> None:
     name = json.dumps({"pid": os.getpid(), "host": socket.gethostname()})
     os.ftruncate(handle, 0)
-    os.write(handle, name.encode())
+    os.pwrite(handle, name.encode(), 0)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes()[:1000].decode(errors="replace")
-    except OSError:
-        return ""
+def _read(handle: int) -> str:
+    return os.pread(handle, MOST_BYTES, 0).decode(errors="replace")
 
 
 def _named(text: str) -> dict[str, Any]:
     """{"pid": ..., "host": ...} of a lock file; empty if there is none."""
     try:
         found = json.loads(text)
-        return {"pid": int(found["pid"]), "host": str(found["host"])}
-    except (ValueError, KeyError, TypeError):
+        pid, host = found["pid"], str(found["host"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
+    return {"pid": pid, "host": host} if type(pid) is int and 0 < pid <= MOST_PID else {}
 
 
 def _holder(text: str) -> str:

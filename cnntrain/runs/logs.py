@@ -1,17 +1,15 @@
 """The records of a run, read back: every line and number is checked."""
 
-import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cnntrain.errors import RunFolderError
+from cnntrain.files import plain_content
+from cnntrain.text import finite_json
 
 DEEPEST = 20  # levels of JSON
-
-
-MOST_STEPS = 2**53
+MOST_STEPS = 2**53  # up to here floats count without gaps
 
 
 def recorded_environment(path: Path) -> dict[str, Any]:
@@ -26,7 +24,7 @@ def recorded_summary(path: Path) -> dict[str, Any]:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        found = _parsed(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        found = _parsed((plain_content(path) or b"{}").decode("utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -34,20 +32,10 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _parsed(text: str) -> Any:
     """JSON as cnntrain writes it; ``ValueError`` for NaN, infinity or deep nesting."""
-    try:
-        found = json.loads(text, parse_float=_finite, parse_constant=_finite)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    found = finite_json(text)
     if not _is_shallow(found, DEEPEST):
         raise ValueError("nested too deeply")
     return found
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("not finite")
-    return value
 
 
 def _is_shallow(tree: Any, levels: int) -> bool:
@@ -68,7 +56,7 @@ def read_stats(folder: Path) -> list[dict[str, Any]]:
 def _whole_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]:
     """The complete lines of a JSONL file: a crash may have cut off the last one."""
     lines: list[dict[str, Any]] = []
-    found = path.read_bytes().decode("utf-8", "replace").splitlines() if path.is_file() else []
+    found = (plain_content(path) or b"").decode("utf-8", "replace").splitlines()
     for number, text in enumerate(found, 1):
         try:
             line = _parsed(text)

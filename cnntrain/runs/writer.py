@@ -6,7 +6,7 @@ milliseconds): a resumed run repeats exactly what was lost, so only time is at s
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -16,13 +16,14 @@ import numpy as np
 from cnntrain.config.read import dump_plan
 from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError
-from cnntrain.files import append_line, write_text, writing
+from cnntrain.files import append_line
 from cnntrain.runs import checkpoint
 from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.runs.folder import remove_own_litter
 from cnntrain.runs.logs import read_metrics, read_stats
 from cnntrain.runs.messages import epoch_line, stopped_line
-from cnntrain.text import json_text
+from cnntrain.runs.place import Place
+from cnntrain.text import json_text, visible
 from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import State, weights_sha256
@@ -33,47 +34,44 @@ SECONDS_BETWEEN_CHECKPOINTS = 1.0
 class RunFolder:
     """The folder of one run; ``record`` writes what belongs to an event."""
 
-    def __init__(self, path: Path, experiment: Experiment, state: State) -> None:
-        self.path, self.experiment, self.state = path, experiment, state
+    def __init__(self, where: Path | Place, experiment: Experiment, state: State) -> None:
+        self.place, self.experiment, self.state = Place.at(where), experiment, state
+        self.path = self.place.path
         self.last_good: tuple[Path, int] | None = None  # the newest checkpoint and its step
         self._unsaved_best: State | None = None
         self._last_saved_s = -SECONDS_BETWEEN_CHECKPOINTS
 
     @classmethod
     def create(
-        cls, path: Path, experiment: Experiment, state: State, about: Mapping[str, Any]
+        cls, where: Path | Place, experiment: Experiment, state: State, about: Mapping[str, Any]
     ) -> Self:
-        """Start a run in the empty folder ``path``. ``about``: more lines for ``env.json``."""
-        run = cls(path, experiment, state)
+        """Start a run in the empty folder ``where``. ``about``: more lines for ``env.json``."""
+        run = cls(where, experiment, state)
         plan, data = experiment.plan, experiment.data
         samples = {name: len(split) for name, split in data.splits.items()}
         about_data = {"data_fingerprint": data.fingerprint, "samples": samples}
         env = {**environment(), "seed": plan.seed, **about_data, **about}
-        with writing(path):
-            (path / "checkpoints").mkdir(exist_ok=True)
-        write_text(path / "env.json", json_text(env, indent=2) + "\n")
-        write_text(path / "config.yaml", dump_plan(experiment.plan))
-        write_text(path / "metrics.jsonl", "")
+        run.place.make_folder("checkpoints")
+        run.place.write_text("env.json", json_text(env, indent=2) + "\n")
+        run.place.write_text("config.yaml", dump_plan(experiment.plan))
+        run.place.write_text("metrics.jsonl", "")
         if all(np.isfinite(W).all() for W in state.params.values()):
             run._save("last", state)
         return run
 
     @classmethod
-    def resume(cls, path: Path, experiment: Experiment, found: Checkpoint) -> Self:
-        """Continue the run in ``path`` from the checkpoint ``found``."""
-        run = cls(path, experiment, found.state)
+    def resume(cls, where: Path | Place, experiment: Experiment, found: Checkpoint) -> Self:
+        """Continue the run in ``where`` from the checkpoint ``found``."""
+        run = cls(where, experiment, found.state)
         run.last_good = (found.path, found.state.step)
-        remove_own_litter(path)
-        with writing(path):
-            (path / "summary.json").unlink(missing_ok=True)
-        write_text(
-            path / "config.yaml", dump_plan(experiment.plan)
-        )  # its limits may have been extended
-        lines = [line for line in read_metrics(path) if _is_kept(line, found)]
-        write_text(path / "metrics.jsonl", "".join(f"{json_text(line)}\n" for line in lines))
-        if (path / "stats.jsonl").is_file():
-            kept = [line for line in read_stats(path) if line["step"] <= found.state.step]
-            write_text(path / "stats.jsonl", "".join(f"{json_text(line)}\n" for line in kept))
+        remove_own_litter(run.place)
+        run.place.remove("summary.json")
+        config = dump_plan(experiment.plan)  # its limits may have been extended
+        run.place.write_text("config.yaml", config)
+        run._rewrite("metrics.jsonl", [e for e in read_metrics(run.path) if _is_kept(e, found)])
+        if (run.path / "stats.jsonl").is_file():
+            kept = [line for line in read_stats(run.path) if line["step"] <= found.state.step]
+            run._rewrite("stats.jsonl", kept)
         run.log(f"resumed from {found.path.name} at step {found.state.step}")
         return run
 
@@ -118,7 +116,7 @@ class RunFolder:
         if event.reason != "diverged":
             summary["weights_sha256"] = weights_sha256(self.state.params)
         del summary["event"]
-        write_text(self.path / "summary.json", json_text(summary, indent=2) + "\n")
+        self.place.write_text("summary.json", json_text(summary, indent=2) + "\n")
 
     def save_now(self) -> None:
         """Write a checkpoint on request."""
@@ -127,7 +125,7 @@ class RunFolder:
 
     def log(self, line: str) -> None:
         """A line for ``log.txt``, with the time of day."""
-        self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
+        self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {visible(line)}")
 
     def _save_last(self, *others: str) -> None:
         """Write ``last``, and before it everything that a run resumed from ``last`` needs."""
@@ -139,13 +137,18 @@ class RunFolder:
         self._last_saved_s = time.monotonic()
 
     def _save(self, name: str, state: State) -> None:
-        path = self.path / "checkpoints" / f"{name}.npz"
-        checkpoint.save(path, self.experiment, state)
+        file = f"checkpoints/{name}.npz"
+        with self.place.opened(file) as folder:
+            checkpoint.save(self.path / file, self.experiment, state, folder)
         if name == "last":
-            self.last_good = (path, state.step)
+            self.last_good = (self.path / file, state.step)
 
     def _append(self, name: str, line: str) -> None:
-        append_line(self.path / name, line)
+        with self.place.opened(name) as folder:
+            append_line(self.path / name, line, folder)
+
+    def _rewrite(self, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
+        self.place.write_text(name, "".join(f"{json_text(line)}\n" for line in lines))
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]]:

@@ -355,6 +355,7 @@ DATA = {
     "png: 900 million pixels": (1, PNG, {"pictures/a/x.png": png(30_000, 30_000, depth=1)}),
     "png: 40 million pixels": (1, PNG, {"pictures/a/x.png": png(8000, 5000, colour=6)[:LARGEST]}),
     "png: 10 million pixels": (1, PNG, {"pictures/a/x.png": png(5000, 2000, colour=6)}),
+    "png: a line": (1, {**PNG, "size": [8, 8]}, {"pictures/a/x.png": png(1, 6_000_000)}),
     "png: a page": (1, PNG, {"pictures/a/x.png": b"<html>" + b"x" * 1_000_000}),
 }
 
@@ -385,6 +386,7 @@ CONFIGS = {
     "long key": f"? {'x' * 900_000}\n: 1",
     "many unknown keys": "".join(f"key{k}: 1\n" for k in range(40_000)),
     "many layers": NETWORK + "- relu\n" * 40_000,
+    "9,990 layers": NETWORK + "- flatten\n- dense: {units: 10}\n" + "- relu\n" * 9988,
     "layers of many layers": NETWORK
     + "- repeat: {times: 9999, layers: [relu, {dense: {units: x}}]}",
     "deep": "[" * 1_000_000,

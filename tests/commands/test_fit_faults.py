@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ class System:
     def __init__(self, monkeypatch):
         self.calls, self.failing, self.error, self.folder = [], None, None, None
         self.handles = set()
-        for name in ("open", "close", "fsync", "replace", "mkdir", "chmod", "unlink"):
+        for name in ("open", "close", "fsync", "replace", "mkdir", "fchmod", "unlink"):
             monkeypatch.setattr(os, name, self.counted(name, getattr(os, name)))
         monkeypatch.setattr(os, "fdopen", self.file)
 
@@ -55,17 +56,22 @@ class System:
         self.calls.append(name)
         return len(self.calls) - 1 == self.failing
 
-    def is_inside(self, place):
-        if self.folder is None or isinstance(place, int):
-            return self.folder is not None and place in self.handles
+    def is_inside(self, place, dir_fd=None, src_dir_fd=None, **_):
+        if self.folder is None:
+            return False
+        folder = src_dir_fd if dir_fd is None else dir_fd
+        if isinstance(place, int) or folder is not None:
+            return (place if folder is None else folder) in self.handles
         return Path(place).is_relative_to(self.folder)
 
     def counted(self, name, function):
         def call(place, *arguments, **options):
-            fails = self.is_inside(place) and self.counts(name)
+            inside = self.is_inside(place, **options) and not is_reading(name, arguments)
+            counted = inside and not (name == "close" and is_folder(place))
+            fails = counted and self.counts(name)
             if not fails or name == "close":  # a file is closed, whatever close says
                 found = function(place, *arguments, **options)
-                if name == "open" and self.is_inside(place):
+                if name == "open" and inside:
                     self.handles.add(found)
                 if name == "close":
                     self.handles.discard(place)
@@ -78,6 +84,17 @@ class System:
     def file(self, handle, *arguments, **options):
         file = open(handle, *arguments, **options)  # noqa: PTH123, SIM115
         return File(self, file, handle) if self.is_inside(handle) else file
+
+
+def is_reading(name, arguments):
+    """What cannot be read is reported elsewhere; folders are opened in order to write there."""
+    flags = arguments[0] if name == "open" else os.O_DIRECTORY
+    return not flags & (os.O_DIRECTORY | os.O_WRONLY | os.O_RDWR)
+
+
+def is_folder(handle):
+    """Closing a folder writes nothing, so its failure is none."""
+    return stat.S_ISDIR(os.fstat(handle).st_mode)
 
 
 class File:

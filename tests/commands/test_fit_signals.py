@@ -27,6 +27,20 @@ def held(handle):
 
 os.fsync = held
 """
+# Waits likewise where the data is read
+SLOW_DATA = """
+import os, time
+from cnntrain.data.sources.synthetic import Synthetic
+load, hold = Synthetic.load, os.environ["HOLD"]
+
+def held(*arguments):
+    while os.path.exists(hold):
+        open(hold + ".held", "w").close()
+        time.sleep(0.005)
+    return load(*arguments)
+
+Synthetic.load = held
+"""
 RANDOM = {
     "data": {"source": "synthetic", "problem": "spirals", "n": 20, "n_test": 5, "validation": 4},
     "network": [
@@ -138,16 +152,27 @@ def test_a_stopped_process_carries_on(tmp_path, endless_fit, wait_until):
 
 
 @pytest.fixture
-def in_a_write(tmp_path, endless_fit, wait_until):
+def holding(tmp_path):
+    """``holding(SLOW_DISK)``: (the environment with this trap, the file that holds it)."""
+
+    def trap(code):
+        (tmp_path / "sitecustomize.py").write_text(code)
+        hold = tmp_path / "hold"
+        found = os.environ.get("PYTHONPATH", "")
+        paths = f"{tmp_path}{os.pathsep}{found}"
+        return {**os.environ, "HOLD": str(hold), "PYTHONPATH": paths}, hold
+
+    return trap
+
+
+@pytest.fixture
+def in_a_write(tmp_path, endless_fit, wait_until, holding):
     """``with in_a_write(folder) as (process, hold):`` waits in fsync until ``hold`` is removed."""
     from contextlib import contextmanager
 
     @contextmanager
     def started(folder):
-        (tmp_path / "sitecustomize.py").write_text(SLOW_DISK)
-        hold = tmp_path / "hold"
-        found = os.environ.get("PYTHONPATH", "")
-        env = {**os.environ, "HOLD": str(hold), "PYTHONPATH": f"{tmp_path}{os.pathsep}{found}"}
+        env, hold = holding(SLOW_DISK)
         with endless_fit(folder, env=env) as process:
             hold.touch()
             wait_until((tmp_path / "hold.held").exists, process)
@@ -191,32 +216,23 @@ def test_a_second_interrupt_during_a_checkpoint_leaves_the_old_one(tmp_path, in_
 
 
 @pytest.fixture
-def loading(tmp_path, config_file, wait_until):
-    """``with loading() as (process, feed):`` waits for its data until ``feed`` gets it."""
+def loading(tmp_path, config_file, wait_until, holding):
+    """``with loading() as (process, hold):`` waits for its data until ``hold`` is removed."""
     from contextlib import contextmanager
 
     @contextmanager
     def started():
-        pipe = tmp_path / "data.csv"
-        os.mkfifo(pipe)
-        data = {"source": "csv", "train": "data.csv"}
-        config = config_file(data=data, input=[2], train={"epochs": 1})
+        env, hold = holding(SLOW_DATA)
+        hold.touch()
+        config = config_file(train={"epochs": 1})
         command = [sys.executable, "-m", "cnntrain", "fit", config, "--out", tmp_path / "run"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        opened = []
-
-        def is_read():
+        with subprocess.Popen(command, env=env, **pipes) as process:
             try:
-                opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-            except OSError:  # nobody reads it yet
-                return False
-            return True
-
-        with subprocess.Popen(command, **pipes) as process:
-            wait_until(is_read, process)
-            with open(opened[0], "wb") as feed:  # noqa: PTH123
-                yield process, feed
-            process.kill()
+                wait_until((tmp_path / "hold.held").exists, process)
+                yield process, hold
+            finally:
+                process.kill()
 
     return started
 
@@ -233,12 +249,11 @@ def test_stopped_while_the_data_is_read(tmp_path, loading, number):
 
 
 def test_usr1_while_the_data_is_read_is_answered_in_training(tmp_path, loading):
-    with loading() as (process, feed):
+    with loading() as (process, hold):
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.1)
         assert process.poll() is None
-        feed.write(b"a,b,y\n1,2,0\n3,4,1\n5,6,0\n")
-        feed.close()
+        hold.unlink()
         process.communicate(timeout=30)
     assert process.returncode == ExitCode.DONE
     log = (tmp_path / "run" / "log.txt").read_text()

@@ -15,8 +15,10 @@ from cnntrain.commands.plot import run_plot
 from cnntrain.commands.report import run_report
 from cnntrain.errors import ConfigError, DataError, WriteError
 from cnntrain.views.report.curves import _look
-from cnntrain.views.report.page import svg
-from cnntrain.views.report.pictures import confusion_picture
+from cnntrain.views.report.evaluation import Mistake
+from cnntrain.views.report.page import _caption, png, svg
+from cnntrain.views.report.pictures import confusion_picture, image_grid
+from cnntrain.views.trace.page import FOLDER
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'report'")
 pytest.importorskip("jinja2", reason="the page needs the extra 'report'")
@@ -65,6 +67,14 @@ def test_a_page_of_one_run(fitted, tmp_path, capsys):
     assert "359 samples of the test split" in page
     assert "all epochs done" in page
     assert "filters: 4" in page
+
+
+def test_the_page_has_the_policy_of_the_pages_of_traces(fitted, tmp_path):
+    policy = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*">')
+    (of_traces,) = policy.findall((FOLDER / "page.html").read_text())
+    run_report([fitted()], tmp_path / "report.html", None)
+    assert policy.findall((tmp_path / "report.html").read_text()) == [of_traces]
+    assert "default-src 'none'" in of_traces
 
 
 def test_the_page_needs_no_network_and_runs_nothing(fitted, tmp_path):
@@ -191,6 +201,31 @@ def test_class_names_in_any_writing(fitted, tmp_path):
     drawn = svg(confusion_picture(confusion, classes), "", "").src.partition("base64,")[2]
     text = html.unescape(base64.b64decode(drawn).decode("utf-8"))
     assert all(label in text for label in classes)
+
+
+@pytest.mark.parametrize(("k", "letter"), [(2, "W"), (2, "猫"), (20, "i")])
+def test_long_class_names_leave_room_for_the_picture(recwarn, k, letter):
+    """matplotlib would warn that its layout fails."""
+    names = [f"{n}{letter * 300}{n}" for n in range(k)]
+    svg(confusion_picture(np.eye(k, dtype=int), names), "", "")
+    titles = [_caption(Mistake(names[0], name, 0.5)) for name in names]
+    png(image_grid(np.zeros((1, 4, 4, k)), titles), "", "")
+    assert not [str(warning.message) for warning in recwarn]
+
+
+def test_the_end_of_a_long_name_is_kept(fitted, tmp_path):
+    names = ["n02085620 Chihuahua of Mexico", "n02085620 Chihuahua of Texas"]
+    drawn = svg(confusion_picture(np.eye(2, dtype=int), names), "", "").src.partition("base64,")[2]
+    text = html.unescape(base64.b64decode(drawn).decode("utf-8"))
+    assert "n0208562… Mexico" in text
+    assert "n0208562…f Texas" in text
+
+
+def test_long_names_of_runs_leave_room_for_the_curves(fitted, tmp_path, recwarn):
+    first = fitted()
+    runs = [shutil.copytree(first, tmp_path / f"{k}-{'W' * 200}-{k}") for k in range(7)]
+    run_plot(runs, tmp_path / "curves.svg")
+    assert not [str(warning.message) for warning in recwarn]
 
 
 @pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])

@@ -411,7 +411,8 @@ def test_more_than_20_problems_are_counted() -> None:
 def test_long_lines_are_cut_around_the_caret() -> None:
     text = "a: [" + "1, " * 300 + "!x 2, " + "3, " * 300 + "]"
     _, excerpt, caret = message(text).splitlines()
-    assert len(excerpt) <= 110
+    assert len(excerpt) == len("    1 | ") + 100
+    assert caret.index("^") == len("    1 | ") + 60
     assert excerpt[caret.index("^") :].startswith("!x 2, 3, ")
     assert excerpt.startswith("    1 | ...1, 1")
     assert excerpt.endswith("...")

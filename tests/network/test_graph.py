@@ -6,9 +6,10 @@ import pytest
 from cnntrain.config.read import plan_from_tree, plan_to_tree, read_config
 from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_network
 from cnntrain.errors import ConfigError, ShapeError
+from cnntrain.layers.activations import Relu
 from cnntrain.layers.dense import Dense
 from cnntrain.layers.joining import Add
-from cnntrain.network.graph import Item
+from cnntrain.network.graph import MOST_LAYERS, Item
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import Objective, Penalty, forward_backward
 from cnntrain.training.experiment import network_for
@@ -375,3 +376,14 @@ def test_an_output_has_at_most_one_loss():
 def test_the_name_of_the_input_is_reserved():
     with pytest.raises(ShapeError, match="'input' is the name of the network's input"):
         Network.build([Item(layer=Dense(units=2), name="input")], (3,))
+
+
+def test_the_number_of_layers_is_limited():
+    def build(count):
+        return Network.build([Item(layer=Relu(), activation=Relu())] * (count // 2), (2,))
+
+    assert len(build(MOST_LAYERS).nodes) == MOST_LAYERS
+    with pytest.raises(ShapeError) as caught:
+        build(MOST_LAYERS + 2)
+    assert str(caught.value) == "3,002 layers; a network may have up to 3,000"
+    assert caught.value.path == ("network",)

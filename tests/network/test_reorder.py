@@ -1,10 +1,13 @@
 """The order in which a network is trained gives results identical to the order in the config."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
 from cnntrain.config.read import plan_from_tree
 from cnntrain.layers import Layer
+from cnntrain.network.graph import Node
 from cnntrain.network.network import Pass
 from cnntrain.network.objective import Objective, forward_backward
 from cnntrain.network.reorder import moved, reordered
@@ -119,3 +122,23 @@ def test_only_elementwise_layers_commute_and_only_pooling_takes_the_maximum():
     largest = {kind for kind, layer in Layer.kinds.items() if layer.takes_largest}
     assert commuting == {"relu", "relu6"}
     assert largest == {"max_pool2d", "global_max_pool2d"}
+
+
+def test_the_work_grows_with_the_layers_not_with_their_square():
+    """A config of some hundred kilobytes has thousands of them."""
+    looks = []
+
+    class Watched(Node):
+        def __getattribute__(self, name):
+            if name == "inputs":
+                looks.append(self)
+            return super().__getattribute__(name)
+
+    whole, _ = network(["flatten", *["relu"] * 200, END[1]])
+    nodes = [
+        Watched(**{field.name: getattr(node, field.name) for field in fields(Node)})
+        for node in whole.nodes
+    ]
+    looks.clear()
+    reordered(replace(whole, nodes=tuple(nodes)))
+    assert len(looks) <= 2 * len(nodes)

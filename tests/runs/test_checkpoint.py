@@ -414,8 +414,29 @@ def test_another_format_is_refused(refused, good, version):
         ("step", "2"),
         ("step", 2.5),
         ("step", ...),
+        ("step", 10**400),
+        ("step", 2**53 + 1),
+        ("best", {"value": 1.0, "epoch": 10**400, "step": 1}),
+        ("best", {"value": 10**400, "epoch": 1, "step": 1}),
+        ("best", {"value": 1.0, "epoch": 1, "step": 3}),
+        ("stale_epochs", 10**400),
+        ("drops", 10**400),
+        ("largest_change", -1.0),
+        ("largest_change", 10**400),
         ("sums", None),
         ("sums", {"n": "x"}),
+        ("sums", {"n": 8}),
+        ("sums", {"n": 0, "loss": 1.0, "correct": 1}),
+        ("sums", {"n": -8, "loss": 1.0, "correct": 1}),
+        ("sums", {"n": 1.5, "loss": 1.0, "correct": 1}),
+        ("sums", {"n": 10**400, "loss": 1.0, "correct": 1}),
+        ("sums", {"n": 8, "loss": 10**400, "correct": 1}),
+        ("sums", {"n": 8, "loss": "1.0", "correct": 1}),
+        ("sums", {"n": 8, "loss": ["x"], "correct": 1}),
+        ("sums", {"n": 8, "loss": [[1.0], [2.0, 3.0]], "correct": 1}),
+        ("sums", {"n": 8, "correct": 1}),
+        ("sums", {"n": 8, "loss": 1.0}),
+        ("sums", {"n": 8, "loss": 1.0, "absolute_error": 1.0, "squared_error": -1.0}),
         ("metrics", []),
         ("best", {"value": 1.0}),
         ("best", {"value": 1.0, "epoch": 1, "step": 1, "more": 1}),
@@ -427,6 +448,8 @@ def test_another_format_is_refused(refused, good, version):
         ("sample_shape", [10**9, 10**9]),
         ("classes", "ab"),
         ("classes", [1, 2]),
+        ("classes", []),
+        ("classes", ["a", "b", "c"]),
         ("fingerprint", 3),
         ("config", None),
         ("config", []),
@@ -436,7 +459,77 @@ def test_another_format_is_refused(refused, good, version):
     ],
 )
 def test_a_damaged_header_is_refused(refused, good, key, value):
-    assert refused(with_header(good, **{key: value})).startswith("FILE: ")
+    message = refused(with_header(good, digest=None, **{key: value}))
+    assert message.startswith("FILE: ")
+    if key in ("step", "best", "sums", "classes", "stale_epochs", "drops", "largest_change"):
+        assert "the header is damaged at" in message or "not a readable checkpoint" in message
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("key", ["largest_change", "figures", "sums", "best"])
+def test_a_number_that_is_none_is_refused(refused, good, key, number):
+    mark = 123456789.5
+    inside = {"figures": {"train/loss": mark}, "sums": {"n": 1, "loss": mark, "correct": 1},
+              "best": {"value": mark, "epoch": 1, "step": 1}}  # fmt: skip
+    text = json.dumps({**header_of(good), key: inside.get(key, mark)})
+    assert str(mark) in text
+    header = np.frombuffer(text.replace(str(mark), number).encode(), np.uint8)
+    assert refused(with_member(good, "header", header)) == (
+        "FILE: not a readable checkpoint (not finite); use another one of the same run"
+    )
+
+
+# Header and arrays belong together
+
+APART = (
+    "FILE: its header and arrays were not saved together: one was changed or comes from another "
+    "checkpoint; use another one of the same run"
+)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_of_another_checkpoint_is_refused(refused, good, experiment, tmp_path, name):
+    other = start(experiment.plan, experiment.network)
+    for array in (*other.params.values(), *other.optimizer_state.values()):
+        array += 1
+    save(tmp_path / "other.npz", experiment, other)
+    entries, others = (members(p.read_bytes()) for p in (good, tmp_path / "other.npz"))
+    if name.startswith("normalize"):
+        others[f"{name}.npy"] = npy(np.full(2, 5.0))
+    assert refused(archive_of({**entries, f"{name}.npy": others[f"{name}.npy"]})) == APART
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("step", 1),
+        ("best", {"value": 9.0, "epoch": 1, "step": 1}),
+        ("figures", {"train/loss": 0.0}),
+        ("sums", {}),
+        ("classes", ["1", "0"]),
+        ("fingerprint", "0" * 64),
+        ("stale_epochs", 7),
+        ("drops", 7),
+        ("largest_change", 7.0),
+        ("version", "0.0.1"),
+        ("digest", "0" * 64),
+    ],
+)
+def test_a_header_with_another_value_is_refused(refused, good, key, value):
+    assert refused(with_header(good, **{key: value})) == APART
+
+
+@pytest.mark.parametrize("config", ["seed", "name"])
+def test_a_header_with_another_config_is_refused(refused, good, config):
+    changed = {**header_of(good)["config"], config: 7 if config == "seed" else "other"}
+    assert refused(with_header(good, config=changed)) == APART
+
+
+@pytest.mark.parametrize("digest", [..., None])
+def test_a_checkpoint_from_before_the_digest_is_read(tmp_path, good, trained, digest):
+    path = tmp_path / "old.npz"
+    path.write_bytes(with_header(good, digest=digest))
+    assert contents(load(path).state) == contents(trained)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b"[" * 100_000])

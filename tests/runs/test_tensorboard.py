@@ -1,10 +1,15 @@
 """TensorBoard's event files hold the metrics of the run, each step once."""
 
+import errno
 import json
+import os
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
+from cnntrain import cli
 from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.errors import ConfigError
 from cnntrain.runs.tensorboard import check_tensorboard
@@ -58,3 +63,54 @@ def test_without_the_writer_the_remedy_is_named(monkeypatch, experiment_of):
     with pytest.raises(ConfigError, match=r'pip install "cnntrain\[tensorboard\]"') as caught:
         check_tensorboard(experiment_of(log={"tensorboard": True}).plan)
     assert caught.value.path == ("log", "tensorboard")
+
+
+class Full:
+    """A file on a disk that is full."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("how", ["write", "open"])
+def test_a_disk_that_fails_ends_the_run_with_the_path(
+    tmp_path, config_file, monkeypatch, capsys, how
+):
+    """In this thread, with one message, and after a checkpoint: like any other file of the run."""
+    opened, fdopen = os.open, os.fdopen
+    events = []
+
+    def open_or_fail(path, *arguments, **options):
+        if str(path).startswith("events."):
+            events.append(path)
+            if how == "open" and len(events) > 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(path, *arguments, **options)
+
+    def file_or_fail(handle, *arguments, **options):
+        file = fdopen(handle, *arguments, **options)
+        is_event_file = "tfevents" in str(Path(f"/proc/self/fd/{handle}").readlink())
+        return Full(file) if how == "write" and is_event_file and len(events) > 2 else file
+
+    monkeypatch.setattr(os, "open", open_or_fail)
+    monkeypatch.setattr(os, "fdopen", file_or_fail)
+    config, folder = config_file(log={"tensorboard": True}, train={"epochs": 9}), tmp_path / "run"
+    monkeypatch.setattr(sys, "argv", ["cnntrain", "fit", str(config), "--out", str(folder), "-q"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert ended.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(
+        rf"Error: {folder}/tensorboard/events\.out\.[^ ]+: cannot be written \(No space left", line
+    )
+    assert not (folder / "lock").exists()
+    assert (folder / "checkpoints" / "last.npz").is_file()

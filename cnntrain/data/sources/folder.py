@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from cnntrain.data.dataset import Schema, Split
-from cnntrain.data.locate import Find
+from cnntrain.data.locate import Find, check_has_an_end
 from cnntrain.data.sources.base import FileSource, Part, readable
 from cnntrain.errors import DataError
 from cnntrain.registry import listed
@@ -29,6 +29,7 @@ SPLITS = {
 MOST_PIXELS = 50_000_000  # of one file; a "decompression bomb" declares more,
 MOST_PIXELS_OF_SMALL = 6_000_000  # even in a small file:
 SMALL_FILE = 1 << 20  # bytes
+LONGEST_SIDE = 100_000  # pixels; resizing takes memory for each pixel of a side
 
 
 def pillow() -> ModuleType:
@@ -47,16 +48,12 @@ def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
     image_module = pillow()
     from PIL import ImageOps
 
+    check_has_an_end(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with image_module.open(path) as opened:
-                small = path.stat().st_size <= SMALL_FILE
-                if opened.width * opened.height > (MOST_PIXELS_OF_SMALL if small else MOST_PIXELS):
-                    raise DataError(
-                        f"{path}: {opened.width}x{opened.height} pixels are too many"
-                        f"{' for such a small file' if small else ''}; make the image smaller"
-                    )
+                _check_size(path, opened.width, opened.height)
                 upright = _in_mode(ImageOps.exif_transpose(opened), mode)
             if size is not None:
                 upright = upright.resize((size[1], size[0]), image_module.Resampling.BILINEAR)
@@ -66,8 +63,30 @@ def read_image(path: Path, mode: str, size: tuple[int, int] | None) -> Array:
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
 
+def _check_size(path: Path, width: int, height: int) -> None:
+    """Refuse what would take more memory than its file suggests."""
+    if max(width, height) > LONGEST_SIDE:
+        raise DataError(
+            f"{path}: {width}x{height} pixels; a side may have up to {LONGEST_SIDE:,}: cut the "
+            "image into parts"
+        )
+    small = path.stat().st_size <= SMALL_FILE
+    if width * height > (MOST_PIXELS_OF_SMALL if small else MOST_PIXELS):
+        raise DataError(
+            f"{path}: {width}x{height} pixels are too many"
+            f"{' for such a small file' if small else ''}; make the image smaller"
+        )
+
+
 def _in_mode(image: Any, mode: str) -> Any:
-    """Grey or RGB bytes of an image of any mode; 16-bit grey is scaled, not clipped."""
+    """Grey or RGB bytes of an image of any mode; 16-bit grey is scaled, not clipped.
+
+    Real pixels are rounded down to bytes; ``ValueError`` if that would lose more than fractions.
+    """
+    if image.mode == "F":
+        low, high = (float(limit(np.asarray(image))) for limit in (np.min, np.max))
+        if not (low >= 0 and high < 256):  # nor if they are NaN
+            raise ValueError(f"pixels from {low:g} to {high:g}, not 0 to 255: save it as bytes")
     if image.mode.startswith("I"):
         wide = np.array(image, dtype=np.float32)
         wide /= 257

@@ -11,6 +11,7 @@ from cnntrain.errors import ConfigError, DataError
 from cnntrain.files import atomic_write
 from cnntrain.metrics import is_percentage
 from cnntrain.runs.record import RunRecord
+from cnntrain.text import shortened, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,8 @@ UNITS = {"accuracy": "accuracy (%)", "loss": "loss", "lr": "learning rate"}
 PICTURES = (".png", ".svg", ".pdf")
 PANELS_IN_A_ROW = 3
 LEGEND_COLUMNS = 6
+LONGEST_LABEL = 16  # characters beside a picture; with longer ones no room is left for it
+LONGEST_RUN = 30  # characters of a run in the legend
 LOG_FROM = 30.0  # ratio of largest to smallest value from which an axis is logarithmic
 STYLE: Any = {
     "font.size": 10,
@@ -52,6 +55,11 @@ def need_matplotlib() -> None:
 def plain(name: str) -> str:
     """A name escaped so that matplotlib does not read it as a formula."""
     return name.replace("$", r"\$")
+
+
+def label_of(name: str, most: int = LONGEST_LABEL) -> str:
+    """A foreign name as a label: on one line, and short enough to leave room for the picture."""
+    return plain(shortened(visible(name), most))
 
 
 @contextlib.contextmanager
@@ -174,7 +182,7 @@ def _legend_of_runs(figure: "Figure", runs: Sequence[RunRecord]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], linewidth=2, label=plain(run.label), **_look(k))
+        Line2D([], [], linewidth=2, label=label_of(run.label, LONGEST_RUN), **_look(k))
         for k, run in enumerate(runs)
     ]
     splits = [

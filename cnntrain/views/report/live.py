@@ -8,7 +8,7 @@ from cnntrain.errors import DataError
 from cnntrain.metrics import is_percentage, metric_text
 from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord
-from cnntrain.text import duration, table
+from cnntrain.text import duration, printable, table, visible
 from cnntrain.views.report.curves import is_wide
 
 CHART_ROWS = 13
@@ -23,9 +23,10 @@ def live_text(run: RunRecord, width: int, colours: bool, curves: bool) -> str:
     """Status, curves (or the last epochs, without ``curves``) and the end of the run."""
     if not run.epochs:
         nothing = f"{run.label}: no completed epoch" + ("" if run.end else " yet")
-        return "\n".join([nothing, *([ending(run)] if run.end else [])])
+        return printable("\n".join([nothing, *([ending(run)] if run.end else [])]))
     shown = _charts(run, min(width, WIDEST_CHART), colours) if curves else [_last_epochs(run)]
-    return "\n".join([status(run), *shown, *([ending(run)] if run.end else [])])
+    end = [printable(ending(run))] if run.end else []
+    return "\n".join([printable(status(run)), *shown, *end])
 
 
 def status(run: RunRecord) -> str:
@@ -84,7 +85,7 @@ def _chart(run: RunRecord, name: str, width: int, colours: bool) -> str:
         plotext.yscale("log")
     first, last = run.epochs[0]["epoch"], run.epochs[-1]["epoch"]
     plotext.xticks(range(first, last + 1, max(1, -(-(last - first) // TICKS))))
-    what = f"{name} (%)" if is_percentage(name) else name
+    what = f"{visible(name)} (%)" if is_percentage(name) else visible(name)
     plotext.title(f"{what} by epoch")
     drawn: str = plotext.build()
     return drawn.rstrip() if colours else plotext.uncolorize(drawn).rstrip()
@@ -102,4 +103,4 @@ def _last_epochs(run: RunRecord) -> str:
     for line in run.epochs[-LAST_EPOCHS:]:
         cells = [metric_text(name, line[name]).removeprefix(f"{name} ") for name in run.metrics]
         rows.append([str(line["epoch"]), *cells])
-    return table(rows)
+    return printable(table(rows))

@@ -18,8 +18,14 @@ from cnntrain.errors import DataError
 from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord
-from cnntrain.text import duration
-from cnntrain.views.report.curves import STYLE, learning_curves, need_matplotlib, quiet_about_glyphs
+from cnntrain.text import duration, shortened, visible
+from cnntrain.views.report.curves import (
+    LONGEST_LABEL,
+    STYLE,
+    learning_curves,
+    need_matplotlib,
+    quiet_about_glyphs,
+)
 from cnntrain.views.report.evaluation import Evaluation, Mistake
 from cnntrain.views.report.pictures import (
     confusion_picture,
@@ -182,9 +188,10 @@ def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
 
 def _caption(mistake: Mistake) -> str:
     """The caption of a mistake, in lines that fit above a small picture."""
-    short = len(mistake.taken_for + mistake.truly) <= SHORT_NAMES
-    space = " " if short else "\n"
-    return f"{mistake.taken_for},{space}not {mistake.truly}\n{100 * mistake.share:.1f} %"
+    names = (mistake.taken_for, mistake.truly)
+    taken_for, truly = (shortened(visible(name), LONGEST_LABEL) for name in names)
+    space = " " if len(taken_for + truly) <= SHORT_NAMES else "\n"
+    return f"{taken_for},{space}not {truly}\n{100 * mistake.share:.1f} %"
 
 
 def environment_of(record: RunRecord) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnntrain.types import Array
-from cnntrain.views.report.curves import COLOURS, STYLE, plain
+from cnntrain.views.report.curves import COLOURS, STYLE, label_of, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,18 +29,19 @@ def figure(width: float, height: float) -> "Figure":
 def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
     """Share of each true class (row) predicted as each class (column), with counts."""
     k = len(confusion)
-    side = min(9.0, 2.0 + 0.42 * k)
+    names = [label_of(label) for label in labels]
+    longest = max(map(len, names))
+    side = min(9.0, 2.0 + 0.42 * k + 0.1 * max(longest - 3, 0))
     made = figure(side + 0.8, side)
     axis = made.subplots()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     if k <= MOST_CLASSES_IN_NUMBERS:
-        names = [plain(label) for label in labels]
         for row, column in np.argwhere(confusion):
             colour = "white" if shares[row, column] > 0.5 else "black"
             count = f"{confusion[row, column]:,}"
             axis.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
-        axis.set_xticks(range(k), names, rotation=45 if max(map(len, labels)) > 3 else 0)
+        axis.set_xticks(range(k), names, rotation=45 if longest > 3 else 0)
         axis.set_yticks(range(k), names)
     axis.set_xlabel("predicted class")
     axis.set_ylabel("true class")

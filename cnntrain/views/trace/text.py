@@ -1,5 +1,6 @@
 """A trace as text: forward, loss, backward, update."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -38,10 +39,11 @@ def _step(found: Trace, step: StepTrace, only: Sequence[str]) -> Iterator[str]:
         yield f"penalty{number(step.penalty[0]):>16}"
     yield f"C = {number(step.cost_before)}"
     yield _rule("backward")
+    senders = _senders(step)
     for layer in reversed(chosen):
         if layer is not chosen[-1]:
             yield ""
-        yield from _backward(layer, bool(only) or _senders(step, layer.name) > 1)
+        yield from _backward(layer, bool(only) or senders[layer.name] > 1)
     yield _rule("update")
     yield from _update_rule(step)
     derivatives = {d.of: d.array for layer in chosen for d in layer.to_params}
@@ -96,10 +98,10 @@ def _loss(loss: LossTrace, classes: tuple[str, ...] | None) -> Iterator[str]:
     yield from _array("δ", loss.delta, batched=True)
 
 
-def _senders(step: StepTrace, name: str) -> int:
-    """The number of sources of a layer's δ: its readers and losses."""
-    readers = sum(source == name for layer in step.layers for source in layer.inputs)
-    return readers + sum(loss.layer == name for loss in step.losses)
+def _senders(step: StepTrace) -> Counter[str]:
+    """The number of sources of every layer's δ: its readers and losses."""
+    readers = Counter(source for layer in step.layers for source in layer.inputs)
+    return readers + Counter(loss.layer for loss in step.losses)
 
 
 def _backward(layer: LayerTrace, with_delta: bool) -> Iterator[str]:

@@ -94,6 +94,20 @@ def test_sixteen_bits_are_scaled_not_clipped(read_one):
     assert read_one(wide)[0].tolist() == [[0, 1], [127, 255]]
 
 
+def test_real_pixels_are_rounded_down(read_one):
+    pixels = np.array([[0, 1.5, 254.9], [255.9, 7, 0.1]], np.float32)
+    found = read_one(pixels, name="a.tif")
+    np.testing.assert_array_equal(found, [[[0, 1, 254], [255, 7, 0]]])
+
+
+@pytest.mark.parametrize("mode", ["gray", "rgb"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1.0, 256.0, 1e30])
+def test_real_pixels_that_are_no_bytes_are_refused(read_one, value, mode):
+    pixels = np.array([[0, 1.5, 100], [150, value, 255]], np.float32)
+    with pytest.raises(DataError, match=r"x\.tif: not a readable image \(pixels from .*, not 0 to"):
+        read_one(pixels, mode, name="x.tif")
+
+
 def test_one_bit(read_one, pil):
     assert read_one(pil.fromarray(GREY).convert("1", dither=0)).max() == 255
 
@@ -190,6 +204,15 @@ def test_a_decompression_bomb(refused, width, height):
     message = refused("train/b/1.png", png_that_declares(width, height))
     assert message.startswith("train/b/1.png: ")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("width", [1, 100_001])
+def test_a_side_that_takes_memory_to_resize(read_one, width):
+    """Each pixel of a side takes some numbers, however few of them the result has."""
+    line = np.zeros((100_001 if width == 1 else 1, width), np.uint8)
+    said = rf"x\.png: {width}x{len(line)} pixels; a side may have up to 100,000"
+    with pytest.raises(DataError, match=said):
+        read_one(line, name="x.png", size=(2, 3))
 
 
 @pytest.mark.parametrize(
