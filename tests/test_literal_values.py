@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from cnntrain.commands.eval import run_eval
+from cnntrain.commands.eval import EvalOptions, run_eval
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.losses.cross_entropy import CrossEntropy
 from cnntrain.optimizers.schedules import (
@@ -189,7 +189,7 @@ def test_r_squared_of_targets_with_any_number_of_axes(fitted, tmp_path, capsys, 
         loss="squared_error",
     )
     capsys.readouterr()
-    run_eval(run, "train", None, 1, as_json=True)
+    run_eval(run, EvalOptions(split="train", threads=1, as_json=True))
     found = json.loads(capsys.readouterr().out)
     params = load(best_checkpoint(run)).state.params
     a = (x @ params["dense1.W"].T + params["dense1.b"].T).reshape(30, *shape)

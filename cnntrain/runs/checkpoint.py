@@ -164,7 +164,7 @@ def _read(path: Path, archive: Archive) -> Checkpoint:
         normalizer=normalizer,
         classes=header.classes,
         fingerprint=header.fingerprint,
-        known=Known(_schema(header), normalizer, _losses(header, plan)),
+        known=Known(_schema(path, header), normalizer, _losses(header, plan)),
         part_fingerprints=header.part_fingerprints,
     )
     _check_sense(found)
@@ -183,10 +183,11 @@ def _losses(header: Header, plan: Plan) -> tuple[LossTerm, ...]:
     return plan_from_tree({**header.config, "loss": header.losses}).loss
 
 
-def _schema(header: Header) -> Schema:
-    if header.schema is None:
-        return Schema(header.classes)
-    return header.schema
+def _schema(path: Path, header: Header) -> Schema:
+    schema = header.schema or Schema(header.classes)
+    if schema.classes != header.classes:
+        raise CheckpointError(f"{path}: the header is damaged at 'classes'")
+    return schema
 
 
 def _checked_header(path: Path, tree: dict[str, Any]) -> Header:

@@ -40,7 +40,7 @@ def test_class_names(command, config_file, empty_folder):
     assert SHOWN in command("data", config)
     command("fit", config, "--out", "run")
     assert SHOWN in command("eval", "run")
-    found = json.loads(command("eval", "run", "--json"))
+    found = json.loads(command("eval", "run", "--json").splitlines()[0])
     assert {row["label"] for row in found["per_class"]} == {EVIL, "plain"}
 
 
