@@ -10,9 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnntrain.losses.base import Loss, as_targets, total
+from cnntrain.losses.base import Loss, as_targets, mean_targets, total
 from cnntrain.ops.stable import logistic_cost, sigmoid
 from cnntrain.types import Array, Shape
+
+LEAST_SHARE, MOST_SHARE = 1e-12, 1 - 1e-12  # whose logits are finite
 
 
 def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
@@ -54,6 +56,14 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return binary_cross_entropy(z, as_targets(y, z))
 
+    def estimate(self, z: Array) -> Array:
+        return sigmoid(z)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        share = np.clip(mean_targets(y, out_shape[0]).reshape(out_shape), LEAST_SHARE, MOST_SHARE)
+        logit: Array = np.log(share) - np.log1p(-share)
+        return logit
+
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
         return [(cls(), (3,), (3,)), (cls(), (4,), None), (cls(), (2, 2, 3), (2, 2, 3))]
@@ -75,6 +85,12 @@ class Hinge(Loss, kind="hinge"):
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return hinge(z, 2 * as_targets(y, z) - 1)
 
+    def estimate(self, z: Array) -> Array:
+        return (z > 0).astype(z.dtype)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        return np.where(mean_targets(y, out_shape[0]) > 0.5, 1.0, -1.0).reshape(out_shape)
+
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
         return [(cls(), (4,), None), (cls(), (3,), (3,))]
@@ -94,6 +110,12 @@ class SquaredHinge(Loss, kind="squared_hinge"):
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return squared_hinge(z, 2 * as_targets(y, z) - 1)
+
+    def estimate(self, z: Array) -> Array:
+        return (z > 0).astype(z.dtype)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        return (2 * mean_targets(y, out_shape[0]) - 1).reshape(out_shape)
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:

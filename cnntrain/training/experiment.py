@@ -14,8 +14,8 @@ from cnntrain.data.locate import Find
 from cnntrain.data.normalize import Normalizer
 from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
 from cnntrain.errors import Problems, ShapeError
-from cnntrain.metrics.base import metric_values
-from cnntrain.metrics.sums import Sums, batch_sums
+from cnntrain.metrics.base import Metric, metric_values
+from cnntrain.metrics.sums import Sums, Task, batch_sums, detail_sums
 from cnntrain.network.graph import Node
 from cnntrain.network.network import Network
 from cnntrain.network.objective import LossTerm, Objective, Penalty
@@ -65,23 +65,66 @@ class Experiment:
         m = len(self.data.train)
         return Penalty(self.plan.train.l2 / m, self.plan.train.l1 / m)
 
-    def sums(self, loss: float, z: Array, y: Array) -> Sums:
-        """The sums of one shard, including those that the chosen metrics need."""
-        found = batch_sums(loss, z, y, self.data.classes is not None)
-        for metric in self.plan.metrics:
+    @cached_property
+    def task(self) -> Task:
+        """What the targets are: 0 and 1 are no and yes if the loss takes them for that."""
+        if self.data.classes is not None:
+            return "classes"
+        decides = Objective(self.plan.loss).main.loss.single_output_is_yes
+        whole = all(((split.y == 0) | (split.y == 1)).all() for split in self.data.splits.values())
+        return "yes_no" if decides and whole else "numbers"
+
+    @cached_property
+    def chosen(self) -> tuple[Metric, ...]:
+        """The metrics beside loss and accuracy (or MAE and RMSE): the usual and the chosen ones."""
+        fitting = [metric for metric in self.plan.metrics if self.allows(metric)]
+        names = {metric.name for metric in fitting}
+        usual = [metric for metric in self._usual() if metric.name not in names]
+        return (*usual, *fitting)
+
+    def allows(self, metric: Metric) -> bool:
+        """Whether a metric fits the task, and the number of classes."""
+        many = self.task == "classes" and self.network.out_shape[0] > 2
+        return metric.suits(self.task) and not (metric.two_classes and many)
+
+    def _usual(self) -> list[Metric]:
+        shape, loss = self.network.out_shape, self.objective.main.loss
+        if self.task == "numbers" or not loss.single_output_is_yes:
+            return []
+        kinds = [kind() for kind in Metric.kinds.values() if kind.usual and kind.is_usual(shape)]
+        return [metric for metric in kinds if self.allows(metric)]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Of labels that hold or not: the names of their columns, or else numbers."""
+        count, names = self.network.out_shape[0], getattr(self.plan.data.source, "targets", ())
+        if len(names) == count and all(isinstance(name, str) for name in names):
+            return tuple(names)
+        return tuple(str(k) for k in range(count))
+
+    def sums(self, loss: float, z: Array, y: Array, detail: bool = False) -> Sums:
+        """The sums of one shard, including those that its metrics need, or an evaluation."""
+        z, y = self._as_judged(z, y)
+        found = batch_sums(loss, z, y, self.task == "classes")
+        for metric in self.chosen:
             found |= metric.sums(z, y)
-        return found
+        return found | (detail_sums(z, y) if detail else {})
+
+    def _as_judged(self, z: Array, y: Array) -> tuple[Array, Array]:
+        """Outputs and targets as metrics compare them: yes or no, or in the units of the data."""
+        if self.task == "numbers":
+            return self.objective.main.loss.estimate(z), y
+        return z, y > 0.5 if self.task == "yes_no" else y
 
     def metrics(self, split: str, sums: Sums) -> dict[str, float]:
         """What the sums of a split mean: ``split/loss``, ``split/accuracy``, ..."""
-        found = metric_values(sums, self.plan.metrics)
+        found = metric_values(sums, self.chosen)
         return {f"{split}/{name}": value for name, value in found.items()}
 
     @property
     def monitored(self) -> str:
         """The metric that decides which epoch is best."""
-        data = self.data
-        return self.plan.train.monitored("val" in data.splits, data.classes is not None)
+        return self.plan.train.monitored("val" in self.data.splits, self.task != "numbers")
 
     def batches(self, split: SplitName) -> Batches:
         """The batches of a split, in the form that the network reads."""

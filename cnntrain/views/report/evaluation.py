@@ -62,7 +62,7 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
             outputs[part.start] = z, labels_of(z, y)
 
     sums = evaluate(experiment, params, name, workers, detail=True, see=keep)
-    metrics = metric_values(sums, experiment.plan.metrics)
+    metrics = metric_values(sums, experiment.chosen)
     filters_of, filters = _filters(experiment, params)
     shown: dict[str, Any] = {
         "filters": filters,
