@@ -33,9 +33,7 @@ class Batches:
         With ``draw``, which returns the random stream of the k-th augmentation, x and y are
         augmented.
         """
-        x, y = np.moveaxis(self.split.gather(indices), 0, -1), self.split.y[indices]
-        if y.dtype.kind == "f":
-            y = np.moveaxis(y, 0, -1).astype(self.dtype, order="C")
+        x, y = np.moveaxis(self.split.gather(indices), 0, -1), self.targets(indices)
         if draw is not None and self.augmentations:
             x = x.astype(np.promote_types(x.dtype, self.dtype), order="C")
             for k, augmentation in enumerate(self.augmentations):
@@ -43,6 +41,16 @@ class Batches:
             if y.dtype.kind == "f":
                 y = y.astype(self.dtype, copy=False)
         return self.normalizer.apply(x, self.dtype), y
+
+    def targets(self, indices: Array) -> Array:
+        """Labels (N,), or targets (K, N) in the network's precision, normalized if it is asked."""
+        y = self.split.y[indices]
+        if y.dtype.kind != "f":
+            return y
+        last, normalizer = np.moveaxis(y, 0, -1), self.normalizer.of_targets
+        if normalizer is not None:
+            return normalizer.apply(last, self.dtype)
+        return last.astype(self.dtype, order="C")
 
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool) -> Array:

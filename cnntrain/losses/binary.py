@@ -6,11 +6,12 @@ yes and 0 means no.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
-from cnntrain.losses.base import Loss, as_targets, mean_targets, total
+from cnntrain.errors import ConfigError
+from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, total
 from cnntrain.ops.stable import logistic_cost, sigmoid
 from cnntrain.types import Array, Shape
 
@@ -35,6 +36,17 @@ def squared_hinge(z: Array, sign: Array) -> tuple[float, Array]:
     """(Σ max(0, 1 - sign·z)², -2 sign max(0, 1 - sign·z))."""
     shortfall = np.maximum(1 - sign * z, 0)
     return total(shortfall * shortfall), -2 * sign * shortfall
+
+
+def check_range(kind: str, y: Array, needed: str, *, shares: bool) -> None:
+    """Refuse targets other than 0 and 1, or with ``shares`` other than 0 to 1."""
+    if is_labels(y) or bool((((y >= 0) & (y <= 1)) if shares else ((y == 0) | (y == 1))).all()):
+        return
+    raise ConfigError(
+        f"{kind} needs targets that are {needed}, but these go from {y.min():.4g} to "
+        f"{y.max():.4g}; write 0 for no, or use squared_error for a regression",
+        ("loss",),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +76,10 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
         logit: Array = np.log(share) - np.log1p(-share)
         return logit
 
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        check_range(self.kind, y, "0 (no), 1 (yes) or a probability", shares=True)
+        return self
+
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
         return [(cls(), (3,), (3,)), (cls(), (4,), None), (cls(), (2, 2, 3), (2, 2, 3))]
@@ -91,6 +107,10 @@ class Hinge(Loss, kind="hinge"):
     def constant(self, y: Array, out_shape: Shape) -> Array:
         return np.where(mean_targets(y, out_shape[0]) > 0.5, 1.0, -1.0).reshape(out_shape)
 
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        check_range(self.kind, y, "0 (no) and 1 (yes)", shares=False)
+        return self
+
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
         return [(cls(), (4,), None), (cls(), (3,), (3,))]
@@ -116,6 +136,10 @@ class SquaredHinge(Loss, kind="squared_hinge"):
 
     def constant(self, y: Array, out_shape: Shape) -> Array:
         return (2 * mean_targets(y, out_shape[0]) - 1).reshape(out_shape)
+
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        check_range(self.kind, y, "0 (no) and 1 (yes)", shares=False)
+        return self
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:

@@ -1,8 +1,9 @@
 """Training state <-> one ``.npz`` file, written completely or not at all, and checked when read.
 
 The file is a zip archive of uncompressed ``.npy`` members: ``header`` (JSON text as bytes),
-``params/<name>``, ``memory/<slot>:<name>``, ``normalize/shift`` and ``normalize/scale``. It
-contains no time and no machine, so equal states give equal bytes. It never names a class, module
+``params/<name>``, ``memory/<slot>:<name>``, ``normalize/shift`` and ``normalize/scale`` (and
+``normalize/target_shift``, ``normalize/target_scale`` if targets are normalized). It contains no
+time and no machine, so equal states give equal bytes. It never names a class, module
 or path: everything follows from the config in the header, and every member is checked against the
 shape that the config implies before it is read.
 """
@@ -219,13 +220,17 @@ def _expected(
     shapes = {name: param.shape for name, param in network.params.items()}
     statistics = statistics_shape(plan.data.normalize, sample_shape)
     dtype, exact = plan.numpy_dtype, np.dtype(np.float64)
+    normalizers = {"shift": statistics, "scale": statistics}
+    if plan.data.normalize_targets != "none":
+        of_targets = statistics_shape("per_channel", network.out_shape)
+        normalizers |= {"target_shift": of_targets, "target_scale": of_targets}
     return {
         **{f"params/{name}": (shape, dtype) for name, shape in shapes.items()},
         **{
             f"memory/{slot}": (shapes[name], dtype)
             for slot, name in optimizer_state_names(plan, network).items()
         },
-        **{f"normalize/{name}": (statistics, exact) for name in ("shift", "scale")},
+        **{f"normalize/{name}": (shape, exact) for name, shape in normalizers.items()},
     }
 
 

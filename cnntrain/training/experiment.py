@@ -11,9 +11,9 @@ from cnntrain.config.plan import Plan
 from cnntrain.data import Dataset
 from cnntrain.data.batches import Batches
 from cnntrain.data.locate import Find
-from cnntrain.data.normalize import Normalizer
+from cnntrain.data.normalize import Normalizer, fit_targets
 from cnntrain.data.prepare import Prepared, SplitName, prepare, with_test_split
-from cnntrain.errors import Problems, ShapeError
+from cnntrain.errors import ConfigError, Problems, ShapeError
 from cnntrain.metrics.base import Metric, metric_values
 from cnntrain.metrics.sums import Sums, Task, batch_sums, detail_sums
 from cnntrain.network.graph import Node
@@ -113,6 +113,9 @@ class Experiment:
     def _as_judged(self, z: Array, y: Array) -> tuple[Array, Array]:
         """Outputs and targets as metrics compare them: yes or no, or in the units of the data."""
         if self.task == "numbers":
+            normalizer = self.data.normalizer.of_targets
+            if normalizer is not None:
+                return normalizer.undo(z), normalizer.undo(y)
             return self.objective.main.loss.estimate(z), y
         return z, y > 0.5 if self.task == "yes_no" else y
 
@@ -190,6 +193,7 @@ def open_experiment(
         fitted = normalizer or plan.data.normalize
         dataset = with_test_split(dataset, plan.data.test_split, plan.seed)
         prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
+        prepared = _with_normalized_targets(plan, prepared)
         experiment = Experiment(plan, network, prepared)
         with problems.gathered():
             experiment.check_memory()
@@ -198,6 +202,27 @@ def open_experiment(
     problems.check()
     _ = experiment.objective  # its losses are fitted here, before any folder is made
     return experiment
+
+
+def _with_normalized_targets(plan: Plan, prepared: Prepared) -> Prepared:
+    """Fit the normalization of the targets, unless a fitted one came with that of the inputs."""
+    if plan.data.normalize_targets == "none" or prepared.normalizer.of_targets is not None:
+        return prepared
+    if prepared.classes is not None:
+        raise ConfigError(
+            "the targets are classes, which have no scale; remove 'normalize_targets', or write "
+            "the targets of a regression as decimal numbers (csv: name its columns in 'targets')",
+            ("data", "normalize_targets"),
+        )
+    for term in plan.loss:
+        if term.loss.takes_soft_labels or term.loss.single_output_is_yes:
+            raise ConfigError(
+                f"{term.loss.kind} needs targets from 0 to 1; remove 'normalize_targets', or use "
+                "squared_error",
+                ("data", "normalize_targets"),
+            )
+    normalizer = prepared.normalizer.with_targets(fit_targets(prepared.train))
+    return replace(prepared, normalizer=normalizer)
 
 
 def _check_augmentations(plan: Plan, sample_shape: Shape, problems: Problems) -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cnntrain.errors import ShapeError
+from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.losses import Loss
 from cnntrain.losses.base import one_hot
 from cnntrain.losses.cross_entropy import CrossEntropy
@@ -123,8 +123,10 @@ def test_nothing_is_left_to_learn_where_the_estimate_is_the_target(kind):
     np.testing.assert_allclose(loss.forward(z, loss.estimate(z))[1], 0, atol=1e-15)
 
 
-@pytest.mark.parametrize("kind", sorted(Loss.kinds))
-@pytest.mark.parametrize("targets", ["labels", "shares"])
+@pytest.mark.parametrize(
+    ("kind", "targets"),
+    [(kind, "labels") for kind in sorted(Loss.kinds)] + [(kind, "shares") for kind in SMOOTH],
+)
 def test_no_other_constant_costs_less(kind, targets):
     rng = np.random.default_rng(1)
     loss = Loss.kinds[kind]()
@@ -155,3 +157,22 @@ def test_the_constant_keeps_the_options_of_cross_entropy():
     constant = loss.constant(np.array([0, 1]), (2,))
     shares = np.exp(constant) / np.exp(constant).sum()
     np.testing.assert_allclose(shares, [0.75, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "needed"),
+    [
+        ("binary_cross_entropy", [[-1.0, 1.0]], "0 (no), 1 (yes) or a probability"),
+        ("hinge", [[-1.0, 1.0]], "0 (no) and 1 (yes)"),
+        ("squared_hinge", [[0.0, 0.5]], "0 (no) and 1 (yes)"),
+    ],
+)
+def test_targets_that_are_not_yes_or_no_are_refused(kind, y, needed):
+    low, high = y[0]
+    with pytest.raises(ConfigError) as caught:
+        Loss.kinds[kind]().fitted(np.array(y), None)
+    assert str(caught.value) == (
+        f"{kind} needs targets that are {needed}, but these go from {low:g} to {high:g}; "
+        "write 0 for no, or use squared_error for a regression"
+    )
+    assert caught.value.path == ("loss",)

@@ -147,3 +147,16 @@ def test_the_same_for_any_number_of_threads(experiment_of, train_events, threads
     *_, end = train_events(experiment, threads=threads)
     *_, again = train_events(experiment, threads=1)
     assert dict(end.metrics) == dict(again.metrics)
+
+
+@pytest.mark.parametrize("stop_after", [0, 2, 5])
+def test_a_run_stopped_within_an_epoch_resumes_exactly(
+    tmp_path, experiment_of, recorded, run_into, stop_after
+):
+    experiment = experiment_of(**weather(train={"epochs": 2, "batch_size": 25}))
+    (tmp_path / "whole").mkdir()
+    whole = recorded(tmp_path / "whole", experiment)
+    run_into(tmp_path / "run", experiment, stop_after)
+    run_into(tmp_path / "run", experiment)
+    last = (tmp_path / "run" / "checkpoints" / "last.npz").read_bytes()
+    assert last == (whole / "checkpoints" / "last.npz").read_bytes()
