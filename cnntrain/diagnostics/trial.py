@@ -16,7 +16,7 @@ from cnntrain.data.normalize import Normalization, Normalizer, fit_normalizer, f
 from cnntrain.layers.activations import Identity, Relu
 from cnntrain.metrics.sums import means
 from cnntrain.optimizers.schedules import Constant
-from cnntrain.training.baseline import guessing
+from cnntrain.training.baseline import guessing, is_certain
 from cnntrain.training.divergence import Divergence
 from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.state import State, start
@@ -78,7 +78,7 @@ def is_fitted(metrics: dict[str, float], guess: dict[str, float], first: float) 
 
     Samples of one class, or of equal targets, are guessed without loss: then of the first loss.
     """
-    reference = guess["loss"] if guess["loss"] > FITTED_LOSS * FITTED_LOSS * first else first
+    reference = first if is_certain(guess) else guess["loss"]
     if metrics["loss"] <= FITTED_LOSS * reference:
         return True
     errors = 1 - guess.get("accuracy", 1.0)

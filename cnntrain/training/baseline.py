@@ -20,7 +20,7 @@ from cnntrain.types import Array
 CHUNK = 4096  # samples looked at together
 LOSS_MARGIN = 0.02  # a loss less than this share below that of guessing is no better
 ACCURACY_MARGIN = 2.0  # standard deviations of an accuracy from as many samples
-LEAST_LOSS = 1e-9  # of guessing; where it costs less, there is nothing to learn
+LEAST_LOSS = 1e-9  # of guessing classes; where it costs less, there is only one
 
 Outputs = dict[int | None, Array]  # of the last layer (None) and of the heads, by their place
 
@@ -79,7 +79,7 @@ def judged(
     split: SplitName = "val" if "val" in experiment.data.splits else "train"
     guess, learned = guessing(experiment, split), guessing(experiment, "train")["loss"]
     reached = {name: metrics[f"{split}/{name}"] for name in guess if f"{split}/{name}" in metrics}
-    if "loss" not in reached or guess["loss"] < LEAST_LOSS:
+    if "loss" not in reached or is_certain(guess):
         return None
     at_guess = [epoch["train/loss"] >= (1 - LOSS_MARGIN) * learned for epoch in epochs]
     has_left = not all(at_guess) or metrics["train/loss"] < (1 - LOSS_MARGIN) * learned
@@ -88,6 +88,11 @@ def judged(
     better = better or (has_left and is_more_accurate(reached, guess, samples))
     since = None if better or not at_guess or not at_guess[-1] else _first_of_last(at_guess)
     return Baseline(split, guess, reached, better, since)
+
+
+def is_certain(guess: Mapping[str, float]) -> bool:
+    """Whether guessing costs nothing: all samples are of one class, or their targets are equal."""
+    return guess["loss"] <= (LEAST_LOSS if "accuracy" in guess else 0.0)
 
 
 def is_more_accurate(
