@@ -63,6 +63,8 @@ def check_inputs(experiment: Experiment, workers: Workers) -> Finding:
 def check_targets(experiment: Experiment, workers: Workers) -> Finding:
     """Check that every class has training samples, or that real-valued targets vary."""
     data = experiment.data
+    if experiment.task == "yes_no":
+        return _check_labels(experiment)
     if data.classes is None:
         y = experiment.batches("train").targets(np.arange(len(data.train))).astype(np.float64)
         found = f"{y.min():.4g} to {y.max():.4g}, mean {y.mean():.3g}, deviation {y.std():.3g}"
@@ -77,6 +79,18 @@ def check_targets(experiment: Experiment, workers: Workers) -> Finding:
     if missing:
         found = f"no training sample of {', '.join(missing[:5])}{' ...' * (len(missing) > 5)}"
     return Finding("targets", not missing, found, "add samples of these classes or remove them")
+
+
+def _check_labels(experiment: Experiment) -> Finding:
+    """Every label must hold for some training samples, and not for all."""
+    y = experiment.data.train.y
+    counts = np.count_nonzero(y, axis=(0, *range(2, y.ndim)))
+    constant = (counts == 0) | (counts == y[:, :1].size)
+    names = [name for name, same in zip(experiment.label_names, constant, strict=True) if same]
+    found = f"{len(counts)} labels, {counts.min():,} to {counts.max():,} times yes"
+    if names:
+        found = f"always or never yes: {', '.join(names[:5])}{' ...' * (len(names) > 5)}"
+    return Finding("targets", not names, found, "add samples of the other answer, or remove them")
 
 
 def check_splits(experiment: Experiment, workers: Workers) -> Finding:

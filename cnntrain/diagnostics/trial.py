@@ -5,7 +5,7 @@ that makes the difference is named.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,6 +60,7 @@ def overfit(small: Experiment, workers: Workers) -> Trial:
     state = start(small.plan, small.network)
     clock = training_clock(small.plan, len(small.data.train))
     everything, guess = np.arange(len(small.data.train)), guessing(small, "train")
+    least = least_loss(small)
     first = loss = means(gradients(small, state.params, everything, 0, workers).sums)["loss"]
     fitted = False
     while not fitted and state.step < OVERFIT_STEPS:
@@ -69,17 +70,34 @@ def overfit(small: Experiment, workers: Workers) -> Trial:
         if state.step % clock.steps_per_epoch == 0:
             metrics, state.sums = means(state.sums), {}
             loss = metrics["loss"]
-            fitted = is_fitted(metrics, guess, first)
+            fitted = is_fitted(metrics, guess, first, least)
     return Trial(fitted, first, loss, guess["loss"], state.step)
 
 
-def is_fitted(metrics: dict[str, float], guess: dict[str, float], first: float) -> bool:
-    """Whether little is left of the loss of guessing, or of its errors.
+def least_loss(small: Experiment) -> float:
+    """The mean loss of the best output for each sample alone: of shares, their entropy."""
+    network, objective = small.network, small.objective
+    shapes = [network.out_shape, *(network.nodes[node].out_shape for node in network.heads)]
+    terms = [objective.main, *objective.on_heads]
+    targets = small.batches("train").targets(np.arange(len(small.data.train)))
+    total = 0.0
+    for n in range(targets.shape[-1]):
+        y = targets[..., n : n + 1]
+        for term, shape in zip(terms, shapes, strict=True):
+            best = term.loss.constant(y, shape)[..., None]
+            total += term.weight * term.loss.forward(best, y)[0]
+    return total / targets.shape[-1]
+
+
+def is_fitted(
+    metrics: Mapping[str, float], guess: Mapping[str, float], first: float, least: float = 0.0
+) -> bool:
+    """Whether little is left of the loss of guessing above ``least``, or of its errors.
 
     Samples of one class, or of equal targets, are guessed without loss: then of the first loss.
     """
     reference = first if is_certain(guess) else guess["loss"]
-    if metrics["loss"] <= FITTED_LOSS * reference:
+    if metrics["loss"] - least <= FITTED_LOSS * (reference - least):
         return True
     errors = 1 - guess.get("accuracy", 1.0)
     return errors > 0 and 1 - metrics["accuracy"] <= FITTED_ERRORS * errors

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cnntrain.diagnostics import selftest
+from cnntrain.diagnostics import selftest, trial
 from cnntrain.diagnostics.gradient_flow import flow_of
 from cnntrain.diagnostics.selftest import self_test
 from cnntrain.diagnostics.trial import is_fitted, two_batches
@@ -184,3 +184,30 @@ def test_inputs_far_from_0_fail(experiment_of):
 def test_standardized_targets_pass(experiment_of):
     experiment = experiment_of(**regression(PRICES, normalize_targets="standardize"), train=TRAIN)
     assert verdict(selftest.check_targets, experiment).ok
+
+
+def test_of_shares_only_what_can_be_learned_counts(experiment_of):
+    """Their entropy is the least that binary_cross_entropy and smoothed classes can reach."""
+    shares = 1 / (1 + np.exp(-2 * X))
+    data = {"source": "inline", "inputs": X.tolist(), "targets": shares.tolist()}
+    experiment = experiment_of(
+        data=data,
+        network=[{"dense": {"units": 3}}],
+        loss="binary_cross_entropy",
+        optimizer={"adam": {"lr": 0.05}},
+        train=TRAIN,
+    )
+    entropy = -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)).sum(axis=1)
+    everything = trial.without_noise(experiment, 64)
+    assert trial.least_loss(everything) == pytest.approx(entropy.mean(), rel=1e-6)
+    assert verdict(selftest.check_overfit, experiment).ok
+
+
+def test_labels_that_never_hold_are_named(experiment_of):
+    y = np.stack([X[:, 0] > 0, X[:, 0] > 2, X[:, 0] > -2], axis=1).astype(float)
+    data = {"source": "inline", "inputs": X.tolist(), "targets": y.tolist()}
+    experiment = experiment_of(
+        data=data, network=[{"dense": {"units": 3}}], loss="binary_cross_entropy", train=TRAIN
+    )
+    found = verdict(selftest.check_targets, experiment)
+    assert (found.ok, found.found) == (False, "always or never yes: 1, 2")
