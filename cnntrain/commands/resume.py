@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnntrain.config.differences import differences
 from cnntrain.config.plan import Plan
 from cnntrain.config.read import plan_to_tree
@@ -21,6 +23,7 @@ def continued_run(path: Path, experiment: Experiment) -> tuple[RunFolder, float]
     for message in skipped:
         warn(f"Warning: {message}")
     _check_same(path, experiment, found)
+    _check_sums(path, experiment, found)
     for message in _machine_changes(path):
         warn(f"Warning: {message}")
     elapsed_s = elapsed_before(path, found.state.step)
@@ -39,6 +42,18 @@ def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
             "resumed exactly:"
             + "".join(f"\n  {change}" for change in changes)
             + f"\nUse the original config and data, or start a new run from its weights with "
+            f"--init-from {path}"
+        )
+
+
+def _check_sums(path: Path, experiment: Experiment, found: Checkpoint) -> None:
+    """Within an epoch, its sums must be those that this version takes."""
+    z = np.zeros((*experiment.network.out_shape, 1), experiment.plan.numpy_dtype)
+    taken = experiment.sums(0.0, z, experiment.batches("train").targets(np.arange(1)))
+    if found.state.sums and found.state.sums.keys() != taken.keys():
+        raise RunFolderError(
+            f"{path}: it stopped within an epoch, whose metrics another version of cnntrain took "
+            f"otherwise; resume it with that version, or start a new run from its weights with "
             f"--init-from {path}"
         )
 

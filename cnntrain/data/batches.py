@@ -44,13 +44,16 @@ class Batches:
 
     def targets(self, indices: Array) -> Array:
         """Labels (N,), or targets (K, N) in the network's precision, normalized if it is asked."""
-        y = self.split.y[indices]
-        if y.dtype.kind != "f":
-            return y
-        last, normalizer = np.moveaxis(y, 0, -1), self.normalizer.of_targets
+        last, normalizer = self.exact_targets(indices), self.normalizer.of_targets
+        if last.dtype.kind != "f":
+            return last
         if normalizer is not None:
             return normalizer.apply(last, self.dtype)
         return last.astype(self.dtype, order="C")
+
+    def exact_targets(self, indices: Array) -> Array:
+        """Labels (N,), or targets (K, N) as they are in the data."""
+        return np.moveaxis(self.split.y[indices], 0, -1)
 
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool) -> Array:

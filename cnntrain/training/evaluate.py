@@ -34,12 +34,13 @@ def evaluate(
 
     def part(k: int) -> Sums:
         with np.errstate(all="ignore"):
-            x, y = batches.take(np.arange(samples)[slices[k]])
+            indices = np.arange(samples)[slices[k]]
+            x, y = batches.take(indices)
             z, caches = network.forward(params, x, Pass())
             total, _, _ = experiment.objective.forward(z, caches.heads, y)
             if see is not None:
                 see(slices[k], z, y)
-            return experiment.sums(total, z, y, detail)
+            return experiment.sums(total, z, y, detail, batches.exact_targets(indices))
 
     return workers.tree_sum(part, len(slices), add_sums)
 

@@ -102,22 +102,32 @@ class Experiment:
             return tuple(names)
         return tuple(str(k) for k in range(count))
 
-    def sums(self, loss: float, z: Array, y: Array, detail: bool = False) -> Sums:
-        """The sums of one shard, including those that its metrics need, or an evaluation."""
-        z, y = self._as_judged(z, y)
+    def sums(
+        self,
+        loss: float,
+        z: Array,
+        y: Array,
+        detail: bool = False,
+        exact: Array | None = None,
+    ) -> Sums:
+        """The sums of one shard, including those that its metrics need, or an evaluation.
+
+        ``exact``: real-valued targets as they are in the data, neither normalized nor rounded.
+        """
+        z, y = self._as_judged(z, y, exact)
         found = batch_sums(loss, z, y, self.task == "classes")
         for metric in self.chosen:
             found |= metric.sums(z, y)
         return found | (detail_sums(z, y) if detail else {})
 
-    def _as_judged(self, z: Array, y: Array) -> tuple[Array, Array]:
+    def _as_judged(self, z: Array, y: Array, exact: Array | None) -> tuple[Array, Array]:
         """Outputs and targets as metrics compare them: yes or no, or in the units of the data."""
-        if self.task == "numbers":
-            normalizer = self.data.normalizer.of_targets
-            if normalizer is not None:
-                return normalizer.undo(z), normalizer.undo(y)
-            return self.objective.main.loss.estimate(z), y
-        return z, y > 0.5 if self.task == "yes_no" else y
+        if self.task != "numbers":
+            return z, y > 0.5 if self.task == "yes_no" else y
+        normalizer = self.data.normalizer.of_targets
+        if normalizer is None:
+            return self.objective.main.loss.estimate(z), y if exact is None else exact
+        return normalizer.undo(z), normalizer.undo(y) if exact is None else exact
 
     def metrics(self, split: str, sums: Sums) -> dict[str, float]:
         """What the sums of a split mean: ``split/loss``, ``split/accuracy``, ..."""

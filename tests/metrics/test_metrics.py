@@ -102,6 +102,12 @@ def test_log_loss_by_hand():
     assert value_of(LogLoss(), one, np.array([1, 0])) == pytest.approx(expected, rel=1e-13)
 
 
+def test_log_loss_is_not_clipped():
+    """scikit-learn clips p to the float's epsilon: 36 is the most that a sample costs there."""
+    assert value_of(LogLoss(), np.array([[0.0], [100.0]]), np.array([0])) == pytest.approx(100)
+    assert value_of(LogLoss(), np.array([[100.0]]), np.array([0])) == pytest.approx(100)
+
+
 @pytest.mark.parametrize(
     ("logits", "y", "expected"),
     [

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from cnntrain.commands.eval import run_eval
-from cnntrain.errors import ConfigError
+from cnntrain.commands.report import run_report
+from cnntrain.commands.resume import continued_run
+from cnntrain.errors import ConfigError, RunFolderError
 from cnntrain.metrics.base import Metric, metric_values
 from cnntrain.metrics.classification import F1, Accuracy, Auc
 from cnntrain.metrics.sums import add_sums, batch_sums, detail_sums, means
 from cnntrain.metrics.yes_no import LabelFigures, per_label
+from cnntrain.runs.checkpoint import save
 from cnntrain.training.shards import cut
 
 Z = np.array([[2.0, -1.0, 0.5, -3.0], [-1.0, -1.0, 0.0, 4.0], [-1.0, -2.0, -3.0, -4.0]])
@@ -160,3 +163,24 @@ def test_a_run_stopped_within_an_epoch_resumes_exactly(
     run_into(tmp_path / "run", experiment)
     last = (tmp_path / "run" / "checkpoints" / "last.npz").read_bytes()
     assert last == (whole / "checkpoints" / "last.npz").read_bytes()
+
+
+def test_the_report_has_a_row_for_each_label(fitted, tmp_path):
+    pytest.importorskip("jinja2", reason="needs Jinja2, which makes the page")
+    pytest.importorskip("matplotlib", reason="needs matplotlib, which draws the page")
+    run_report([fitted(**weather(train={"epochs": 30}))], tmp_path / "report.html", None)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count('<th scope="col">AUC</th>') == 1
+    assert '<tr><th scope="row">1</th>' in page
+
+
+def test_sums_of_another_version_are_no_traceback(tmp_path, experiment_of, run_into):
+    experiment = experiment_of(**weather(train={"epochs": 2, "batch_size": 25}))
+    run_into(tmp_path / "run", experiment, stop_after=1)
+    folder, _ = continued_run(tmp_path / "run", experiment)
+    del folder.state.sums["scores"]
+    save(tmp_path / "run" / "checkpoints" / "last.npz", experiment, folder.state)
+    for other in (tmp_path / "run" / "checkpoints").glob("best.npz"):
+        other.unlink()
+    with pytest.raises(RunFolderError, match="whose metrics another version of cnntrain took"):
+        continued_run(tmp_path / "run", experiment)
