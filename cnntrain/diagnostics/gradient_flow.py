@@ -5,14 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.diagnostics.changes import changes, first_that_helps, other_activations
 from cnntrain.diagnostics.finding import Finding
-from cnntrain.diagnostics.trial import (
-    changes,
-    early_state,
-    first_that_helps,
-    other_activations,
-    two_batches,
-)
+from cnntrain.diagnostics.trial import early_state, two_batches
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import start
 from cnntrain.training.step import gradients

@@ -7,17 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from cnntrain.data.prepare import overlaps
+from cnntrain.diagnostics.changes import changes, first_that_helps, other_scales
 from cnntrain.diagnostics.finding import Finding
 from cnntrain.diagnostics.gradcheck import BATCH, DEFAULT_TOLERANCE, check_batch, spread
 from cnntrain.diagnostics.gradient_flow import check_reach
-from cnntrain.diagnostics.trial import (
-    changes,
-    first_that_helps,
-    other_scales,
-    overfit,
-    some,
-    two_batches,
-)
+from cnntrain.diagnostics.trial import overfit, some, two_batches
 from cnntrain.metrics.sums import means
 from cnntrain.rng import Purpose, stream
 from cnntrain.training.baseline import constant_outputs, guessing, loss_of

@@ -75,7 +75,7 @@ class Huber(Loss, kind="huber"):
         """By bisection, for the least cost is where Σ δ changes its sign."""
         t = as_targets(y, np.empty(out_shape))
         low, high = t.min(axis=-1).astype(float), t.max(axis=-1).astype(float)
-        for _ in range(BISECTIONS):
+        for _ in range(BISECTIONS if (low < high).any() else 0):
             middle = (low + high) / 2
             is_over = np.clip(middle[..., None] - t, -self.limit, self.limit).sum(axis=-1) > 0
             low, high = np.where(is_over, low, middle), np.where(is_over, middle, high)

@@ -17,7 +17,8 @@ from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.training.experiment import Experiment
 from cnntrain.types import Array
 
-CHUNK = 4096  # samples looked at together
+CHUNK = 4096  # samples looked at together,
+MOST_NUMBERS = 1 << 22  # if their outputs are no more numbers than this
 LOSS_MARGIN = 0.02  # a loss less than this share below that of guessing is no better
 ACCURACY_MARGIN = 2.0  # standard deviations of an accuracy from as many samples
 LEAST_LOSS = 1e-9  # of guessing classes; where it costs less, there is only one
@@ -135,8 +136,10 @@ def _most_frequent(experiment: Experiment) -> Array:
 def _metrics_of(experiment: Experiment, split: SplitName, outputs: Outputs) -> dict[str, float]:
     """The metrics of outputs that are the same for all samples of a split."""
     total: Sums = {}
-    for start in range(0, len(experiment.data.splits[split]), CHUNK):
-        y = _targets(experiment, split, slice(start, start + CHUNK))
+    numbers = sum(z.size for z in outputs.values())
+    chunk = min(CHUNK, max(1, MOST_NUMBERS // numbers))
+    for start in range(0, len(experiment.data.splits[split]), chunk):
+        y = _targets(experiment, split, slice(start, start + chunk))
         repeated = {place: _repeated(z, y.shape[-1]) for place, z in outputs.items()}
         heads = {place: z for place, z in repeated.items() if place is not None}
         loss, _, _ = experiment.objective.forward(repeated[None], heads, y)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cnntrain.diagnostics import selftest, trial
+from cnntrain.diagnostics import changes, selftest, trial
 from cnntrain.diagnostics.gradient_flow import flow_of
 from cnntrain.diagnostics.selftest import self_test
 from cnntrain.diagnostics.trial import is_fitted, two_batches
@@ -211,3 +211,10 @@ def test_labels_that_never_hold_are_named(experiment_of):
     )
     found = verdict(selftest.check_targets, experiment)
     assert (found.ok, found.found) == (False, "always or never yes: 1, 2")
+
+
+def test_of_a_large_network_only_few_changes_are_tried(experiment_of, monkeypatch):
+    experiment = experiment_of(**CASES["prices and raw inputs"], train=TRAIN)
+    assert len(list(changes.changes(experiment))) > 5
+    monkeypatch.setattr(changes, "MOST_WORK", 0)
+    assert len(list(changes.changes(experiment))) == 2

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cnntrain.training import baseline
 from cnntrain.training.baseline import Baseline, guessing, judged
 
 LABELS = [0] * 6 + [1] * 3 + [2]
@@ -117,3 +118,14 @@ def test_without_metrics_or_anything_to_learn_there_is_no_verdict(experiment_of,
 def test_in_words():
     found = Baseline("val", {"loss": LN_2, "accuracy": 0.5}, {"loss": 0.7, "accuracy": 0.45}, False)
     assert str(found) == "val/loss 0.7 (guessing: 0.69315), val/accuracy 45.00% (guessing: 50.00%)"
+
+
+def test_large_maps_are_looked_at_in_parts(experiment_of, monkeypatch):
+    y = np.random.default_rng(0).standard_normal((7, 2, 3, 3)).tolist()
+    data = {"source": "inline", "inputs": y, "targets": y}
+    network = [{"conv2d": {"filters": 2, "kernel": 1}}]
+    experiment = experiment_of(data=data, network=network, loss="squared_error")
+    whole = guessing(experiment, "train")
+    monkeypatch.setattr(baseline, "MOST_NUMBERS", 40)
+    assert guessing(experiment, "train") == pytest.approx(whole)
+    assert whole["loss"] == pytest.approx(np.var(y, axis=0).sum() / 2)
