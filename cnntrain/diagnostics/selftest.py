@@ -14,6 +14,7 @@ from cnntrain.diagnostics.gradient_flow import check_reach
 from cnntrain.diagnostics.trial import overfit, some, two_batches
 from cnntrain.metrics.sums import means
 from cnntrain.rng import Purpose, stream
+from cnntrain.text import counted
 from cnntrain.training.baseline import constant_outputs, guessing, loss_of
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import start
@@ -23,8 +24,8 @@ from cnntrain.training.workers import Workers
 LARGEST_SPREAD = 10.0  # largest standard deviation of inputs that networks tolerate
 LARGEST_MEAN = 100.0  # of inputs
 LARGEST_TARGET = 1000.0  # mean or deviation of targets that can be learned as they are
-LOSS_FACTOR = 4.0  # largest ratio of the initial loss to the loss of guessing, of classes
-LOSS_FACTOR_OF_NUMBERS = 100.0  # the same of numbers: a mean of ten deviations
+LOSS_FACTOR = 4.0  # largest ratio of the initial loss to that of guessing, for softmax and sigmoid
+QUADRATIC_FACTOR = 100.0  # for losses that grow with the square: a mean of ten deviations
 RANGE_SAMPLES = 1000
 NOISE = 0.01  # relative to the standard deviation of the inputs
 CHECKED_ENTRIES = 8
@@ -81,7 +82,7 @@ def _check_labels(experiment: Experiment) -> Finding:
     counts = np.count_nonzero(y, axis=(0, *range(2, y.ndim)))
     constant = (counts == 0) | (counts == y[:, :1].size)
     names = [name for name, same in zip(experiment.label_names, constant, strict=True) if same]
-    found = f"{len(counts)} labels, {counts.min():,} to {counts.max():,} times yes"
+    found = f"{counted(len(counts), 'label')}, yes {counts.min():,} to {counts.max():,} times each"
     if names:
         found = f"always or never yes: {', '.join(names[:5])}{' ...' * (len(names) > 5)}"
     return Finding("targets", not names, found, "add samples of the other answer, or remove them")
@@ -122,9 +123,10 @@ def _loss_at_start(small: Experiment, workers: Workers) -> float:
 
 def _is_usual_start(small: Experiment, loss: float, guess: float) -> bool:
     if small.task == "numbers":
-        return math.isfinite(loss) and (loss <= LOSS_FACTOR_OF_NUMBERS * guess or guess == 0)
+        return math.isfinite(loss) and (loss <= QUADRATIC_FACTOR * guess or guess == 0)
+    factor = LOSS_FACTOR if small.objective.main.loss.contains else QUADRATIC_FACTOR
     equal = {place: 0 * z for place, z in constant_outputs(small).items()}
-    return loss <= LOSS_FACTOR * max(guess, loss_of(small, "train", equal))
+    return loss <= factor * max(guess, loss_of(small, "train", equal))
 
 
 def check_gradients(experiment: Experiment, workers: Workers) -> Finding:

@@ -24,6 +24,8 @@ def cause_of(
 
     ``is_over``: whether the user no longer wants to wait.
     """
+    if (heart := _learned_by_heart(experiment, stopped)) is not None:
+        return heart
     for check in QUICK:
         with np.errstate(all="ignore"):
             if not (found := check(experiment, workers)).ok:
@@ -35,24 +37,22 @@ def cause_of(
     with np.errstate(all="ignore"):
         if not (found := check_overfit(experiment, workers)).ok:
             return found
-    return _cause_beyond_two_batches(experiment, stopped)
-
-
-def _cause_beyond_two_batches(experiment: Experiment, stopped: Stopped) -> Finding:
-    """Two batches can be learned, so what is missing is the rule behind them, or time."""
-    guess = guessing(experiment, "train")["loss"]
-    if (
-        "val" in experiment.data.splits
-        and stopped.metrics["train/loss"] < (1 - LOSS_MARGIN) * guess
-    ):
-        found = f"train/loss {stopped.metrics['train/loss']:.4g} (guessing: {guess:.4g})"
-        remedy = (
-            "it learned the training samples, but nothing that holds for others: check that inputs "
-            "and targets belong together; more samples, train.l2 or dropout"
-        )
-        return Finding("learned by heart", False, found, remedy)
-    remedy = f"check that inputs and targets belong together, or {_longer(experiment)}"
+    remedy = f"{_longer(experiment)}, or check that inputs and targets belong together"
     return Finding("two batches are learned, all are not", False, f"{stopped.step} updates", remedy)
+
+
+def _learned_by_heart(experiment: Experiment, stopped: Stopped) -> Finding | None:
+    """The finding if the training samples were learned, and only the others are guessed."""
+    guess, loss = guessing(experiment, "train")["loss"], stopped.metrics["train/loss"]
+    if "val" not in experiment.data.splits or loss >= (1 - LOSS_MARGIN) * guess:
+        return None
+    remedy = (
+        "it learned the training samples, but nothing that holds for others: check that inputs "
+        "and targets belong together; more samples, train.l2 or dropout"
+    )
+    return Finding(
+        "learned by heart", False, f"train/loss {loss:.4g} (guessing: {guess:.4g})", remedy
+    )
 
 
 def _longer(experiment: Experiment) -> str:
