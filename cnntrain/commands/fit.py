@@ -199,7 +199,7 @@ def _farewell(
             f"Error: {stopped.detail}\nThe run diverged. {kept}\nWhat usually helps: a lower "
             "learning rate, a warm-up (schedule: {constant: {warmup_epochs: 1}}), clipped "
             "gradients (train: {clip: {norm: 1}}), normalized data (data: {normalize: "
-            "per_channel})."
+            f"per_channel{_of_targets(run.experiment)}}})."
         )
         return
     if stopped.metrics:
@@ -218,6 +218,13 @@ def _farewell(
     width = max(map(len, commands))
     for command, purpose in commands.items():
         console.say(f"  {program()} {command:{width}}  # {purpose}")
+
+
+def _of_targets(experiment: Experiment) -> str:
+    """What is to be normalized besides the inputs."""
+    if experiment.task != "numbers" or experiment.data.normalizer.of_targets is not None:
+        return ""
+    return ", normalize_targets: standardize"
 
 
 def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> str:

@@ -131,3 +131,19 @@ def test_a_foreign_baseline_does_no_harm(trained, tmp_path, damage):
     path = tmp_path / "run" / "summary.json"
     path.write_text(json.dumps({"baseline": damage}))
     assert read_run(tmp_path / "run").baseline.get("guessing", {}) == {}
+
+
+@pytest.mark.parametrize(("kind", "named"), [("none", True), ("standardize", False)])
+def test_a_regression_that_diverges_is_told_of_the_scale_of_its_targets(
+    config_file, capsys, tmp_path, kind, named
+):
+    prices = 2e5 + 5e4 * X[:, :1]
+    sections = {
+        **inline(y=prices, normalize_targets=kind),
+        "network": [{"dense": {"units": 1}}],
+        "loss": "squared_error",
+        "optimizer": {"sgd": {"lr": 1e9}},
+    }
+    assert run_fit(config_file(**sections), FitOptions(out=tmp_path / "run", quiet=True)) == 3
+    advice = "{normalize: per_channel, normalize_targets: standardize})."
+    assert (advice in capsys.readouterr().err) == named
