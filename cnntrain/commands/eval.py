@@ -1,6 +1,6 @@
 """``cnntrain eval``: the metrics of a checkpoint on one split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from cnntrain.environment import available_cores
 from cnntrain.errors import ConfigError, DataError, ExitCode
 from cnntrain.metrics import Metric, metric_text, metric_values
 from cnntrain.metrics.sums import Sums, per_class, r_squared
+from cnntrain.metrics.yes_no import per_label
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, load
 from cnntrain.runs.console import warn
 from cnntrain.runs.names import resolve
@@ -47,7 +48,8 @@ def run_eval(path: Path, options: EvalOptions) -> ExitCode:
     _warn_of_other_data(found, experiment, split, options)
     with Workers(options.threads or available_cores()) as workers:
         sums = evaluate(experiment, found.state.evaluated(), split, workers, detail=True)
-    result = summarize(split, sums, found.known.schema.classes, found.plan.metrics)
+    classes = found.known.schema.classes
+    result = summarize(split, sums, classes, experiment.chosen, experiment.label_names)
     result["weights_sha256"] = weights_sha256(found.state.params)
     print(json_text(result) if options.as_json else printable(report(found, result)))
     return ExitCode.DONE
@@ -117,9 +119,12 @@ def summarize(
     sums: Sums,
     classes: tuple[str, ...] | None,
     chosen: tuple[Metric, ...] = (),
+    labels: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The JSON document of an evaluation."""
     result: dict[str, Any] = {"split": split, "n": sums["n"], **metric_values(sums, chosen)}
+    if "decisions" in sums:
+        return {**result, "per_label": [asdict(row) for row in per_label(sums, labels)]}
     if classes is None:
         return {**result, "r2": r_squared(sums)}
     confusion = sums["confusion"]
@@ -133,7 +138,7 @@ def summarize(
 
 def report(found: Checkpoint, result: dict[str, Any]) -> str:
     """The result as text."""
-    apart = ("split", "n", "r2", "per_class", "confusion", "weights_sha256")
+    apart = ("split", "n", "r2", "per_class", "per_label", "confusion", "weights_sha256")
     metrics = [metric_text(name, value) for name, value in result.items() if name not in apart]
     if result.get("r2") is not None:
         metrics.append(f"R² {result['r2']:.5f}")
@@ -141,9 +146,26 @@ def report(found: Checkpoint, result: dict[str, Any]) -> str:
         f"{found.path} (step {found.state.step})\n"
         f"{result['split']} split, {result['n']:,} samples: {', '.join(metrics)}"
     )
+    if "per_label" in result:
+        return f"{head}\n\n{label_table(result['per_label'])}"
     if "confusion" not in result:
         return head
     return f"{head}\n\n{_class_table(result)}\n\n{_confusion_table(result)}"
+
+
+def label_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The figures of labels of which each holds or not, one row each."""
+    shares = ("accuracy", "precision", "recall", "f1")
+    cells = [
+        [
+            row["label"],
+            *(_percent(row[share]) for share in shares),
+            "-" if row["auc"] is None else f"{row['auc']:.4f}",
+            f"{row['support']:,}",
+        ]
+        for row in rows
+    ]
+    return table([["label", "accuracy", "precision", "recall", "F1", "AUC", "yes"], *cells])
 
 
 def _class_table(result: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from cnntrain.commands.check import check, dry_run
 from cnntrain.commands.resume import continued_run
 from cnntrain.config.read import Config, read_config
 from cnntrain.data.locate import DataFolders
+from cnntrain.diagnostics.verdict import cause_of, in_words
 from cnntrain.environment import available_cores, program
 from cnntrain.errors import ExitCode
 from cnntrain.files import makes_renames_durable
@@ -18,17 +19,21 @@ from cnntrain.runs.checkpoint import best_checkpoint, load, weights_for
 from cnntrain.runs.console import Console, result_table, warn
 from cnntrain.runs.folder import empty_folder, has_no_checkpoint_yet, remove_own_litter, run_path
 from cnntrain.runs.lock import RunLock
+from cnntrain.runs.logs import read_metrics
 from cnntrain.runs.names import config_of, resolve
 from cnntrain.runs.place import Place
 from cnntrain.runs.signals import StopRequest, save_requests
 from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
 from cnntrain.runs.writer import RunFolder
+from cnntrain.training.baseline import judged
 from cnntrain.training.checks import check_training
 from cnntrain.training.events import Event, Stopped
 from cnntrain.training.experiment import Experiment, open_experiment
 from cnntrain.training.state import State, initial_optimizer_state, start, weights_sha256
 from cnntrain.training.train import train
 from cnntrain.training.workers import Workers
+
+LEAST_STEPS = 10  # updates, before which nobody expects a network to have learned
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
             events = train(experiment, run.state, workers, elapsed_s)
             board = _tensorboard(run)
             stopped = _follow(events, run, console, board, request, save_wanted)
+            _compare_with_guessing(run, stopped, workers, request)
     _farewell(console, run, stopped, config_path, options)
     return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
 
@@ -109,6 +115,26 @@ def _follow(
             console.show(stopped)
             return stopped
     raise AssertionError("a training ends with Stopped")
+
+
+def _compare_with_guessing(
+    run: RunFolder, stopped: Stopped, workers: Workers, request: StopRequest
+) -> None:
+    """Record what guessing would give; warn, with the cause, if training ended no better."""
+    if stopped.reason in ("diverged", "interrupted"):
+        return
+    epochs = [line for line in read_metrics(run.path) if line["event"] == "epoch"]
+    baseline = judged(run.experiment, stopped.metrics, epochs)
+    if baseline is None:
+        return
+    found: dict[str, Any] = asdict(baseline)
+    if not baseline.better and stopped.step >= LEAST_STEPS:
+        cause = cause_of(run.experiment, stopped, workers, lambda: request.received is not None)
+        found |= {"cause": f"{cause.name}: {cause.found}", "remedy": cause.remedy}
+        warning = in_words(baseline, cause)
+        warn(f"Warning: {warning}")
+        run.log(f"warning: {' '.join(warning.split())}")
+    run.record_baseline(found)
 
 
 def _stale(lock: RunLock) -> list[str]:
@@ -190,7 +216,7 @@ def _farewell(
             f"Error: {stopped.detail}\nThe run diverged. {kept}\nWhat usually helps: a lower "
             "learning rate, a warm-up (schedule: {constant: {warmup_epochs: 1}}), clipped "
             "gradients (train: {clip: {norm: 1}}), normalized data (data: {normalize: "
-            "per_channel})."
+            f"per_channel{_of_targets(run.experiment)}}})."
         )
         return
     if stopped.metrics:
@@ -209,6 +235,13 @@ def _farewell(
     width = max(map(len, commands))
     for command, purpose in commands.items():
         console.say(f"  {program()} {command:{width}}  # {purpose}")
+
+
+def _of_targets(experiment: Experiment) -> str:
+    """What is to be normalized besides the inputs."""
+    if experiment.task != "numbers" or experiment.data.normalizer.of_targets is not None:
+        return ""
+    return ", normalize_targets: standardize"
 
 
 def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> str:

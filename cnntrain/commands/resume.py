@@ -50,12 +50,18 @@ def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
 
 
 def _check_sums(experiment: Experiment, found: Checkpoint) -> None:
-    """The sums of the epoch that was running must be of the kind that this training adds up."""
+    """Within an epoch, its sums must be those that this version takes, and make sense."""
     kept = found.state.sums
     z = np.zeros((*experiment.network.out_shape, 1), experiment.plan.numpy_dtype)
-    _, y = experiment.batches("train").take(np.arange(1))
-    own = experiment.sums(0.0, z, y)
-    if kept and (kept.keys() != own.keys() or not are_sums(kept, experiment.plan)):
+    taken = experiment.sums(0.0, z, experiment.batches("train").targets(np.arange(1)))
+    if kept and kept.keys() != taken.keys():
+        folder = found.path.parent.parent
+        raise CheckpointError(
+            f"{found.path}: the header is damaged at 'sums', or it stopped within an epoch whose "
+            "metrics another version of cnntrain took otherwise; resume it with that version, or "
+            f"start a new run from its weights with --init-from {folder}"
+        )
+    if kept and not are_sums(kept, experiment.plan):
         raise CheckpointError(f"{found.path}: the header is damaged at 'sums'")
 
 

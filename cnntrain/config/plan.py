@@ -10,7 +10,7 @@ from pydantic import Field
 
 from cnntrain.data import Source
 from cnntrain.data.augment import Augmentation
-from cnntrain.data.normalize import Normalization
+from cnntrain.data.normalize import Normalization, TargetNormalization
 from cnntrain.metrics import Metric
 from cnntrain.network.graph import Item
 from cnntrain.network.objective import LossTerm
@@ -22,6 +22,7 @@ from cnntrain.types import Count, Fraction, Natural, NonNegative, Positive
 
 DEFAULT_BATCH_SIZE = 32
 DEFAULT_EPOCHS = 10
+STANDARDIZE = "standardize"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,9 @@ class Data(Spec):
     ``fold``: i/k, the i-th of k parts is held out instead (cross-validation; ``--fold``).
     ``augment``: random changes of the training samples, applied in this order.
     ``normalize``: none | unit | per_channel | per_feature, with statistics of the training split.
+    ``normalize_targets``: none | standardize, for regression: mean 0 and deviation 1 of every
+    target in training; the loss is that of these, all metrics are in the units of the data.
+    ``targets: standardize`` means the same where the source has no columns to name with it.
     """
 
     source: Source
@@ -41,6 +45,7 @@ class Data(Spec):
     test_split: Natural | Fraction = 0
     fold: Annotated[str, Field(pattern=r"^[1-9][0-9]*/[1-9][0-9]*$")] | None = None
     normalize: Normalization = "none"
+    normalize_targets: TargetNormalization = "none"
     augment: tuple[Augmentation, ...] = ()
 
     @classmethod
@@ -48,6 +53,9 @@ class Data(Spec):
         """Move the options of the source, given next to the keys of ``data``, under its kind."""
         if not isinstance(options, dict) or not isinstance(options.get("source"), str):
             return options
+        if options.get("targets") == STANDARDIZE and "normalize_targets" not in options:
+            rest = {name: value for name, value in options.items() if name != "targets"}
+            options = {**rest, "normalize_targets": STANDARDIZE}
         own = {name: options[name] for name in cls.own_keys() & options.keys()}
         return {**own, "source": {options["source"]: cls.source_options(options)}}
 

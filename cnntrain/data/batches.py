@@ -33,9 +33,7 @@ class Batches:
         With ``draw``, which returns the random stream of the k-th augmentation, x and y are
         augmented.
         """
-        x, y = np.moveaxis(self.split.gather(indices), 0, -1), self.split.y[indices]
-        if y.dtype.kind == "f":
-            y = np.moveaxis(y, 0, -1).astype(self.dtype, order="C")
+        x, y = np.moveaxis(self.split.gather(indices), 0, -1), self.targets(indices)
         if draw is not None and self.augmentations:
             x = x.astype(np.promote_types(x.dtype, self.dtype), order="C")
             for k, augmentation in enumerate(self.augmentations):
@@ -43,6 +41,19 @@ class Batches:
             if y.dtype.kind == "f":
                 y = y.astype(self.dtype, copy=False)
         return self.normalizer.apply(x, self.dtype), y
+
+    def targets(self, indices: Array) -> Array:
+        """Labels (N,), or targets (K, N) in the network's precision, normalized if it is asked."""
+        last, normalizer = self.exact_targets(indices), self.normalizer.of_targets
+        if last.dtype.kind != "f":
+            return last
+        if normalizer is not None:
+            return normalizer.apply(last, self.dtype)
+        return last.astype(self.dtype, order="C")
+
+    def exact_targets(self, indices: Array) -> Array:
+        """Labels (N,), or targets (K, N) as they are in the data."""
+        return np.moveaxis(self.split.y[indices], 0, -1)
 
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool) -> Array:

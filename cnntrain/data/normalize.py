@@ -1,7 +1,7 @@
 """Normalization x ← (x - shift) / scale, with statistics of the training split only."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,19 +11,43 @@ from cnntrain.ops.sums import in_two, is_constant
 from cnntrain.types import Array, Params, Shape
 
 Normalization = Literal["none", "unit", "per_channel", "per_feature"]
+TargetNormalization = Literal["none", "standardize"]
 
 
 @dataclass(frozen=True)
 class Normalizer:
     """``shift`` and ``scale``: shaped like one sample, with length 1 along every axis on which they
-    are constant, so that they broadcast over a batch-last array once an axis is added."""
+    are constant, so that they broadcast over a batch-last array once an axis is added.
+    ``target_shift`` and ``target_scale``: the same of real-valued targets, if they are normalized.
+    """
 
     shift: Array
     scale: Array
+    target_shift: Array | None = None
+    target_scale: Array | None = None
 
     def arrays(self) -> Params:
         """The state stored in a checkpoint."""
-        return {"shift": self.shift, "scale": self.scale}
+        inputs = {"shift": self.shift, "scale": self.scale}
+        if self.target_shift is None or self.target_scale is None:
+            return inputs
+        return {**inputs, "target_shift": self.target_shift, "target_scale": self.target_scale}
+
+    @property
+    def of_targets(self) -> "Normalizer | None":
+        """What normalizes the targets; None: they are read as they are."""
+        if self.target_shift is None or self.target_scale is None:
+            return None
+        return Normalizer(self.target_shift, self.target_scale)
+
+    def with_targets(self, found: "Normalizer") -> "Normalizer":
+        """This normalizer of inputs, with another one for the targets."""
+        return replace(self, target_shift=found.shift, target_scale=found.scale)
+
+    def undo(self, x: Array) -> Array:
+        """x · scale + shift in float64: from what the network reads or gives, back to the data."""
+        original: Array = x.astype(np.float64) * self.scale[..., None] + self.shift[..., None]
+        return original
 
     def apply(self, x: Array, dtype: np.dtype) -> Array:
         """(x - shift) / scale for samples x (..., N), as a new contiguous array of ``dtype``.
@@ -65,6 +89,11 @@ def fit_normalizer(kind: Normalization, split: Split) -> Normalizer:
     variance = _sum_of_powers(split, axes, mean, 2) / count
     scale = np.where(is_constant(variance, mean, count), 1.0, np.sqrt(variance))
     return Normalizer(mean.reshape(shape), scale.reshape(shape))
+
+
+def fit_targets(split: Split) -> Normalizer:
+    """Mean 0 and standard deviation 1 of every real-valued target, per channel for maps."""
+    return fit_normalizer("per_channel", Split(split.y, split.y))
 
 
 def _sum_of_powers(split: Split, axes: tuple[int, ...], center: Array | float, power: int) -> Array:

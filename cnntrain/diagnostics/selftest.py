@@ -2,45 +2,38 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from cnntrain.data.batches import epoch_order
 from cnntrain.data.prepare import overlaps
+from cnntrain.diagnostics.changes import changes, first_that_helps, other_scales
+from cnntrain.diagnostics.finding import Finding
 from cnntrain.diagnostics.gradcheck import BATCH, DEFAULT_TOLERANCE, check_batch, spread
-from cnntrain.layers.activations import Identity
-from cnntrain.losses.cross_entropy import CrossEntropy
+from cnntrain.diagnostics.gradient_flow import check_reach
+from cnntrain.diagnostics.trial import overfit, some, two_batches
 from cnntrain.metrics.sums import means
-from cnntrain.optimizers.schedules import Constant
 from cnntrain.rng import Purpose, stream
-from cnntrain.training.divergence import Divergence
-from cnntrain.training.experiment import Experiment, training_clock
+from cnntrain.text import counted
+from cnntrain.training.baseline import constant_outputs, guessing, loss_of
+from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import start
-from cnntrain.training.step import gradients, train_step
+from cnntrain.training.step import gradients
 from cnntrain.training.workers import Workers
-from cnntrain.types import Array
 
 LARGEST_SPREAD = 10.0  # largest standard deviation of inputs that networks tolerate
-LOSS_FACTOR = 4.0  # largest ratio of the initial loss to the loss of guessing
+LARGEST_MEAN = 100.0  # of inputs
+LARGEST_TARGET = 1000.0  # mean or deviation of targets that can be learned as they are
+LOSS_FACTOR = 4.0  # largest ratio of the initial loss to that of guessing, for softmax and sigmoid
+QUADRATIC_FACTOR = 100.0  # for losses that grow with the square: a mean of ten deviations
 RANGE_SAMPLES = 1000
-LARGEST_BATCH = 256
 NOISE = 0.01  # relative to the standard deviation of the inputs
 CHECKED_ENTRIES = 8
-OVERFIT_STEPS = 500
-OVERFIT_BATCHES = 2
-FITTED_LOSS = 0.1  # relative to the initial loss
-FITTED_ACCURACY = 0.95
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One result: what was checked, what was found, and a remedy if it is wrong."""
-
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
+SMALLER_START = "use smaller initial weights, especially in the last layer"
+WIDER = (
+    "no other scale, learning rate or activation that was tried helps; check the targets, or try "
+    "a wider network"
+)
 
 
 def self_test(experiment: Experiment, workers: Workers) -> Iterator[Finding]:
@@ -53,27 +46,46 @@ def self_test(experiment: Experiment, workers: Workers) -> Iterator[Finding]:
 def check_inputs(experiment: Experiment, workers: Workers) -> Finding:
     """Check the range of the first samples, as read by the network."""
     batches = experiment.batches("train")
-    x, _ = batches.take(_some(experiment, RANGE_SAMPLES))
+    x, _ = batches.take(some(experiment, RANGE_SAMPLES))
     mean, std = float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64))
     found = f"{x.min():.4g} to {x.max():.4g}, mean {mean:.3g}, deviation {std:.3g}"
-    ok = bool(np.isfinite(x).all()) and 0 < std <= LARGEST_SPREAD
-    return Finding("inputs", ok, found, "scale them with data.normalize: per_channel (or unit)")
+    ok = bool(np.isfinite(x).all()) and 0 < std <= LARGEST_SPREAD and abs(mean) <= LARGEST_MEAN
+    kind = "per_channel" if len(experiment.data.sample_shape) == 3 else "per_feature"
+    remedy = f"data.normalize: {kind}" if std else "they are all equal; check the data"
+    return Finding("inputs", ok, found, remedy)
 
 
 def check_targets(experiment: Experiment, workers: Workers) -> Finding:
     """Check that every class has training samples, or that real-valued targets vary."""
     data = experiment.data
+    if experiment.task == "yes_no":
+        return _check_labels(experiment)
     if data.classes is None:
-        y = data.train.y.astype(np.float64)
+        y = experiment.batches("train").targets(np.arange(len(data.train))).astype(np.float64)
         found = f"{y.min():.4g} to {y.max():.4g}, mean {y.mean():.3g}, deviation {y.std():.3g}"
-        ok = bool(np.isfinite(y).all()) and (len(y) == 1 or y.std() > 0)
-        return Finding("targets", ok, found, "constant targets teach nothing; check the data")
+        if len(data.train) > 1 and not y.std(axis=-1).any():
+            remedy = "constant targets teach nothing; check the data"
+            return Finding("targets", False, found, remedy)
+        ok = max(abs(y.mean(axis=-1)).max(), y.std(axis=-1).max()) <= LARGEST_TARGET
+        return Finding("targets", bool(ok), found, "data.normalize_targets: standardize")
     counts = np.bincount(data.train.labels, minlength=len(data.classes))
     missing = [label for label, count in zip(data.classes, counts, strict=True) if not count]
     found = f"{len(data.classes)} classes, {counts.min():,} to {counts.max():,} samples each"
     if missing:
         found = f"no training sample of {', '.join(missing[:5])}{' ...' * (len(missing) > 5)}"
     return Finding("targets", not missing, found, "add samples of these classes or remove them")
+
+
+def _check_labels(experiment: Experiment) -> Finding:
+    """Every label must hold for some training samples, and not for all."""
+    y = experiment.data.train.y
+    counts = np.count_nonzero(y, axis=(0, *range(2, y.ndim)))
+    constant = (counts == 0) | (counts == y[:, :1].size)
+    names = [name for name, same in zip(experiment.label_names, constant, strict=True) if same]
+    found = f"{counted(len(counts), 'label')}, yes {counts.min():,} to {counts.max():,} times each"
+    if names:
+        found = f"always or never yes: {', '.join(names[:5])}{' ...' * (len(names) > 5)}"
+    return Finding("targets", not names, found, "add samples of the other answer, or remove them")
 
 
 def check_splits(experiment: Experiment, workers: Workers) -> Finding:
@@ -86,17 +98,35 @@ def check_splits(experiment: Experiment, workers: Workers) -> Finding:
 
 
 def check_start(experiment: Experiment, workers: Workers) -> Finding:
-    """Compare the loss of the first batch with that of guessing: ln(classes) for cross_entropy."""
-    state = start(experiment.plan, experiment.network)
-    indices = _some(experiment, _batch(experiment))
-    loss = means(gradients(experiment, state.params, indices, 0, workers).sums)["loss"]
-    found, ok = f"{loss:.4g}", math.isfinite(loss)
-    if isinstance(experiment.objective.main.loss, CrossEntropy):
-        guess = math.log(experiment.network.out_shape[0])
-        found += f"; guessing gives {guess:.4g}"
-        ok = ok and loss <= LOSS_FACTOR * guess
-    remedy = "use smaller initial weights, especially in the last layer, or scale the inputs"
-    return Finding("loss at start", ok, found, remedy)
+    """Compare the loss of the first batches with that of guessing: prior or mean of the targets.
+
+    Of classes also with that of equal outputs, from which networks usually start.
+    """
+    small = two_batches(experiment)
+    loss, guess = _loss_at_start(small, workers), guessing(experiment, "train")["loss"]
+    found = f"{loss:.4g}; guessing gives {guess:.4g}"
+    if _is_usual_start(small, loss, guess):
+        return Finding("loss at start", True, found, SMALLER_START)
+
+    def helps(changed: Experiment) -> str | None:
+        then, best = _loss_at_start(changed, workers), guessing(changed, "train")["loss"]
+        return f"then {then:.4g}" if _is_usual_start(changed, then, best) else None
+
+    remedy = first_that_helps(other_scales(small), helps) or SMALLER_START
+    return Finding("loss at start", False, found, remedy)
+
+
+def _loss_at_start(small: Experiment, workers: Workers) -> float:
+    state, everything = start(small.plan, small.network), np.arange(len(small.data.train))
+    return means(gradients(small, state.params, everything, 0, workers).sums)["loss"]
+
+
+def _is_usual_start(small: Experiment, loss: float, guess: float) -> bool:
+    if small.task == "numbers":
+        return math.isfinite(loss) and (loss <= QUADRATIC_FACTOR * guess or guess == 0)
+    factor = LOSS_FACTOR if small.objective.main.loss.contains else QUADRATIC_FACTOR
+    equal = {place: 0 * z for place, z in constant_outputs(small).items()}
+    return loss <= factor * max(guess, loss_of(small, "train", equal))
 
 
 def check_gradients(experiment: Experiment, workers: Workers) -> Finding:
@@ -105,7 +135,7 @@ def check_gradients(experiment: Experiment, workers: Workers) -> Finding:
     A little noise separates equal pixels, because at ties of a max-pooling there is no derivative.
     """
     exact = replace(experiment, plan=replace(experiment.plan, dtype="float64"))
-    x, y = exact.batches("train").take(_some(exact, BATCH))
+    x, y = exact.batches("train").take(some(exact, BATCH))
     x += NOISE * x.std() * spread(x.shape, stream(exact.plan.seed, Purpose.GRADCHECK))
     params = exact.network.init(exact.plan.seed, exact.plan.numpy_dtype)
     verdicts = list(
@@ -127,69 +157,21 @@ def check_gradients(experiment: Experiment, workers: Workers) -> Finding:
     return Finding("gradients", not wrong, found, "report the output of cnntrain gradcheck")
 
 
-def check_reach(experiment: Experiment, workers: Workers) -> Finding:
-    """Check that every trainable array receives a gradient from the first batch."""
-    state = start(experiment.plan, experiment.network)
-    indices = _some(experiment, _batch(experiment))
-    grads = gradients(experiment, state.params, indices, 0, workers).grads
-    trained = [name for name, p in experiment.network.params.items() if p.trainable]
-    still = [name for name in trained if not grads[name].any()]
-    found = f"none reaches {', '.join(still)}" if still else f"reach all {len(trained)} arrays"
-    remedy = "look for dead units (try another init or activation) or a layer that blocks gradients"
-    return Finding("first gradients", not still, found, remedy)
-
-
 def check_overfit(experiment: Experiment, workers: Workers) -> Finding:
     """Check that the network can overfit two batches without dropout, augmentation and penalty."""
-    small = without_noise(experiment, OVERFIT_BATCHES * _batch(experiment))
-    state = start(small.plan, small.network)
-    clock = training_clock(small.plan, len(small.data.train))
-    everything = np.arange(len(small.data.train))
-    first = loss = means(gradients(small, state.params, everything, 0, workers).sums)["loss"]
-    ok = False
-    while not ok and state.step < OVERFIT_STEPS:
-        taken = train_step(small, state, workers, clock)
-        if isinstance(taken, Divergence):
-            return Finding("overfits two batches", False, taken.message, "lower the learning rate")
-        if state.step % clock.steps_per_epoch == 0:
-            metrics, state.sums = means(state.sums), {}
-            loss = metrics["loss"]
-            ok = is_fitted(loss, first, metrics.get("accuracy"))
-    found = f"loss {first:.4g} -> {loss:.4g} in {state.step} steps"
-    remedy = "try 10 and 0.1 times the learning rate or a wider network; check the targets"
-    return Finding("overfits two batches", ok, found, remedy)
+    small = two_batches(experiment)
+    trial = overfit(small, workers)
+    found = f"loss {trial.first:.4g} -> {trial.last:.4g} in {trial.steps} steps"
+    if trial.fitted:
+        return Finding("overfits two batches", True, found, WIDER)
 
+    def helps(changed: Experiment) -> str | None:
+        again = overfit(changed, workers)
+        return f"fits them in {again.steps} steps" if again.fitted else None
 
-def is_fitted(loss: float, first: float, accuracy: float | None) -> bool:
-    """Whether the loss has fallen enough, or nearly every sample is classified correctly."""
-    return loss <= FITTED_LOSS * first or (accuracy is not None and accuracy >= FITTED_ACCURACY)
-
-
-def without_noise(experiment: Experiment, samples: int) -> Experiment:
-    """The experiment on its first samples, without anything that prevents overfitting."""
-    plan, data, network = experiment.plan, experiment.data, experiment.network
-    calm = replace(
-        plan,
-        data=replace(plan.data, augment=()),
-        schedule=Constant(),
-        train=replace(plan.train, l2=0.0, l1=0.0, epochs=OVERFIT_STEPS, max_steps=None),
-    )
-    split = data.train.take(_some(experiment, samples))
-    nodes = (replace(n, layer=Identity()) if n.layer.is_random else n for n in network.nodes)
-    return Experiment(
-        calm, replace(network, nodes=tuple(nodes)), replace(data, splits={"train": split})
-    )
-
-
-def _some(experiment: Experiment, samples: int) -> Array:
-    """Some training samples, in the order of the first epoch."""
-    return epoch_order(len(experiment.data.train), experiment.plan.seed, 0, True)[:samples]
-
-
-def _batch(experiment: Experiment) -> int:
-    """Samples per batch, limited for training on the whole split."""
-    samples = len(experiment.data.train)
-    return min(experiment.plan.train.samples_per_step(samples), LARGEST_BATCH)
+    found = trial.diverged or f"{found}; guessing gives {trial.guess:.4g}"
+    remedy = first_that_helps(changes(small), helps) or WIDER
+    return Finding("overfits two batches", False, found, remedy)
 
 
 CHECKS: tuple[Callable[[Experiment, Workers], Finding], ...] = (

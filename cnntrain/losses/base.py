@@ -32,6 +32,16 @@ def as_targets(y: Array, like: Array) -> Array:
     return one_hot(y, len(like), like.dtype) if is_labels(y) else y
 
 
+def mean_targets(y: Array, outputs: int) -> Array:
+    """The mean of targets (K, ..., N) over the samples; of labels (N,), their shares (K,)."""
+    if not is_labels(y):
+        mean: Array = y.mean(axis=-1, dtype=np.float64)
+        return mean
+    if outputs == 1:
+        return np.array([y.mean(dtype=np.float64)])
+    return np.bincount(y, minlength=outputs) / len(y)
+
+
 class Loss(Registered, family="loss"):
     """C = 1/m Σ_n cost(z_n, y_n). ``contains``: activations that must not precede it."""
 
@@ -72,6 +82,14 @@ class Loss(Registered, family="loss"):
     def named(self, classes: Sequence[str] | None) -> Self:
         """This loss with options given by class name put in the order of the classes."""
         return self
+
+    def estimate(self, z: Array) -> Array:
+        """What outputs z say about real-valued targets, in the targets' own units."""
+        return z
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        """The output of the best guess: the same for all samples, at the least cost over y."""
+        return mean_targets(y, out_shape[0]).reshape(out_shape)
 
     def fitted(self, y: Array, classes: int | None) -> Self:
         """This loss adjusted to the training targets ``y``; most losses ignore them."""

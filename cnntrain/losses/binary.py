@@ -6,13 +6,16 @@ yes and 0 means no.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
-from cnntrain.losses.base import Loss, as_targets, total
+from cnntrain.errors import ConfigError
+from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, total
 from cnntrain.ops.stable import logistic_cost, sigmoid
 from cnntrain.types import Array, Shape
+
+LEAST_SHARE, MOST_SHARE = 1e-12, 1 - 1e-12  # whose logits are finite
 
 
 def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
@@ -35,6 +38,17 @@ def squared_hinge(z: Array, sign: Array) -> tuple[float, Array]:
     return total(shortfall * shortfall), -2 * sign * shortfall
 
 
+def check_range(kind: str, y: Array, needed: str, *, shares: bool) -> None:
+    """Refuse targets other than 0 and 1, or with ``shares`` other than 0 to 1."""
+    if is_labels(y) or bool((((y >= 0) & (y <= 1)) if shares else ((y == 0) | (y == 1))).all()):
+        return
+    raise ConfigError(
+        f"{kind} needs targets that are {needed}, but these go from {y.min():.4g} to "
+        f"{y.max():.4g}; write 0 for no, or use squared_error for a regression",
+        ("loss",),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     """C = -1/m Σ_n Σ_k t_k log σ(z_k) + (1 - t_k) log(1 - σ(z_k)); δ = (σ(z) - t)/m.
@@ -53,6 +67,18 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return binary_cross_entropy(z, as_targets(y, z))
+
+    def estimate(self, z: Array) -> Array:
+        return sigmoid(z)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        share = np.clip(mean_targets(y, out_shape[0]).reshape(out_shape), LEAST_SHARE, MOST_SHARE)
+        logit: Array = np.log(share) - np.log1p(-share)
+        return logit
+
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        check_range(self.kind, y, "0 (no), 1 (yes) or a probability", shares=True)
+        return self
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
@@ -75,6 +101,16 @@ class Hinge(Loss, kind="hinge"):
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return hinge(z, 2 * as_targets(y, z) - 1)
 
+    def estimate(self, z: Array) -> Array:
+        return (z > 0).astype(z.dtype)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        return np.where(mean_targets(y, out_shape[0]) > 0.5, 1.0, -1.0).reshape(out_shape)
+
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        check_range(self.kind, y, "0 (no) and 1 (yes)", shares=False)
+        return self
+
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
         return [(cls(), (4,), None), (cls(), (3,), (3,))]
@@ -94,6 +130,16 @@ class SquaredHinge(Loss, kind="squared_hinge"):
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return squared_hinge(z, 2 * as_targets(y, z) - 1)
+
+    def estimate(self, z: Array) -> Array:
+        return (z > 0).astype(z.dtype)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        return (2 * mean_targets(y, out_shape[0]) - 1).reshape(out_shape)
+
+    def fitted(self, y: Array, classes: int | None) -> Self:
+        check_range(self.kind, y, "0 (no) and 1 (yes)", shares=False)
+        return self
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:

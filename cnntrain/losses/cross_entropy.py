@@ -8,13 +8,14 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from cnntrain.errors import ConfigError
-from cnntrain.losses.base import Loss, as_targets, is_labels, one_hot, total
-from cnntrain.ops.stable import log_softmax
+from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, one_hot, total
+from cnntrain.ops.stable import log_softmax, softmax
 from cnntrain.ops.sums import class_sums
 from cnntrain.registry import did_you_mean
 from cnntrain.types import Array, Fraction, NonNegative, Shape
 
 LOG_2 = math.log(2)
+LEAST_SHARE = 1e-12  # whose logarithm is finite
 
 
 def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
@@ -93,6 +94,13 @@ class CrossEntropy(Loss, kind="cross_entropy"):
             return cross_entropy(z, y)
         return soft_cross_entropy(z, self._targets(z, y))
 
+    def estimate(self, z: Array) -> Array:
+        return softmax(z)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        shares = mean_targets(y, out_shape[0])[:, None]
+        return np.log(np.maximum(self._targets(shares, shares), LEAST_SHARE))[:, 0]
+
     def _targets(self, z: Array, y: Array) -> Array:
         t = as_targets(y, z)
         if self.label_smoothing:
@@ -165,6 +173,13 @@ class KlDivergence(Loss, kind="kl_divergence"):
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         t = one_hot(y, len(z), z.dtype) if is_labels(y) else y
         return kl_divergence(z, t)
+
+    def estimate(self, z: Array) -> Array:
+        return softmax(z)
+
+    def constant(self, y: Array, out_shape: Shape) -> Array:
+        logs: Array = np.log(np.maximum(mean_targets(y, out_shape[0]), LEAST_SHARE))
+        return logs
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:

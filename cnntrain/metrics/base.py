@@ -7,22 +7,26 @@ division into shards.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cnntrain.metrics.sums import Sums, means
+from cnntrain.metrics.sums import Sums, Task, means
 from cnntrain.registry import Registered
-from cnntrain.types import Array
+from cnntrain.types import Array, Shape
 
 
 class Metric(Registered, family="metric"):
     """A metric of a whole split.
 
-    ``of_labels``: for classification, else for regression; ``two_classes``: for two classes only;
-    ``higher_is_better``: its direction; ``unit``: "%" for a share that is shown in percent.
+    ``of_labels``: for classification, else for regression; ``of_yes_no``: also for labels of which
+    each holds or not; ``two_classes``: of classes, for two only; ``usual``: recorded of yes-or-no
+    answers without being chosen; ``higher_is_better``: its direction; ``unit``: "%" for a share
+    that is shown in percent.
     """
 
     arithmetic: ClassVar[tuple[str, ...]] = ("sums", "value")
 
     of_labels: ClassVar[bool] = True
+    of_yes_no: ClassVar[bool] = False
     two_classes: ClassVar[bool] = False
+    usual: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
     unit: ClassVar[str] = ""
 
@@ -36,8 +40,21 @@ class Metric(Registered, family="metric"):
         """Name of the metric in ``metrics.jsonl``, after the split."""
         return self.kind
 
+    @classmethod
+    def suits(cls, task: Task) -> bool:
+        """Whether it is a metric of such targets."""
+        return cls.of_yes_no if task == "yes_no" else cls.of_labels == (task == "classes")
+
+    @classmethod
+    def is_usual(cls, out_shape: Shape) -> bool:
+        """Whether it is recorded of yes-or-no answers of this shape without being chosen."""
+        return cls.usual
+
     def sums(self, z: Array, y: Array) -> Sums:
-        """The sums this metric needs from one shard, besides ``metrics.batch_sums``."""
+        """The sums this metric needs from one shard, besides ``metrics.batch_sums``.
+
+        y: class labels (N,), yes or no as booleans (K, N), or numbers (K, N).
+        """
         return {}
 
     def value(self, sums: Mapping[str, Any]) -> float | None:

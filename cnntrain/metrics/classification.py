@@ -8,17 +8,21 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cnntrain.metrics.base import Metric
+from cnntrain.metrics.ranking import areas, score_sums
 from cnntrain.metrics.sums import Sums, confusion_matrix, labels_of, means
-from cnntrain.ops.stable import log_softmax, logistic_cost, sigmoid
-from cnntrain.types import Array, Count
-
-BINS = 4096  # of the histogram from which the area under the ROC curve is computed
+from cnntrain.metrics.yes_no import f1_of, mean_of_known
+from cnntrain.ops.stable import log_softmax, logistic_cost
+from cnntrain.types import Array, Count, Shape
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy(Metric, kind="accuracy"):
-    """The share of samples whose largest output belongs to their class."""
+    """The share of samples whose largest output belongs to their class.
 
+    Of labels that hold or do not: the share of right answers, over samples and labels.
+    """
+
+    of_yes_no: ClassVar[bool] = True
     unit: ClassVar[str] = "%"
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
@@ -84,7 +88,11 @@ class MacroF1(ConfusionMetric, kind="macro_f1"):
 
 @dataclass(frozen=True, kw_only=True)
 class LogLoss(Metric, kind="log_loss"):
-    """-1/n Σ log p(class), p by softmax of the outputs (or the sigmoid of a single one)."""
+    """-1/n Σ log p(class), p by softmax of the outputs (or the sigmoid of a single one).
+
+    Computed from the outputs themselves and not clipped: a class that is given p = e^-100 costs
+    100. scikit-learn clips p to the float's epsilon, so there it costs 15.9 (float32) or 36.0.
+    """
 
     higher_is_better: ClassVar[bool] = False
 
@@ -101,25 +109,46 @@ class LogLoss(Metric, kind="log_loss"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Auc(Metric, kind="auc"):
-    """Area under the ROC curve: how often a sample of class 1 is ranked above one of class 0.
+class F1(Metric, kind="f1"):
+    """F1 = 2 hits / (samples that are yes + samples taken for yes), yes being class 1.
 
-    Ties count half. Computed from histograms of the probability of class 1 with 4,096 bins, which
-    add up over shards: probabilities in the same bin count as ties.
+    Of several labels their mean; labels that neither hold nor are predicted do not count.
     """
 
+    of_yes_no: ClassVar[bool] = True
     two_classes: ClassVar[bool] = True
+    usual: ClassVar[bool] = True
 
     def sums(self, z: Array, y: Array) -> Sums:
-        logit = z[0] if len(z) == 1 else z[1] - z[0]
-        bins = np.minimum((sigmoid(logit.astype(np.float64)) * BINS).astype(int), BINS - 1)
-        cells = np.bincount(labels_of(z, y) * BINS + bins, minlength=2 * BINS)
-        return {"auc_histogram": cells[: 2 * BINS].reshape(2, BINS)}
+        return {} if y.dtype.kind == "b" else {"confusion": confusion_matrix(z, y)}
 
     def value(self, sums: Mapping[str, Any]) -> float | None:
-        no, yes = np.asarray(sums["auc_histogram"], dtype=np.float64)
-        pairs = no.sum() * yes.sum()
-        if not pairs:
-            return None
-        below = np.cumsum(no) - no
-        return float((yes * (below + 0.5 * no)).sum() / pairs)
+        if "decisions" in sums:
+            return mean_of_known([f1_of(table) for table in np.asarray(sums["decisions"])])
+        return f1_of(np.asarray(sums["confusion"]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auc(Metric, kind="auc"):
+    """Area under the ROC curve: how often a yes (class 1) is ranked above a no (class 0).
+
+    Ties count half. Exact for up to 65,536 distinct outputs; of more, the last binary digits are
+    dropped. Of several labels the mean; labels that hold for all samples or none do not count.
+    """
+
+    of_yes_no: ClassVar[bool] = True
+    two_classes: ClassVar[bool] = True
+    usual: ClassVar[bool] = True
+
+    @classmethod
+    def is_usual(cls, out_shape: Shape) -> bool:
+        return len(out_shape) == 1  # of maps there are too many positions to rank in every epoch
+
+    def sums(self, z: Array, y: Array) -> Sums:
+        if y.dtype.kind == "b":
+            return score_sums(z, y)
+        score = z if len(z) == 1 else z[1:2].astype(np.float64) - z[:1]
+        return score_sums(score, labels_of(z, y)[None] == 1)
+
+    def value(self, sums: Mapping[str, Any]) -> float | None:
+        return mean_of_known(areas(sums))

@@ -1,4 +1,4 @@
-"""Metrics for regression."""
+"""Metrics for regression, in the units of the targets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

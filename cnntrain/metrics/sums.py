@@ -6,14 +6,16 @@ total. The mean and the spread of targets are not sums, but those of two parts g
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from cnntrain.metrics.ranking import merged_scores, score_sums
 from cnntrain.ops.sums import Moments, is_constant, merged, moments
 from cnntrain.types import Array
 
 Sums = dict[str, Any]
+Task = Literal["classes", "yes_no", "numbers"]  # one class; labels that hold or not; regression
 
 
 def predicted(z: Array) -> Array:
@@ -30,10 +32,13 @@ def labels_of(z: Array, y: Array) -> Array:
 def batch_sums(loss: float, z: Array, y: Array, classes: bool | None = None) -> Sums:
     """The sums of one shard: samples, loss, and those that suit the kind of target.
 
-    ``classes``: whether the targets are classes; by default, whether they are integers.
+    y: class labels (N,), yes or no as booleans, or numbers, both shaped like z. ``classes``:
+    whether the targets are classes; by default, whether they are integers.
     """
     sums: Sums = {"n": z.shape[-1], "loss": loss}
-    if y.dtype.kind in "iu" if classes is None else classes:
+    if y.dtype.kind == "b":
+        sums["decisions"] = decisions(z, y)
+    elif y.dtype.kind in "iu" if classes is None else classes:
         sums["correct"] = int(np.count_nonzero(predicted(z) == labels_of(z, y)))
     else:
         error = z.astype(np.float64) - y
@@ -49,8 +54,21 @@ def confusion_matrix(z: Array, y: Array) -> Array:
     return cells.reshape(classes, classes)
 
 
+def decisions(z: Array, yes: Array) -> Array:
+    """Counts (K, 2, 2) of each label's answers: true no or yes (rows), taken for no or yes.
+
+    An output > 0 is taken for yes: a probability above ½ by the sigmoid, a positive sign for hinge.
+    """
+    cells = (2 * yes + (z > 0)).reshape(len(z), -1)
+    counts = [np.count_nonzero(cells == cell, axis=1) for cell in range(4)]
+    return np.stack(counts, axis=1).reshape(-1, 2, 2)
+
+
 def detail_sums(z: Array, y: Array) -> Sums:
-    """The additional sums of an evaluation: a confusion matrix, or the moments of the targets."""
+    """The additional sums of an evaluation: a confusion matrix, the scores of all labels, or the
+    moments of the targets."""
+    if y.dtype.kind == "b":
+        return score_sums(z, y)
     return {"confusion": confusion_matrix(z, y)} if y.dtype.kind in "iu" else target_moments(y)
 
 
@@ -64,8 +82,10 @@ def target_moments(y: Array) -> Sums:
 
 
 def add_sums(a: Mapping[str, Any], b: Mapping[str, Any]) -> Sums:
-    """a + b, entry by entry; moments of targets are merged."""
-    both = {name: a[name] + b[name] for name in a}
+    """a + b, entry by entry; moments of targets and scores are merged."""
+    both = {name: a[name] + b[name] for name in a if not name.startswith("score")}
+    if "scores" in a:
+        both |= merged_scores(a, b)
     if "target_mean" in a:
         _, both["target_mean"], both["target_squares"] = merged(_moments(a), _moments(b))
     return both
@@ -81,6 +101,9 @@ def means(sums: Mapping[str, Any]) -> dict[str, float]:
     metrics = {"loss": sums["loss"] / n}
     if "correct" in sums:
         metrics["accuracy"] = sums["correct"] / n
+    elif "decisions" in sums:
+        counts = np.asarray(sums["decisions"])
+        metrics["accuracy"] = int(np.trace(counts.sum(axis=0))) / int(counts.sum())
     else:
         metrics["mae"] = sums["absolute_error"] / n
         metrics["rmse"] = float(np.sqrt(sums["squared_error"] / n))

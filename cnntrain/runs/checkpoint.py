@@ -1,9 +1,10 @@
 """Training state <-> one ``.npz`` file, written completely or not at all, and checked when read.
 
 Besides its header the file holds ``params/<name>``, ``memory/<slot>:<name>``, ``normalize/shift``
-and ``normalize/scale``. It never names a class, module or path: everything follows from the config
-in the header, and every member is checked against the shape that the config implies before it is
-read. What the header says is checked for sense, and bound to the arrays by a digest.
+and ``normalize/scale`` (and ``normalize/target_shift``, ``normalize/target_scale`` if targets are
+normalized). It never names a class, module or path: everything follows from the config in the
+header, and every member is checked against the shape that the config implies before it is read.
+What the header says is checked for sense, and bound to the arrays by a digest.
 """
 
 import math
@@ -233,13 +234,17 @@ def _expected(
     shapes = {name: param.shape for name, param in network.params.items()}
     statistics = statistics_shape(plan.data.normalize, sample_shape)
     dtype, exact = plan.numpy_dtype, np.dtype(np.float64)
+    normalizers = {"shift": statistics, "scale": statistics}
+    if plan.data.normalize_targets != "none":
+        of_targets = statistics_shape("per_channel", network.out_shape)
+        normalizers |= {"target_shift": of_targets, "target_scale": of_targets}
     return {
         **{f"params/{name}": (shape, dtype) for name, shape in shapes.items()},
         **{
             f"memory/{slot}": (shapes[name], dtype)
             for slot, name in optimizer_state_names(plan, network).items()
         },
-        **{f"normalize/{name}": (statistics, exact) for name in ("shift", "scale")},
+        **{f"normalize/{name}": (shape, exact) for name, shape in normalizers.items()},
     }
 
 

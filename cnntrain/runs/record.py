@@ -1,14 +1,14 @@
 """The content of a run folder, read without changing it, also while the run is training."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cnntrain.config.document import parse_value, read_document
 from cnntrain.errors import RunFolderError
 from cnntrain.metrics import is_better
-from cnntrain.runs.logs import read_metrics, read_stats, recorded_environment
+from cnntrain.runs.logs import read_metrics, read_stats, recorded_environment, recorded_summary
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class RunRecord:
     epochs: list[dict[str, Any]]  # lines of metrics.jsonl
     end: dict[str, Any] | None  # its last line; None while the run is training, or after a crash
     stats: list[dict[str, Any]]  # lines of stats.jsonl
+    baseline: dict[str, Any] = field(default_factory=dict)  # of summary.json; empty: not known
 
     @property
     def metrics(self) -> list[str]:
@@ -84,7 +85,18 @@ def read_run(path: Path, label: str | None = None) -> RunRecord:
         epochs=[line for line in lines if line.get("event") == "epoch"],
         end=ends[-1] if ends else None,
         stats=read_stats(path),
+        baseline=_baseline(recorded_summary(path)),
     )
+
+
+def _baseline(summary: dict[str, Any]) -> dict[str, Any]:
+    """What guessing would give, as far as it is there and of the right kind."""
+    found = summary.get("baseline")
+    if not isinstance(found, dict) or not isinstance(found.get("guessing"), dict):
+        return {}
+    guess = {n: v for n, v in found["guessing"].items() if isinstance(v, int | float)}
+    texts = {n: found[n] for n in ("split", "cause", "remedy") if isinstance(found.get(n), str)}
+    return {"guessing": guess, "better": found.get("better") is not False, "split": "", **texts}
 
 
 def read_runs(paths: Sequence[Path]) -> list[RunRecord]:

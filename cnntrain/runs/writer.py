@@ -20,7 +20,7 @@ from cnntrain.files import append_line
 from cnntrain.runs import checkpoint
 from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.runs.folder import remove_own_litter
-from cnntrain.runs.logs import read_metrics, read_stats
+from cnntrain.runs.logs import read_metrics, read_stats, recorded_summary
 from cnntrain.runs.messages import epoch_line, stopped_line
 from cnntrain.runs.place import Place
 from cnntrain.text import json_text, visible
@@ -116,6 +116,11 @@ class RunFolder:
         if event.reason != "diverged":
             summary["weights_sha256"] = weights_sha256(self.state.params)
         del summary["event"]
+        self.place.write_text("summary.json", json_text(summary, indent=2) + "\n")
+
+    def record_baseline(self, found: Mapping[str, Any]) -> None:
+        """Add to the summary what guessing would give, and the verdict."""
+        summary = {**recorded_summary(self.path), "baseline": dict(found)}
         self.place.write_text("summary.json", json_text(summary, indent=2) + "\n")
 
     def save_now(self) -> None:

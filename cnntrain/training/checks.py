@@ -18,9 +18,8 @@ def check_training(experiment: Experiment, problems: Problems) -> None:
     for k, metric in enumerate(plan.metrics):
         with problems.gathered():
             _check_metric(experiment, metric, ("metrics", k))
-    labelled = data.classes is not None
-    names = ["loss", "accuracy"] if labelled else ["loss", "mae", "rmse"]
-    names += [metric.name for metric in plan.metrics if metric.of_labels == labelled]
+    names = ["loss", "mae", "rmse"] if experiment.task == "numbers" else ["loss", "accuracy"]
+    names += [metric.name for metric in experiment.chosen]
     known = [
         f"{split}/{name}"
         for split in ("train", "val")
@@ -37,16 +36,20 @@ def check_training(experiment: Experiment, problems: Problems) -> None:
 
 def _check_metric(experiment: Experiment, metric: Metric, place: tuple[str | int, ...]) -> None:
     """A metric must fit the task, and the number of classes."""
-    if metric.of_labels != (experiment.data.classes is not None):
+    if experiment.allows(metric):
+        return
+    if not metric.suits(experiment.task):
+        remedy = "remove it"
+        if experiment.task == "yes_no":
+            suited = [name for name, kind in Metric.kinds.items() if kind.suits("yes_no")]
+            remedy = f"yes-or-no labels have {', '.join(suited)}"
         kind = "classification" if metric.of_labels else "regression"
-        raise ConfigError(f"{metric.kind} is a metric of {kind}; remove it", place)
-    outputs = experiment.network.out_shape[0]
-    if metric.two_classes and outputs > 2:
-        raise ConfigError(
-            f"{metric.kind} is a metric of two classes, but the network has {outputs} outputs; "
-            "remove it",
-            place,
-        )
+        raise ConfigError(f"{metric.kind} is a metric of {kind}; {remedy}", place)
+    raise ConfigError(
+        f"{metric.kind} is a metric of two classes, but the network has "
+        f"{experiment.network.out_shape[0]} outputs; remove it",
+        place,
+    )
 
 
 def _check_last_batch(experiment: Experiment) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnntrain.data.prepare import SplitName
-from cnntrain.metrics.sums import Sums, add_sums, detail_sums
+from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.network.network import Network, Pass
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.shards import SHARD_ACTIVATIONS, SHARD_SAMPLES, cut
@@ -24,7 +24,7 @@ def evaluate(
     detail: bool = False,
     see: See | None = None,
 ) -> Sums:
-    """The sums of a whole split; ``detail`` adds a confusion matrix or the targets' moments.
+    """The sums of a whole split; ``detail`` adds what ``metrics.sums.detail_sums`` does.
 
     ``see`` is shown the outputs and targets of every part, in any order and from any thread.
     """
@@ -34,12 +34,13 @@ def evaluate(
 
     def part(k: int) -> Sums:
         with np.errstate(all="ignore"):
-            x, y = batches.take(np.arange(samples)[slices[k]])
+            indices = np.arange(samples)[slices[k]]
+            x, y = batches.take(indices)
             z, caches = network.forward(params, x, Pass())
             total, _, _ = experiment.objective.forward(z, caches.heads, y)
             if see is not None:
                 see(slices[k], z, y)
-            return experiment.sums(total, z, y) | (detail_sums(z, y) if detail else {})
+            return experiment.sums(total, z, y, detail, batches.exact_targets(indices))
 
     return workers.tree_sum(part, len(slices), add_sums)
 

@@ -9,11 +9,11 @@ from cnntrain.config.plan import Plan
 from cnntrain.data.batches import Batches
 from cnntrain.data.dataset import Schema
 from cnntrain.data.locate import Find
-from cnntrain.data.normalize import Normalizer
+from cnntrain.data.normalize import Normalizer, fit_targets
 from cnntrain.data.prepare import Prepared, SplitName, alone, prepare, with_test_split
-from cnntrain.errors import Problems, ShapeError
-from cnntrain.metrics.base import metric_values
-from cnntrain.metrics.sums import Sums, batch_sums
+from cnntrain.errors import ConfigError, Problems, ShapeError
+from cnntrain.metrics.base import Metric, metric_values
+from cnntrain.metrics.sums import Sums, Task, batch_sums, detail_sums
 from cnntrain.network.graph import Node
 from cnntrain.network.network import Network
 from cnntrain.network.objective import LossTerm, Objective, Penalty
@@ -68,23 +68,79 @@ class Experiment:
         m = len(self.data.train)
         return Penalty(self.plan.train.l2 / m, self.plan.train.l1 / m)
 
-    def sums(self, loss: float, z: Array, y: Array) -> Sums:
-        """The sums of one shard, including those that the chosen metrics need."""
-        found = batch_sums(loss, z, y, self.data.classes is not None)
-        for metric in self.plan.metrics:
+    @cached_property
+    def task(self) -> Task:
+        """What the targets are: 0 and 1 are no and yes if the loss takes them for that."""
+        if self.data.classes is not None:
+            return "classes"
+        decides = Objective(self.plan.loss).main.loss.single_output_is_yes
+        whole = all(((split.y == 0) | (split.y == 1)).all() for split in self.data.splits.values())
+        return "yes_no" if decides and whole else "numbers"
+
+    @cached_property
+    def chosen(self) -> tuple[Metric, ...]:
+        """The metrics beside loss and accuracy (or MAE and RMSE): the usual and the chosen ones."""
+        fitting = [metric for metric in self.plan.metrics if self.allows(metric)]
+        names = {metric.name for metric in fitting}
+        usual = [metric for metric in self._usual() if metric.name not in names]
+        return (*usual, *fitting)
+
+    def allows(self, metric: Metric) -> bool:
+        """Whether a metric fits the task, and the number of classes."""
+        many = self.task == "classes" and self.network.out_shape[0] > 2
+        return metric.suits(self.task) and not (metric.two_classes and many)
+
+    def _usual(self) -> list[Metric]:
+        shape, loss = self.network.out_shape, self.objective.main.loss
+        if self.task == "numbers" or not loss.single_output_is_yes:
+            return []
+        kinds = [kind() for kind in Metric.kinds.values() if kind.usual and kind.is_usual(shape)]
+        return [metric for metric in kinds if self.allows(metric)]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Of labels that hold or not: the names of their columns, or else numbers."""
+        count, names = self.network.out_shape[0], self.data.schema.targets
+        if len(names) == count:
+            return names
+        return tuple(str(k) for k in range(count))
+
+    def sums(
+        self,
+        loss: float,
+        z: Array,
+        y: Array,
+        detail: bool = False,
+        exact: Array | None = None,
+    ) -> Sums:
+        """The sums of one shard, including those that its metrics need, or an evaluation.
+
+        ``exact``: real-valued targets as they are in the data, neither normalized nor rounded.
+        """
+        z, y = self._as_judged(z, y, exact)
+        found = batch_sums(loss, z, y, self.task == "classes")
+        for metric in self.chosen:
             found |= metric.sums(z, y)
-        return found
+        return found | (detail_sums(z, y) if detail else {})
+
+    def _as_judged(self, z: Array, y: Array, exact: Array | None) -> tuple[Array, Array]:
+        """Outputs and targets as metrics compare them: yes or no, or in the units of the data."""
+        if self.task != "numbers":
+            return z, y > 0.5 if self.task == "yes_no" else y
+        normalizer = self.data.normalizer.of_targets
+        if normalizer is None:
+            return self.objective.main.loss.estimate(z), y if exact is None else exact
+        return normalizer.undo(z), normalizer.undo(y) if exact is None else exact
 
     def metrics(self, split: str, sums: Sums) -> dict[str, float]:
         """What the sums of a split mean: ``split/loss``, ``split/accuracy``, ..."""
-        found = metric_values(sums, self.plan.metrics)
+        found = metric_values(sums, self.chosen)
         return {f"{split}/{name}": value for name, value in found.items()}
 
     @property
     def monitored(self) -> str:
         """The metric that decides which epoch is best."""
-        data = self.data
-        return self.plan.train.monitored("val" in data.splits, data.classes is not None)
+        return self.plan.train.monitored("val" in self.data.splits, self.task != "numbers")
 
     def batches(self, split: SplitName) -> Batches:
         """The batches of a split, in the form that the network reads."""
@@ -142,6 +198,7 @@ def open_experiment(
         fitted = normalizer or plan.data.normalize
         dataset = with_test_split(dataset, plan.data.test_split, plan.seed)
         prepared = prepare(dataset, plan.data.validation, fitted, plan.seed, plan.data.fold)
+        prepared = _with_normalized_targets(plan, prepared)
         experiment = Experiment(plan, network, prepared)
         with problems.gathered():
             experiment.check_memory()
@@ -165,6 +222,27 @@ def open_split(
     split = in_classes(part.split, known.schema, name)
     prepared = alone(name, split, known.schema, known.normalizer)
     return Experiment(plan, network, replace(prepared, notes=part.notes), known.losses)
+
+
+def _with_normalized_targets(plan: Plan, prepared: Prepared) -> Prepared:
+    """Fit the normalization of the targets, unless a fitted one came with that of the inputs."""
+    if plan.data.normalize_targets == "none" or prepared.normalizer.of_targets is not None:
+        return prepared
+    if prepared.classes is not None:
+        raise ConfigError(
+            "the targets are classes, which have no scale; remove 'normalize_targets', or write "
+            "the targets of a regression as decimal numbers (csv: name its columns in 'targets')",
+            ("data", "normalize_targets"),
+        )
+    for term in plan.loss:
+        if term.loss.takes_soft_labels or term.loss.single_output_is_yes:
+            raise ConfigError(
+                f"{term.loss.kind} needs targets from 0 to 1; remove 'normalize_targets', or use "
+                "squared_error",
+                ("data", "normalize_targets"),
+            )
+    normalizer = prepared.normalizer.with_targets(fit_targets(prepared.train))
+    return replace(prepared, normalizer=normalizer)
 
 
 def _check_augmentations(plan: Plan, sample_shape: Shape, problems: Problems) -> None:

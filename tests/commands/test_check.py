@@ -27,7 +27,7 @@ def test_a_failed_check_names_a_remedy_and_trains_nothing(config_file, tmp_path,
     assert run_fit(config_file(**slow), options) == ExitCode.FAILED
     shown = capsys.readouterr().out
     assert "FAIL  overfits two batches  loss " in shown
-    assert "-> try 10 and 0.1 times the learning rate" in shown
+    assert "-> optimizer.sgd.lr: 0.1 (a higher learning rate; tried: fits them in " in shown
     assert shown.endswith("1 failed: not trained\n")
     assert not (tmp_path / "run").exists()
 

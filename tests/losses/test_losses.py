@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from cnntrain.errors import ShapeError
+from cnntrain.errors import ConfigError, ShapeError
+from cnntrain.losses import Loss
 from cnntrain.losses.base import one_hot
 from cnntrain.losses.cross_entropy import CrossEntropy
 from cnntrain.losses.squared_error import SquaredError
@@ -110,3 +111,68 @@ def test_messages(loss, out_shape, target_shape, message):
     with pytest.raises(ShapeError) as caught:
         loss.check(out_shape, target_shape)
     assert str(caught.value) == message
+
+
+SMOOTH = ["squared_error", "absolute_error", "huber", "binary_cross_entropy", "kl_divergence"]
+
+
+@pytest.mark.parametrize("kind", [*SMOOTH, "cross_entropy"])
+def test_nothing_is_left_to_learn_where_the_estimate_is_the_target(kind):
+    z = np.random.default_rng(0).standard_normal((3, 5))
+    loss = Loss.kinds[kind]()
+    np.testing.assert_allclose(loss.forward(z, loss.estimate(z))[1], 0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("kind", "targets"),
+    [(kind, "labels") for kind in sorted(Loss.kinds)] + [(kind, "shares") for kind in SMOOTH],
+)
+def test_no_other_constant_costs_less(kind, targets):
+    rng = np.random.default_rng(1)
+    loss = Loss.kinds[kind]()
+    y = rng.choice(3, 200, p=[0.6, 0.3, 0.1])
+    if targets == "shares":
+        y = rng.dirichlet([1.0, 2.0, 0.5], 200).T
+    best = loss.constant(y, (3,))
+    assert best.shape == (3,)
+
+    def cost(constant):
+        return loss.forward(np.repeat(constant[:, None], 200, axis=1), y)[0]
+
+    for _ in range(50):
+        other = best + rng.choice([1e-3, 0.1, 1.0]) * rng.standard_normal(3)
+        assert cost(best) <= cost(other) * (1 + 1e-12)
+
+
+def test_the_constant_of_a_single_output():
+    y = np.array([1, 0, 1, 1])
+    assert Loss.kinds["binary_cross_entropy"]().constant(y, (1,)) == pytest.approx([np.log(3)])
+    assert Loss.kinds["squared_hinge"]().constant(y, (1,)) == pytest.approx([0.5])
+    only = Loss.kinds["binary_cross_entropy"]().constant(np.ones((1, 4)), (1,))
+    assert np.isfinite(only).all()
+
+
+def test_the_constant_keeps_the_options_of_cross_entropy():
+    loss = Loss.kinds["cross_entropy"](class_weight=(3.0, 1.0), label_smoothing=0.2)
+    constant = loss.constant(np.array([0, 1]), (2,))
+    shares = np.exp(constant) / np.exp(constant).sum()
+    np.testing.assert_allclose(shares, [0.75, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "needed"),
+    [
+        ("binary_cross_entropy", [[-1.0, 1.0]], "0 (no), 1 (yes) or a probability"),
+        ("hinge", [[-1.0, 1.0]], "0 (no) and 1 (yes)"),
+        ("squared_hinge", [[0.0, 0.5]], "0 (no) and 1 (yes)"),
+    ],
+)
+def test_targets_that_are_not_yes_or_no_are_refused(kind, y, needed):
+    low, high = y[0]
+    with pytest.raises(ConfigError) as caught:
+        Loss.kinds[kind]().fitted(np.array(y), None)
+    assert str(caught.value) == (
+        f"{kind} needs targets that are {needed}, but these go from {low:g} to {high:g}; "
+        "write 0 for no, or use squared_error for a regression"
+    )
+    assert caught.value.path == ("loss",)

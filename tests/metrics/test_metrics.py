@@ -7,7 +7,7 @@ import pytest
 
 from cnntrain.errors import ConfigError
 from cnntrain.metrics.base import Metric, is_better, metric_values
-from cnntrain.metrics.classification import Auc, BalancedAccuracy, LogLoss, MacroF1, TopK
+from cnntrain.metrics.classification import F1, Auc, BalancedAccuracy, LogLoss, MacroF1, TopK
 from cnntrain.metrics.regression import RSquared
 from cnntrain.metrics.sums import add_sums, batch_sums
 from cnntrain.training.shards import cut
@@ -20,7 +20,7 @@ N = 200
 def outputs(metric, k=8):
     """(z, y): outputs correlated with the targets."""
     rng = np.random.default_rng(0)
-    k = 2 if isinstance(metric, Auc) else k
+    k = 2 if metric.two_classes else k
     if not metric.of_labels:
         y = rng.standard_normal((k, N))
         return y + 0.5 * rng.standard_normal((k, N)), y
@@ -102,6 +102,12 @@ def test_log_loss_by_hand():
     assert value_of(LogLoss(), one, np.array([1, 0])) == pytest.approx(expected, rel=1e-13)
 
 
+def test_log_loss_is_not_clipped():
+    """scikit-learn clips p to the float's epsilon: 36 is the most that a sample costs there."""
+    assert value_of(LogLoss(), np.array([[0.0], [100.0]]), np.array([0])) == pytest.approx(100)
+    assert value_of(LogLoss(), np.array([[100.0]]), np.array([0])) == pytest.approx(100)
+
+
 @pytest.mark.parametrize(
     ("logits", "y", "expected"),
     [
@@ -153,7 +159,10 @@ def test_agrees_with_scikit_learn(k):
     for metric, value in expected.items():
         assert value_of(metric, z, y) == pytest.approx(value, rel=1e-12), metric
     if k == 2:
-        assert abs(value_of(Auc(), z, y) - metrics.roc_auc_score(y, p[1])) < 1e-3
+        assert value_of(Auc(), z, y) == pytest.approx(
+            metrics.roc_auc_score(y, z[1] - z[0]), abs=1e-14
+        )
+        assert value_of(F1(), z, y) == pytest.approx(metrics.f1_score(y, taken), rel=1e-12)
     a = y + 0.5 * z[:1]
     assert value_of(RSquared(), a, y[None].astype(float)) == pytest.approx(
         metrics.r2_score(y, a[0])

@@ -46,7 +46,9 @@ def without_times(entry):
 
 
 def summary(folder):
-    return without_times(json.loads((folder / "summary.json").read_text()))
+    """Without ``baseline``, which only the command adds."""
+    found = without_times(json.loads((folder / "summary.json").read_text()))
+    return {key: value for key, value in found.items() if key != "baseline"}
 
 
 def checkpoints(folder):

@@ -13,6 +13,7 @@ from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
 from cnntrain.metrics.base import metric_values
 from cnntrain.metrics.sums import ClassFigures, labels_of, per_class, predicted
+from cnntrain.metrics.yes_no import LabelFigures, per_label
 from cnntrain.network.network import Pass
 from cnntrain.ops.stable import sigmoid, softmax
 from cnntrain.training.evaluate import evaluate
@@ -43,6 +44,7 @@ class Evaluation:
     labels: tuple[str, ...] = ()
     confusion: Array | None = None
     classes: list[ClassFigures] = field(default_factory=list)
+    yes_no: list[LabelFigures] = field(default_factory=list)  # of labels that hold or not
     wrong: Array | None = None  # (C, H, W, N)
     wrong_as: list[Mistake] = field(default_factory=list)
     filters: Array | None = None  # (F, C, KH, KW)
@@ -62,7 +64,7 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
             outputs[part.start] = z, labels_of(z, y)
 
     sums = evaluate(experiment, params, name, workers, detail=True, see=keep)
-    metrics = metric_values(sums, experiment.plan.metrics)
+    metrics = metric_values(sums, experiment.chosen)
     filters_of, filters = _filters(experiment, params)
     shown: dict[str, Any] = {
         "filters": filters,
@@ -70,6 +72,8 @@ def look(experiment: Experiment, params: Arrays, workers: Workers) -> Evaluation
         "maps": dict(_maps(experiment, params, name)),
         "sample_label": _label(experiment, name, 0),
     }
+    if experiment.task == "yes_no":
+        shown["yes_no"] = per_label(sums, experiment.label_names)
     if experiment.data.classes is None:
         return Evaluation(name, len(splits[name]), metrics, **shown)
     zs, labels_of_parts = zip(*(outputs[start] for start in sorted(outputs)), strict=True)

@@ -123,7 +123,20 @@ def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
     for name in dict.fromkeys(name for record in records for name in record.metrics):
         row(f"{name}, best epoch", lambda r, name=name: _metric(name, r.best))  # type: ignore[misc]
         row(f"{name}, last", lambda r, name=name: _metric(name, r.last))  # type: ignore[misc]
+    row("guessing gives", _guess)
+    row("better than guessing", lambda r: _yes_or_no(r.baseline.get("better")))
     return rows + _test_rows(pages)
+
+
+def _yes_or_no(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "no"
+
+
+def _guess(record: RunRecord) -> str:
+    """``val/loss 2.302, val/accuracy 10.3%`` of the same guess for all samples."""
+    known, split = record.baseline.get("guessing", {}), record.baseline.get("split")
+    shown = [name for name in ("loss", "accuracy", "rmse") if name in known]
+    return ", ".join(f"{split}/{metric_text(name, known[name])}" for name in shown)
 
 
 def _test_rows(pages: Sequence[RunPage]) -> list[list[str]]:
