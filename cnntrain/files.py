@@ -13,8 +13,11 @@ from typing import IO
 from cnntrain.errors import WriteError
 
 TEMPORARY = ".tmp"
-FOLDER = os.O_RDONLY | os.O_DIRECTORY
-HERE = os.O_NOFOLLOW | os.O_NONBLOCK  # the file itself, without waiting for the other end of a pipe
+# Windows, where nothing can be written relative to a folder, lacks some flags
+WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # for the other end of a pipe
+READING = os.O_RDONLY | WITHOUT_WAITING | getattr(os, "O_BINARY", 0)
+FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+ITSELF = getattr(os, "O_NOFOLLOW", 0)  # not what a symbolic link leads to
 CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.ENOTSUP)  # answers of file systems that never can
 
 
@@ -136,7 +139,7 @@ def append_line(path: Path, line: str, within: int | None = None) -> None:
 def open_regular(name: str, flags: int, folder: int) -> int:
     """Open a file in a folder; ``OSError`` if it is a link, which may lead anywhere, or a pipe."""
     try:
-        handle = os.open(name, flags | HERE, 0o644, dir_fd=folder)
+        handle = os.open(name, flags | ITSELF | WITHOUT_WAITING, 0o644, dir_fd=folder)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise OSError(error.errno, "it is a symbolic link; remove it") from None
@@ -149,7 +152,7 @@ def open_regular(name: str, flags: int, folder: int) -> int:
 
 def opened_plain(path: Path) -> IO[bytes]:
     """Open a file to be read; nobody waits for the other end of a pipe."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    return os.fdopen(os.open(path, READING), "rb")
 
 
 def plain_content(path: Path) -> bytes | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from cnntrain.config.parser import GuardError, KeyPath, Problem, Tree, build, end_place, split_lines
 from cnntrain.config.syntax_errors import Place
 from cnntrain.errors import ConfigError
+from cnntrain.files import opened_plain
 from cnntrain.text import visible
 
 __all__ = [
@@ -34,8 +35,6 @@ __all__ = [
 MAX_BYTES = 2**18  # takes the parser about a second at worst
 MAX_PROBLEMS = 20
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# If a FIFO replaces the file after the first check, open must not block; Windows lacks the flag.
-_READ_WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _WIDTH = 100
 _LEFT_OF_CARET = 60
 _FOUND = {type(None): "empty", list: "a list", str: "a string", bool: "a boolean"}
@@ -108,7 +107,7 @@ def _parsed(text: str, name: str) -> Document:
 def _read(path: Path, name: str) -> bytes:
     try:
         _check_regular(path.stat().st_mode, name)
-        with os.fdopen(os.open(path, _READ_WITHOUT_WAITING), "rb") as file:
+        with opened_plain(path) as file:
             _check_regular(os.fstat(file.fileno()).st_mode, name)
             data = file.read(MAX_BYTES + 1) or b""  # None: it would have to wait
     except FileNotFoundError:

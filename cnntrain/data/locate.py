@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnntrain.errors import DataError, MissingFile
-from cnntrain.files import native
+from cnntrain.files import READING, native
 
 DATA_VARIABLE = "CNNTRAIN_DATA"
 
@@ -35,7 +35,7 @@ def check_has_an_end(path: Path) -> None:
 def _yields_data(path: Path) -> bool:
     """Whether a file whose size is 0 has content all the same."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        handle = os.open(path, READING)
     except OSError:
         return False  # its reader will say why it cannot be opened
     try:

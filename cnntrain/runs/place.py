@@ -1,5 +1,6 @@
 """The folder of a run, known by what it is: its path may lead elsewhere by the next write."""
 
+import errno
 import os
 import shutil
 import stat
@@ -10,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from cnntrain.errors import RunFolderError
-from cnntrain.files import FOLDER, TEMPORARY, close_quietly, write_text, writing
+from cnntrain.files import FOLDER, ITSELF, TEMPORARY, close_quietly, write_text, writing
 
 LOCK_FILE = "lock"
 
@@ -46,7 +47,7 @@ class Place:
                 handles.callback(close_quietly, handle)
                 self._check(handle)
                 for part in Path(name).parts[:-1]:
-                    handle = os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=handle)
+                    handle = _folder_in(handle, part)
                     handles.callback(close_quietly, handle)
             yield handle
 
@@ -73,8 +74,7 @@ class Place:
             try:
                 os.mkdir(name, dir_fd=folder)
             except FileExistsError:
-                if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-                    raise
+                close_quietly(_folder_in(folder, name))
 
     def remove(self, name: str) -> None:
         """Remove a file, a link or a whole folder, if it is there."""
@@ -104,6 +104,16 @@ class Place:
 def identity(found: os.stat_result) -> Identity:
     """What distinguishes a file or folder from all others, as long as it is open somewhere."""
     return found.st_dev, found.st_ino
+
+
+def _folder_in(folder: int, name: str) -> int:
+    try:
+        return os.open(name, FOLDER | ITSELF, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+            raise
+        problem = f"{name} is a link or a file, not a folder; remove it"
+        raise OSError(error.errno, problem) from None
 
 
 def _lock_in(folder: int) -> Identity | None:

@@ -179,7 +179,7 @@ def test_memory_is_reckoned_before_it_is_taken(shell, config_file, network, expe
     assert (done.returncode, done.stdout) == (2, b"")
     message = done.stderr.decode()
     assert expected in message
-    assert "parameters in all need at least " in message
+    assert "parameters in total need at least " in message
     assert "GiB, but this machine has " in message
     assert not Path("runs").exists()
 

@@ -116,7 +116,7 @@ def test_a_run_that_ignores_hangups_survives_one(tmp_path, config_file, wait_unt
 
 def test_usr1_writes_a_checkpoint_and_carries_on(tmp_path, endless_fit, wait_until):
     folder = tmp_path / "run"
-    with endless_fit(folder) as process:
+    with endless_fit(folder, until="log.txt") as process:
         log = folder / "log.txt"
         for count in (1, 2):
             process.send_signal(signal.SIGUSR1)

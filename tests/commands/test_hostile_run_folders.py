@@ -11,7 +11,7 @@ from cnntrain import cli
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("empty_folder")]
 
-NOT_OURS = "not a line that cnntrain writes there; remove it"
+NOT_OURS = "not written by cnntrain; remove this line"
 DEEP = "[" * 100_000
 DEEP_ENOUGH = "[" * 900 + "]" * 900
 

@@ -194,7 +194,8 @@ def test_a_folder_that_is_a_link_is_not_written(tmp_path, resumed, name):
     own.rename(target) if own.exists() else target.mkdir()
     own.symlink_to(target)
     before = tree(target)
-    with pytest.raises(WriteError, match=f"run/{name}.*: cannot be written"):
+    said = rf"run/{name}.*: cannot be written \({name} is a link or a file, not a folder; remove it"
+    with pytest.raises(WriteError, match=said):
         resumed(tensorboard=True)
     assert tree(target) == before
 

@@ -78,7 +78,8 @@ def find(name: str) -> list[Kind]:
         if family is None:
             raise ConfigError(f"no family {prefix!r}{did_you_mean(prefix, chosen)}")
         chosen = {family: chosen[family]}
-    found = [describe(family.kinds[kind]) for family in chosen.values() if kind in family.kinds]
+    ordered = (chosen[family] for family in sorted(chosen))  # not as they were imported
+    found = [describe(family.kinds[kind]) for family in ordered if kind in family.kinds]
     if not found:
         known = {member for family in chosen.values() for member in family.kinds}
         hint = did_you_mean(kind, known)
