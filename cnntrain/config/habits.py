@@ -55,7 +55,7 @@ KINDS = {
     },
     "metric": {
         "accuracy": "acc",
-        "macro_f1": "f1 f1_score f1_macro",
+        "macro_f1": "f1_score f1_macro",
         "auc": "roc_auc auroc",
         "r2": "r2_score r_squared",
     },

@@ -5,15 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from cnntrain.commands.eval import run_eval
+from cnntrain.commands.eval import EvalOptions, run_eval
 from cnntrain.commands.report import run_report
 from cnntrain.commands.resume import continued_run
-from cnntrain.errors import ConfigError, RunFolderError
+from cnntrain.errors import CheckpointError, ConfigError
 from cnntrain.metrics.base import Metric, metric_values
 from cnntrain.metrics.classification import F1, Accuracy, Auc
 from cnntrain.metrics.sums import add_sums, batch_sums, detail_sums, means
 from cnntrain.metrics.yes_no import LabelFigures, per_label
 from cnntrain.runs.checkpoint import save
+from cnntrain.runs.place import Place
 from cnntrain.training.shards import cut
 
 Z = np.array([[2.0, -1.0, 0.5, -3.0], [-1.0, -1.0, 0.0, 4.0], [-1.0, -2.0, -3.0, -4.0]])
@@ -93,12 +94,12 @@ def test_labels_get_accuracy_f1_and_auc(fitted, loss, capsys):
         f"{split}/{kind}" for split in ("train", "val") for kind in kinds
     )
     assert last["val/accuracy"] >= 0.9 <= last["val/auc"]
-    run_eval(folder, None, None, threads=1, as_json=True)
+    run_eval(folder, EvalOptions(threads=1, as_json=True))
     found = json.loads(capsys.readouterr().out)
     assert [row["label"] for row in found["per_label"]] == ["0", "1"]
     assert found["auc"] == pytest.approx(np.mean([row["auc"] for row in found["per_label"]]))
     assert {"mae", "rmse", "r2"}.isdisjoint(found)
-    run_eval(folder, None, None, threads=1, as_json=False)
+    run_eval(folder, EvalOptions(threads=1))
     assert "label  accuracy  precision" in capsys.readouterr().out
 
 
@@ -107,7 +108,7 @@ def test_the_names_of_columns_are_the_labels(fitted, capsys, tmp_path):
     rows = [f"{a:.3f},{int(a > 0.5)},{int(a > 0.2)}" for a in rng.random(40)]
     (tmp_path / "m.csv").write_text("\n".join(["a,sunny,windy", *rows]))
     data = {"source": "csv", "train": "m.csv", "targets": ["sunny", "windy"]}
-    run_eval(fitted(tmp_path, **weather(data=data)), None, None, threads=1, as_json=True)
+    run_eval(fitted(tmp_path, **weather(data=data)), EvalOptions(threads=1, as_json=True))
     found = json.loads(capsys.readouterr().out)
     assert [row["label"] for row in found["per_label"]] == ["sunny", "windy"]
 
@@ -177,10 +178,11 @@ def test_the_report_has_a_row_for_each_label(fitted, tmp_path):
 def test_sums_of_another_version_are_no_traceback(tmp_path, experiment_of, run_into):
     experiment = experiment_of(**weather(train={"epochs": 2, "batch_size": 25}))
     run_into(tmp_path / "run", experiment, stop_after=1)
-    folder, _ = continued_run(tmp_path / "run", experiment)
+    place = Place.at(tmp_path / "run")
+    folder, _ = continued_run(place, experiment)
     del folder.state.sums["scores"]
     save(tmp_path / "run" / "checkpoints" / "last.npz", experiment, folder.state)
     for other in (tmp_path / "run" / "checkpoints").glob("best.npz"):
         other.unlink()
-    with pytest.raises(RunFolderError, match="whose metrics another version of cnntrain took"):
-        continued_run(tmp_path / "run", experiment)
+    with pytest.raises(CheckpointError, match="metrics another version of cnntrain took otherwise"):
+        continued_run(place, experiment)

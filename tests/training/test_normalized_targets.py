@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from cnntrain.commands.eval import run_eval
+from cnntrain.commands.eval import EvalOptions, run_eval
 from cnntrain.config.read import plan_from_tree, plan_to_tree
 from cnntrain.errors import ConfigError
 from cnntrain.runs.checkpoint import load
@@ -62,7 +62,7 @@ def test_metrics_are_in_the_units_of_the_data(fitted, capsys):
     assert last["val/rmse"] == pytest.approx(scale * np.sqrt(2 * last["val/loss"]), rel=1e-4)
     assert scale == pytest.approx(30_000, rel=0.2)
     assert last["val/r2"] > 0.9
-    run_eval(folder, "val", None, threads=1, as_json=True)
+    run_eval(folder, EvalOptions(split="val", threads=1, as_json=True))
     found = json.loads(capsys.readouterr().out)
     assert found["rmse"] == pytest.approx(load(folder / "checkpoints/best.npz").state.metrics[
         "val/rmse"
