@@ -15,7 +15,7 @@ from cnntrain.environment import available_cores, program
 from cnntrain.errors import ExitCode
 from cnntrain.files import makes_renames_durable
 from cnntrain.network.network import equal_units
-from cnntrain.runs.checkpoint import best_checkpoint, load, weights_for
+from cnntrain.runs.checkpoint import best_checkpoint, load
 from cnntrain.runs.console import Console, result_table, warn
 from cnntrain.runs.folder import empty_folder, has_no_checkpoint_yet, remove_own_litter, run_path
 from cnntrain.runs.lock import RunLock
@@ -24,6 +24,7 @@ from cnntrain.runs.names import config_of, resolve
 from cnntrain.runs.place import Place
 from cnntrain.runs.signals import StopRequest, save_requests
 from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
+from cnntrain.runs.transfer import weights_for
 from cnntrain.runs.writer import RunFolder
 from cnntrain.training.baseline import judged
 from cnntrain.training.checks import check_training

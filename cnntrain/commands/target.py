@@ -12,6 +12,7 @@ from cnntrain.data.locate import DataFolders
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.network.network import Network
 from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, check_kind_of_targets, load
+from cnntrain.runs.console import warn
 from cnntrain.runs.logs import recorded_environment
 from cnntrain.runs.names import resolve
 from cnntrain.training.experiment import Experiment, build_network, open_experiment
@@ -44,6 +45,7 @@ class Target:
             return open_checkpoint(self.checkpoint, self.folders), self.checkpoint.state
         with self.places():
             experiment = open_experiment(self.plan, self.folders.find)
+            tell_what_was_read(experiment)
             return experiment, start(self.plan, experiment.network)
 
 
@@ -64,7 +66,7 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
 
 
 def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
-    """The experiment of a checkpoint, with the normalization stored in it."""
+    """The experiment of a checkpoint, with the normalization stored in it; says what it read."""
     try:
         experiment = open_experiment(
             found.plan, folders.find, found.normalizer, schema=found.known.schema
@@ -72,7 +74,14 @@ def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
     except ConfigError as error:
         raise DataError(f"the data does not fit the checkpoint: {error}") from None
     check_kind_of_targets(found, experiment)
+    tell_what_was_read(experiment)
     return experiment
+
+
+def tell_what_was_read(experiment: Experiment) -> None:
+    """A line on stderr for every file, and for what was left out of it."""
+    for note in experiment.data.notes:
+        warn(f"read {note}")
 
 
 def checkpoint_folders(found: Checkpoint, data_dir: Path | None) -> DataFolders:

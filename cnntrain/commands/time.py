@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from cnntrain.commands.target import tell_what_was_read
 from cnntrain.config.read import read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.diagnostics.timing import LayerTime, StepTimes, time_step
@@ -29,6 +30,7 @@ def run_time(
     config = read_config(path, settings)
     with config.places():
         experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)
+        tell_what_was_read(experiment)
         state = start(config.plan, experiment.network)
     clock = training_clock(config.plan, len(experiment.data.train))
     with Workers(threads or available_cores()) as workers:

@@ -8,7 +8,7 @@ What the header says is checked for sense, and bound to the arrays by a digest.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ from cnntrain.errors import CheckpointError, ConfigError
 from cnntrain.metrics import metric_values
 from cnntrain.network.network import Network
 from cnntrain.network.objective import LossTerm
-from cnntrain.registry import Spec, did_you_mean, listed, to_tree
+from cnntrain.registry import Spec, listed, to_tree
 from cnntrain.runs.archive import Archive, opened_archive, write_archive
 from cnntrain.runs.logs import MOST_STEPS
 from cnntrain.training.experiment import Experiment, network_for
@@ -279,40 +279,6 @@ def check_kind_of_targets(found: Checkpoint, experiment: Experiment) -> None:
             f"{found.path}: by its header it was trained on {kinds[trained]}, but the data has "
             f"{kinds[given]}; use another checkpoint of the same run, or the data of its training"
         )
-
-
-def weights_for(
-    found: Checkpoint, experiment: Experiment, left_out: Sequence[str] = ()
-) -> tuple[Params, list[str]]:
-    """(the weights of a checkpoint that fit another network, why others were not taken).
-
-    Arrays are matched by name and shape. ``left_out``: layers that keep their own first weights.
-    If the checkpoint has moving averages of its weights, it is these that are taken.
-    """
-    weights, network = found.state.evaluated(), experiment.network
-    layers = {node.name for node in network.nodes}
-    for name in left_out:
-        if name not in layers:
-            raise ConfigError(f"--except {name}: no such layer{did_you_mean(name, layers)}")
-    taken, reasons = {}, []
-    for name, param in network.params.items():
-        array = weights.get(name)
-        if name.rpartition(".")[0] in left_out:
-            continue
-        if array is None or array.shape != param.shape:
-            have = "absent" if array is None else f"{array.shape}"
-            reasons.append(f"{name}: {have} in the checkpoint, {param.shape} in the config")
-        else:
-            taken[name] = array.astype(experiment.plan.numpy_dtype)
-    reasons += [
-        f"{name}: {array.shape} in the checkpoint, absent in the config"
-        for name, array in weights.items()
-        if name not in network.params
-    ]
-    if not taken:
-        lines = "".join(f"\n  {reason}" for reason in reasons)
-        raise CheckpointError(f"{found.path}: none of its arrays fits the config's network:{lines}")
-    return taken, reasons
 
 
 def best_checkpoint(path: Path) -> Path:

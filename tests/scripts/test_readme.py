@@ -86,3 +86,16 @@ loss: log_cosh
 optimizer: adam
 train: {epochs: 2}
 """
+
+
+def test_the_data_sections_shown_are_understood():
+    from cnntrain.config.document import parse_document
+    from cnntrain.config.read import plan_from_tree
+
+    text = readme.DOCUMENTS[1].read_text(encoding="utf-8").partition("## Data files")[2]
+    lines = [line for line in text.partition("## Every kind")[0].splitlines() if "source:" in line]
+    assert len(lines) >= 8
+    rest = {"name": "x", "network": ["flatten", {"dense": {"units": 2}}], "loss": "squared_error"}
+    for line in lines:
+        tree = parse_document(line, "shown").tree
+        assert plan_from_tree({**tree, **rest}).data.source.kind == tree["data"]["source"]
