@@ -87,6 +87,8 @@ def _in_mode(image: Any, mode: str) -> Any:
         low, high = (float(limit(np.asarray(image))) for limit in (np.min, np.max))
         if not (low >= 0 and high < 256):  # nor if they are NaN
             raise ValueError(f"pixels from {low:g} to {high:g}, not 0 to 255: save it as bytes")
+        if 0 < high <= 1:
+            raise ValueError("pixels from 0 to 1: multiply them by 255 and save them as bytes")
     if image.mode.startswith("I"):
         wide = np.array(image, dtype=np.float32)
         wide /= 257
