@@ -56,7 +56,7 @@ def checkpoint_target(folder: Path) -> tuple[Target, list[bytes]]:
     from cnntrain.data.locate import DataFolders
     from cnntrain.errors import CnntrainError
     from cnntrain.runs import checkpoint
-    from cnntrain.training.experiment import open_experiment
+    from cnntrain.training.opening import open_experiment
     from cnntrain.training.state import start
 
     config, path = folder / "small.yaml", folder / "fuzzed.npz"

@@ -73,7 +73,7 @@ def experiment_of(small_tree):
     """``experiment_of(seed=3, ...)``: the opened experiment of such a config."""
     from cnntrain.config.read import plan_from_tree
     from cnntrain.data.locate import DataFolders
-    from cnntrain.training.experiment import open_experiment
+    from cnntrain.training.opening import open_experiment
 
     def opened(**sections):
         return open_experiment(plan_from_tree(small_tree(**sections)), DataFolders.of(None).find)

@@ -14,7 +14,8 @@ from cnntrain.errors import ExitCode
 from cnntrain.metrics.sums import means
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.events import Stopped
-from cnntrain.training.experiment import build_network, open_experiment
+from cnntrain.training.experiment import build_network
+from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import start
 from cnntrain.training.workers import Workers
 

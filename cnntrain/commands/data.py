@@ -13,7 +13,8 @@ from cnntrain.errors import DataError, ExitCode
 from cnntrain.rng import Purpose, stream
 from cnntrain.runs.names import config_of
 from cnntrain.text import printable, table
-from cnntrain.training.experiment import Experiment, open_experiment
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.opening import open_experiment
 from cnntrain.types import Array
 
 PREVIEW_SAMPLES = 8  # columns of the picture

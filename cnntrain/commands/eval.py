@@ -22,7 +22,8 @@ from cnntrain.runs.console import warn
 from cnntrain.runs.names import resolve
 from cnntrain.text import json_text, printable, table
 from cnntrain.training.evaluate import evaluate
-from cnntrain.training.experiment import Experiment, open_experiment, open_split
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.opening import open_experiment, open_split
 from cnntrain.training.state import weights_sha256
 from cnntrain.training.workers import Workers
 

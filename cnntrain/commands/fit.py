@@ -29,7 +29,8 @@ from cnntrain.runs.writer import RunFolder
 from cnntrain.training.baseline import judged
 from cnntrain.training.checks import check_training
 from cnntrain.training.events import Event, Stopped
-from cnntrain.training.experiment import Experiment, open_experiment
+from cnntrain.training.experiment import Experiment
+from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import State, initial_optimizer_state, start, weights_sha256
 from cnntrain.training.train import train
 from cnntrain.training.workers import Workers

@@ -15,7 +15,8 @@ from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, check_kind_of_
 from cnntrain.runs.console import warn
 from cnntrain.runs.logs import recorded_environment
 from cnntrain.runs.names import resolve
-from cnntrain.training.experiment import Experiment, build_network, open_experiment
+from cnntrain.training.experiment import Experiment, build_network
+from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import State, start
 
 

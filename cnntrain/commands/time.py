@@ -12,7 +12,8 @@ from cnntrain.environment import available_cores
 from cnntrain.errors import ExitCode
 from cnntrain.runs.names import config_of
 from cnntrain.text import json_text, printable, table
-from cnntrain.training.experiment import open_experiment, training_clock
+from cnntrain.training.experiment import training_clock
+from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import start
 from cnntrain.training.workers import Workers
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnntrain.config.read import plan_from_tree
 from cnntrain.data.locate import DataFolders
-from cnntrain.training import experiment as opening
+from cnntrain.training import opening
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step

@@ -5,7 +5,8 @@ import pytest
 from cnntrain.config.read import plan_from_tree, read_config
 from cnntrain.data.normalize import Normalizer
 from cnntrain.errors import ConfigError, ShapeError
-from cnntrain.training.experiment import build_network, open_experiment
+from cnntrain.training.experiment import build_network
+from cnntrain.training.opening import open_experiment
 
 REGRESSION = {"source": "inline", "inputs": [[1, 2], [3, 4]], "targets": [[0.5], [1.0]]}
 

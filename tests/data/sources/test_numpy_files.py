@@ -10,7 +10,7 @@ import pytest
 from cnntrain.config.read import plan_from_tree
 from cnntrain.data.sources.numpy_files import Npy, NpyPair, Npz, NpzPart
 from cnntrain.errors import CnntrainError, DataError
-from cnntrain.training.experiment import open_experiment
+from cnntrain.training.opening import open_experiment
 
 X = np.arange(12.0).reshape(4, 3)
 Y = np.array([0, 1, 1, 2])
