@@ -15,6 +15,7 @@ from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint, check_kind_of_
 from cnntrain.runs.console import warn
 from cnntrain.runs.logs import recorded_environment
 from cnntrain.runs.names import resolve
+from cnntrain.text import visible
 from cnntrain.training.experiment import Experiment, build_network
 from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import State, start
@@ -82,7 +83,7 @@ def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
 def tell_what_was_read(experiment: Experiment) -> None:
     """A line on stderr for every file, and for what was left out of it."""
     for note in experiment.data.notes:
-        warn(f"read {note}")
+        warn(f"read {visible(note)}")
 
 
 def checkpoint_folders(found: Checkpoint, data_dir: Path | None) -> DataFolders:

@@ -1,7 +1,7 @@
 """Data: named splits, their division, normalization and augmentation, and batches.
 Importing this package registers every source and augmentation.
 
-May import: errors, types, rng, registry, files.
+May import: errors, types, rng, registry, text, files, ops.
 """
 
 from cnntrain.data.dataset import Dataset, Split

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cnntrain.data.prepare import Prepared
 from cnntrain.registry import listed
-from cnntrain.text import counted
+from cnntrain.text import counted, visible
 from cnntrain.types import Shape
 
 MOST_NAMED = 12
@@ -13,7 +13,7 @@ MOST_NAMED = 12
 def described(data: Prepared) -> Iterator[str]:
     """One line on samples and targets, then the notes of the source."""
     yield f"data: {_inputs(data.sample_shape, data.schema.features)}; {_answers(data)}"
-    yield from (f"  {note}" for note in data.notes)
+    yield from (f"  {visible(note)}" for note in data.notes)
 
 
 def _inputs(shape: Shape, features: tuple[str, ...]) -> str:
@@ -35,6 +35,7 @@ def _answers(data: Prepared) -> str:
 
 def _some(names: tuple[str, ...]) -> str:
     """All names, or the first and the last of very many."""
+    names = tuple(map(visible, names))
     if len(names) <= MOST_NAMED:
         return listed(list(names))
     return f"{listed(list(names[:3]))}, ..., {names[-1]}"

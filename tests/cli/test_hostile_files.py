@@ -347,7 +347,7 @@ DATA = {
     "csv: many classes": (
         2,
         CSV,
-        {"x.csv": b"a,b\n" + b"".join(b"1,%d\n" % k for k in range(100_000))},
+        {"x.csv": b"a,label\n" + b"".join(b"1,%d\n" % k for k in range(100_000))},
     ),
     "csv: zeros": (1, CSV, {"x.csv": bytes(1_000_000)}),
     "csv: empty lines": (1, CSV, {"x.csv": b"\n" * 1_000_000}),

@@ -120,7 +120,9 @@ def test_class_names_and_paths_in_any_language(shell, config_file, env):
     done = subprocess.run([*program, "fit", path, "--out", run], **options)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
     done = subprocess.run([*program, "eval", run], **options)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"data: 1 feature (x); 2 classes (gr")
+    assert done.stderr.count(b"\n") == 2
     assert ("größe" if "UTF-8" in env["LC_ALL"] else r"gr\xf6\xdfe").encode() in done.stdout
     done = subprocess.run([*program, "eval", run, "--json"], **options)
     assert [row["label"] for row in json.loads(done.stdout)["per_class"]] == ["größe", "猫✓"]

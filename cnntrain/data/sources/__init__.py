@@ -1,6 +1,6 @@
 """Data sources: one file per kind, which registers itself.
 
-May import: data/dataset, data/locate and below.
+May import: data/{dataset,labels,locate} and below.
 """
 
 from cnntrain.registry import import_members

@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from cnntrain.data.sources.base import readable
-from cnntrain.data.sources.table import DECIMAL_COMMA, Table, is_packed, logical_lines, opened
+from cnntrain.data.sources.table import (
+    DECIMAL_COMMA,
+    THOUSANDS,
+    Table,
+    is_packed,
+    logical_lines,
+    opened,
+)
 from cnntrain.errors import DataError
 from cnntrain.types import Array
 
@@ -89,7 +96,12 @@ def _is_plain(path: Path) -> bool:
         return False
     with readable(path), path.open("rb") as raw:
         parts = iter(lambda: raw.read(1 << 20), b"")
-        return not any(b'"' in part or b"\0" in part for part in parts)
+        if any(b'"' in part or b"\0" in part for part in parts):
+            return False
+        raw.seek(0)
+        returns = b"\r" in raw.read(1 << 20)
+        raw.seek(0)
+        return not returns or all(b"\r" not in line[:-2] for line in raw)
 
 
 def _scan_plain(table: Table, texts: dict[int, list[str]]) -> int | None:
@@ -229,6 +241,8 @@ def _explain(table: Table, numeric: Sequence[int]) -> None:
 
 
 def _remedy(table: Table, cell: str, k: int) -> str:
+    if THOUSANDS.fullmatch(cell):
+        return "which has a thousands separator, or a decimal comma; write it without separators"
     if DECIMAL_COMMA.fullmatch(cell):
         return "a decimal comma; say \"decimal: ','\""
     if not table.header:

@@ -20,7 +20,9 @@ from cnntrain.registry import did_you_mean
 
 NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*", re.ASCII)
+THOUSANDS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:,\d{3})+\s*", re.ASCII)
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+LONGEST_QUOTED = 1 << 20  # characters of lines that one cell joins
 LOOKED_AT = 100  # lines, to find out how a file is written
 
 Column = str | int
@@ -68,8 +70,10 @@ def open_table(
     if not lines:
         raise DataError(f"{path}: contains no data rows")
     chosen = delimiter or _delimiter(path, lines)
-    rows = list(csv.reader(lines, delimiter=chosen))
-    rows = [row for row in rows if row]
+    try:
+        rows = [row for row in csv.reader(lines, delimiter=chosen) if row]
+    except csv.Error as error:
+        raise DataError(f"{path}: {error}") from None
     point = decimal or _decimal(path, rows[1:] or rows, chosen)
     table = Table(path, tuple(str(k) for k in range(len(rows[0]))), False, chosen, point, ())
     if header is None:
@@ -152,15 +156,18 @@ def _first_lines(path: Path) -> list[str]:
 
 def logical_lines(path: Path, file: TextIO) -> Iterator[str]:
     """Lines, of which a quoted cell may span several."""
-    pending = ""
+    pending: list[str] = []
+    length, quoted = 0, False
     for line in file:
         if "\0" in line:
             raise DataError(f"{path}: holds NUL characters; it is not a text file")
-        pending += line
-        if pending.count('"') % 2 == 0:
-            yield pending
-            pending = ""
-        elif len(pending) > 1 << 20:
+        pending.append(line)
+        length += len(line)
+        quoted ^= line.count('"') % 2 == 1
+        if not quoted:
+            yield "".join(pending)
+            pending, length = [], 0
+        elif length > LONGEST_QUOTED:
             raise DataError(f"{path}: a quoted cell does not end; close its quotes")
     if pending:
         raise DataError(f"{path}: the last line ends within quotes; close them")
@@ -168,11 +175,7 @@ def logical_lines(path: Path, file: TextIO) -> Iterator[str]:
 
 def _delimiter(path: Path, lines: Sequence[str]) -> str:
     """The delimiter that cuts all first lines alike; a single column has none."""
-    counts = {
-        delimiter: {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
-        for delimiter in DELIMITERS
-    }
-    fitting = [d for d, widths in counts.items() if len(widths) == 1 and widths != {1}]
+    fitting = [delimiter for delimiter in DELIMITERS if _cuts_alike(delimiter, lines)]
     if len(fitting) > 1 and "," in fitting:
         fitting.remove(",")  # then commas are decimal, or thousands within other columns
     if len(fitting) > 1:
@@ -184,6 +187,15 @@ def _delimiter(path: Path, lines: Sequence[str]) -> str:
     return header if lines[0].count(header) else ","
 
 
+def _cuts_alike(delimiter: str, lines: Sequence[str]) -> bool:
+    """Whether a delimiter cuts all lines into as many cells, and more than one."""
+    try:
+        widths = {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
+    except csv.Error:
+        return False
+    return len(widths) == 1 and widths != {1}
+
+
 def _decimal(path: Path, rows: Sequence[Sequence[str]], delimiter: str) -> str:
     if delimiter == ",":
         return "."
@@ -191,6 +203,12 @@ def _decimal(path: Path, rows: Sequence[Sequence[str]], delimiter: str) -> str:
     comma = any(DECIMAL_COMMA.fullmatch(cell) for cell in cells)
     if comma and any("." in cell and NUMBER.fullmatch(cell) for cell in cells):
         raise DataError(f"{path}: numbers with a point and with a comma; name one with 'decimal'")
+    if comma and all(THOUSANDS.fullmatch(cell) for cell in cells if DECIMAL_COMMA.fullmatch(cell)):
+        found = next(cell for cell in cells if DECIMAL_COMMA.fullmatch(cell))
+        raise DataError(
+            f"{path}: {found!r} may be a decimal comma or a thousands separator; say "
+            "\"decimal: ','\", or write the numbers without separators"
+        )
     return "," if comma else "."
 
 
