@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST_COMPARED = 1000  # names searched for a similar one
 MOST_SHOWN = 50  # names listed in a message,
 LONGEST_SHOWN = 100  # and characters shown of each
+KIND_KEYS = ("type", "kind", "name")  # of ``{type: dense, units: 3}``, as other tools write it
 
 
 class Spec:
@@ -80,7 +81,7 @@ class Registered(Spec):
         if isinstance(value, str):
             return {cls.spelled(value): {}}
         if isinstance(value, Mapping):
-            return with_kind_as_key(value, ("type", "kind", "name"), cls)
+            return with_kind_as_key(value, KIND_KEYS, cls)
         return value
 
     @classmethod

@@ -82,6 +82,7 @@ KEYS = {
     "optimizer": "optim solver",
     "schedule": "scheduler lr_scheduler",
     "bias": "use_bias",
+    "train": "file path filename csv train_file",
 }
 
 

@@ -22,7 +22,7 @@ from cnntrain.losses import Loss
 from cnntrain.metrics import Metric
 from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.schedules import Schedule
-from cnntrain.registry import Registered, Spec, did_you_mean
+from cnntrain.registry import KIND_KEYS, Registered, Spec, did_you_mean
 
 
 def problems_of(error: ValidationError, tree: Any) -> list[Problem]:
@@ -134,7 +134,8 @@ def _unknown(loc: KeyPath, path: KeyPath) -> str:
         return f"unknown key; did you mean {here!r}?"
     homes = [home for home in _homes_of(key) if home != dotted(path[:-1])]
     if homes:
-        return f"unknown key here; it belongs under {' or '.join(homes)}"
+        places = (f"under {home}" if home else "at the top level" for home in homes)
+        return f"unknown key here; it belongs {' or '.join(places)}"
     return f"unknown key{did_you_mean(key, options)}"
 
 
@@ -148,9 +149,9 @@ def _unknown_kind(key: str, family: type[Registered], at_activation: bool) -> st
 
 
 def _homes_of(key: str) -> list[str]:
-    """Sections of the config to which ``key`` belongs."""
+    """Sections of the config to which ``key`` belongs; "" is the top level."""
     members: dict[str, type[Registered]] = {"optimizer": Optimizer, "schedule": Schedule}
-    specs = {section or "the top level": [spec] for section, spec in SECTIONS.items()}
+    specs = {section: [spec] for section, spec in SECTIONS.items()}
     specs |= {section: list(family.kinds.values()) for section, family in members.items()}
     return [section for section, found in specs.items() if any(key in _names(s) for s in found)]
 
@@ -217,16 +218,27 @@ def _source_path(loc: KeyPath, tree: Any) -> KeyPath:
         path[2:2] = _kind_with_activation(tree["network"][path[1]])
     if path[4:5] == ["W"] and path[3] == "init" and not _contains(tree, path[:5]):
         path[4:5] = []
+    path = _without_kinds(path, tree)
     while not _contains(tree, path):
         path.pop()
     return tuple(path)
+
+
+def _without_kinds(path: list[str | int], tree: Any) -> list[str | int]:
+    """The path without the kinds that the document names as ``{name: adam, lr: 0.1}``."""
+    kept: list[str | int] = []
+    for key in path:
+        around = _value_at(tree, kept) if _contains(tree, kept) else None
+        named = isinstance(around, Mapping) and key not in around and {*KIND_KEYS} & {*around}
+        kept += [] if named else [key]
+    return kept
 
 
 def _kind_with_activation(item: dict[str, Any]) -> list[str]:
     return [k for k, inner in item.items() if isinstance(inner, dict) and "activation" in inner][:1]
 
 
-def _value_at(tree: Any, path: KeyPath) -> Any:
+def _value_at(tree: Any, path: Sequence[str | int]) -> Any:
     for key in path:
         tree = tree[key]
     return tree

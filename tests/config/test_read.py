@@ -124,7 +124,7 @@ def test_a_report_shows_the_line_and_a_caret(report):
         ("lr: 0.1", "7:1: lr: unknown key here; it belongs under optimizer"),
         ("epochs: 3", "7:1: epochs: unknown key here; it belongs under train"),
         ("patience: 3", "7:1: patience: unknown key here; it belongs under train.stop"),
-        ("train: {seed: 3}", "7:9: train.seed: unknown key here; it belongs under the top level"),
+        ("train: {seed: 3}", "7:9: train.seed: unknown key here; it belongs at the top level"),
         ("train: {momentum: 0.9}",
          "7:9: train.momentum: unknown key here; it belongs under optimizer"),
         ("train: {validation: 9}",
@@ -138,6 +138,10 @@ def test_a_report_shows_the_line_and_a_caret(report):
         ("schedule: {cosine: {finale: 1}}",
          "7:21: schedule.cosine.finale: unknown key; did you mean 'final'?"),
         ("Train: {epochs: 3}", "7:1: Train: unknown key; did you mean 'train'?"),
+        ("schedule: {type: cosine, finale: 1}",
+         "7:26: schedule.finale: unknown key; did you mean 'final'?"),
+        ("train: {optimizer: adam}",
+         "7:9: train.optimizer: unknown key here; it belongs at the top level"),
         ("schedule: {cosin: {}}", "7:12: schedule.cosin: unknown schedule 'cosin';"
                                   " did you mean 'cosine'?"),
         ("schedule: cosin", "7:1: schedule: unknown schedule 'cosin'; did you mean 'cosine'?"),
@@ -145,6 +149,12 @@ def test_a_report_shows_the_line_and_a_caret(report):
 )  # fmt: skip
 def test_a_wrong_key_is_answered_with_the_right_one(headlines, text, expected):
     assert headlines(VALID + text) == [expected]
+
+
+def test_a_kind_given_as_an_option_does_not_hide_the_place_of_a_wrong_key(headlines):
+    optimizer = VALID.splitlines()[5]
+    text = VALID.replace(optimizer, "optimizer: {name: Adam, learning_rate: 0.1}")
+    assert headlines(text) == ["6:25: optimizer.learning_rate: unknown key; did you mean 'lr'?"]
 
 
 @pytest.mark.parametrize(
