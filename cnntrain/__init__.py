@@ -8,7 +8,8 @@ each other, directly or indirectly; ``tests/test_layering.py`` enforces both.
     0    errors types rng         exceptions and exit codes; array types; random streams;
          registry environment     kinds by name; hardware and versions;
          text                     numbers and durations as text
-    1    files ops                atomic file writes; arithmetic shared by several layers
+    1    files ops                atomic file writes; arithmetic shared by several layers;
+         native                   the compiled engine
     2    layers losses            one file per member of a family, forward next to backward;
          optimizers metrics       schedules are with the optimizers, initializers with the
          data                     layers, sources with the data

@@ -1,0 +1,411 @@
+/* Two-dimensional convolution: layers/conv2d.py.
+
+   Forward and ∂C/∂a are the same routine: every row of outputs is a product of packed weights with
+   panels of columns (position, sample), read at one offset per tap. ∂C/∂W is a set of dot products
+   along rows. To give every tap such an offset, a map is first copied with zeros at the ends of its
+   rows and each row split into the phases of the stride; where nothing changes, it is not copied. */
+#include "product.h"
+#include "sums.h"
+
+#define FEW_FILTERS 8 /* up to here, panels are not worth a copy of their own (measured) */
+#define TAPS_SUMMED (TILE_ROWS == 8 ? 6 : 3)
+#define POSITIONS 1024 /* of dW are added up in one lane after the other before the lanes are */
+
+typedef struct {
+    long length, size, stride, before, dilation, out; /* as in ops/windows.py */
+} Axis;
+
+typedef struct {
+    long count;
+    long *tap, *shift; /* tap j of column u is at input u * step + shift, which is */
+    long *offset;      /* offset[j] + u * N numbers into a row */
+} Taps;
+
+typedef struct {
+    const real *x;
+    long plane, row; /* numbers in a channel and in a row */
+    real *copy;
+} Source;
+
+INLINE Axis axis_of(const Arg *arg) {
+    return (Axis){arg[0].i, arg[1].i, arg[2].i, arg[3].i, arg[4].i, arg[5].i};
+}
+
+INLINE long floor_div(long a, long b) { return a / b - (a % b < 0); }
+
+/* Rows of ``length`` columns with ``left`` zeros before them, split into ``phases`` of ``part`` columns. */
+static int spread(const real *x, long channels, long rows, long length, long n, long left, long phases, long part,
+                  Source *to) {
+    *to = (Source){x, rows * length * n, length * n, NULL};
+    if (phases == 1 && left == 0 && part <= length) return 0;
+    to->row = phases * part * n, to->plane = rows * to->row;
+    to->copy = scratch((channels * to->plane + PANEL) * (long)sizeof(real));
+    if (!to->copy) return NO_MEMORY;
+    to->x = to->copy;
+    for (long r = 0; r < channels * rows; r++)
+        for (long phase = 0; phase < phases; phase++) {
+            real *out = to->copy + r * to->row + phase * part * n;
+            const real *in = x + r * length * n;
+            const long first = most(0, -floor_div(phase - left, phases));
+            const long stop = most(first, least(part, floor_div(length - 1 + left - phase, phases) + 1));
+            memset(out, 0, (size_t)(least(first, part) * n) * sizeof(real));
+            if (phases == 1)
+                memcpy(out + first * n, in + (first - left) * n, (size_t)((stop - first) * n) * sizeof(real));
+            else
+                for (long u = first; u < stop; u++)
+                    memcpy(out + u * n, in + (u * phases + phase - left) * n, (size_t)n * sizeof(real));
+            if (stop < part) memset(out + stop * n, 0, (size_t)((part - stop) * n) * sizeof(real));
+        }
+    memset(to->copy + channels * to->plane, 0, PANEL * sizeof(real));
+    return 0;
+}
+
+typedef struct {
+    Source in;
+    const real *W, *bias;
+    long w_out, w_in, kw;  /* W[m, c, i, j] at W[m * w_out + c * w_in + i * kw + j], */
+    long w_group;          /* of the first group */
+    long m, c, n;          /* outputs and inputs of a group, samples */
+    long step, limit;      /* column u, tap j reads input u * step + shift[j] if that is in 0 .. limit - 1 */
+    long *offset;          /* of all taps, in the order (c, i, j) */
+    real *packed, *panel;  /* weights of the taps in use; inputs of a panel */
+    real *strided;         /* outputs of a row before they are put ``stride`` apart */
+    Taps used;             /* columns of the kernel that the current panel meets */
+    long *last;            /* taps for which weights are packed */
+    int relu;
+} Pass;
+
+/* Weights of the taps in use, in blocks of tile_rows(), and the offsets of their inputs. */
+static void pack_weights(Pass *p, const real *W, const Taps *rows, const Taps *cols) {
+    long k = 0;
+    const long count = p->c * rows->count * cols->count;
+    for (long c = 0; c < p->c; c++)
+        for (long i = 0; i < rows->count; i++)
+            for (long j = 0; j < cols->count; j++, k++) {
+                p->offset[k] = c * p->in.plane + rows->offset[i] + cols->offset[j];
+                const real *w = W + c * p->w_in + rows->tap[i] * p->kw + cols->tap[j];
+                for (long m = 0; m < p->m;) {
+                    int place;
+                    const int size = tile_rows(p->m - m, &place);
+                    for (int s = 0; s < size; s++) p->packed[m * count + k * size + s] = w[(m + s) * p->w_out];
+                    m += size;
+                }
+            }
+}
+
+/* Whether the taps differ from those of the last call; notes them. */
+static int is_new(Pass *p, long group, const Taps *rows, const Taps *cols) {
+    long at = 0, same = 1;
+    const long head[3] = {group, rows->count, cols->count};
+    for (int i = 0; i < 3; i++, at++) same &= p->last[at] == head[i], p->last[at] = head[i];
+    for (long i = 0; i < rows->count; i++, at++) same &= p->last[at] == rows->tap[i], p->last[at] = rows->tap[i];
+    for (long j = 0; j < cols->count; j++, at++) same &= p->last[at] == cols->tap[j], p->last[at] = cols->tap[j];
+    return !same;
+}
+
+/* Columns of the kernel that are not padding for all of the columns first .. last of a panel. */
+static void meet(Pass *p, const Taps *cols, long first, long last) {
+    p->used.count = 0;
+    for (long j = 0; j < cols->count; j++) {
+        if (last * p->step + cols->shift[j] < 0 || first * p->step + cols->shift[j] >= p->limit) continue;
+        p->used.tap[p->used.count] = cols->tap[j];
+        p->used.offset[p->used.count++] = cols->offset[j];
+    }
+}
+
+/* One panel of all outputs; x is where its first column would read with offset 0. */
+static void panel_of(Pass *p, const real *x, long count, long width, real *out, long out_row) {
+    const int copied = p->m > FEW_FILTERS || width % VL != 0;
+    if (!count)
+        for (long m = 0; m < p->m; m++) memset(out + m * out_row, 0, (size_t)width * sizeof(real));
+    for (long k0 = 0; k0 < count; k0 += K_BLOCK) {
+        const long some = least(K_BLOCK, count - k0);
+        for (long k = 0; copied && k < some; k++) {
+            const real *from = x + p->offset[k0 + k];
+            real *to = p->panel + k * PANEL;
+            if (width == PANEL)
+                for (int v = 0; v < TILE_VECS; v++) store(to + v * VL, load(from + v * VL));
+            else
+                memcpy(to, from, (size_t)width * sizeof(real));
+        }
+        const Factors f = {.A = p->packed, .packed_count = count, .packed_from = k0, .B = copied ? p->panel : x,
+                           .b_step = PANEL, .offset = p->offset + k0, .count = some, .first = k0 == 0};
+        panel_product(copied ? BY_COLUMN : BY_OFFSET, f, 0, p->m, out, out_row, width);
+    }
+}
+
+/* z + b, then max(z, 0) if asked for, of one row of every output. */
+static void finish_row(const Pass *p, const real *bias, real *out, long out_row, long width) {
+    if (!bias && !p->relu) return;
+    for (long m = 0; m < p->m; m++) {
+        real *z = out + m * out_row;
+        const vec b = splat(bias ? bias[m] : 0);
+        for (long q = 0; q < width; q += VL) {
+            const long left = least(VL, width - q);
+            vec v = left == VL ? load(z + q) : load_part(z + q, left);
+            if (bias) v += b;
+            if (p->relu) v = larger(v, (vec){});
+            if (left == VL) store(z + q, v); else store_part(z + q, v, left);
+        }
+    }
+}
+
+/* Taps of output ``o`` that lie on the map, forwards: tap i reads input o · stride + i · dilation - before. */
+static void taps_forward(const Axis *ax, long o, Taps *taps) {
+    taps->count = 0;
+    for (long i = 0; i < ax->size; i++) {
+        const long at = o * ax->stride + i * ax->dilation - ax->before;
+        if (at < 0 || at >= ax->length) continue;
+        taps->tap[taps->count] = i;
+        taps->shift[taps->count++] = i * ax->dilation - ax->before;
+    }
+}
+
+/* Taps that read input ``h``, from the outputs (h + before - i · dilation) / stride, relative to (h + before) / stride. */
+static void taps_backward(const Axis *ax, long h, Taps *taps) {
+    const long t = h + ax->before;
+    taps->count = 0;
+    for (long i = 0; i < ax->size; i++) {
+        const long back = t - i * ax->dilation;
+        if (back % ax->stride || back < 0 || back / ax->stride >= ax->out) continue;
+        taps->tap[taps->count] = i;
+        taps->shift[taps->count++] = back / ax->stride - t / ax->stride;
+    }
+}
+
+/* One output row of one group: ``columns`` positions, which go to out in steps of ``stride`` positions. */
+static void convolve_row(Pass *p, long group, const real *x, const Taps *rows, const Taps *cols, long columns,
+                         real *out, long out_row, long stride) {
+    const long width = columns * p->n;
+    real *to = stride == 1 ? out : p->strided;
+    const long to_row = stride == 1 ? out_row : width;
+    for (long q = 0; q < width; q += PANEL) {
+        const long some = least(PANEL, width - q);
+        meet(p, cols, q / p->n, (q + some - 1) / p->n);
+        if (is_new(p, group, rows, &p->used)) pack_weights(p, p->W + group * p->w_group, rows, &p->used);
+        panel_of(p, x + q, p->c * rows->count * p->used.count, some, to + q, to_row);
+    }
+    finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
+    for (long m = 0; stride > 1 && m < p->m; m++)
+        for (long u = 0; u < columns; u++)
+            memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n, (size_t)p->n * sizeof(real));
+}
+
+static void *pass_memory(Pass *p, Taps *rows, Taps *cols, long kh, long kw, long strided) {
+    const long taps = p->c * kh * kw, words = (long)sizeof(long), numbers = (long)sizeof(real);
+    char *block = scratch(((p->m * taps + K_BLOCK * PANEL + strided) * numbers) +
+                          (taps + 3 * (kh + 2 * kw) + kh + kw + 3) * words + 20 * 64);
+    char *pool = block;
+    if (!block) return NULL;
+    p->packed = piece(&pool, p->m * taps * numbers);
+    p->panel = piece(&pool, K_BLOCK * PANEL * numbers);
+    p->strided = piece(&pool, strided * numbers);
+    p->offset = piece(&pool, taps * words);
+    Taps *each[3] = {rows, cols, &p->used};
+    const long most_taps[3] = {kh, kw, kw};
+    for (int i = 0; i < 3; i++) {
+        each[i]->tap = piece(&pool, most_taps[i] * words);
+        each[i]->shift = piece(&pool, most_taps[i] * words);
+        each[i]->offset = piece(&pool, most_taps[i] * words);
+    }
+    p->last = piece(&pool, (kh + kw + 3) * words);
+    p->last[0] = -1;
+    return block;
+}
+
+/* z[f, oh, ow] = Σ_{c,i,j} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (c, i, j) */
+static int conv2d_forward(const Arg *arg) {
+    real *z = arg[0].w;
+    const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
+    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i;
+    const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
+    const long part = h.out + ((h.size - 1) * h.dilation) / h.stride;
+    Pass p = {.W = W, .bias = b, .w_out = c / groups * v.size * h.size, .w_in = v.size * h.size, .kw = h.size,
+              .w_group = f / groups * (c / groups) * v.size * h.size,
+              .m = f / groups, .c = c / groups, .n = n, .step = h.stride, .limit = h.length, .relu = (int)arg[8].i};
+    Taps rows, cols;
+    void *memory = pass_memory(&p, &rows, &cols, v.size, h.size, 0);
+    if (!memory || spread(a, c, v.length, h.length, n, h.before, h.stride, part, &p.in)) {
+        free(memory);
+        return NO_MEMORY;
+    }
+    cols.count = h.size;
+    for (long j = 0; j < h.size; j++) {
+        const long at = j * h.dilation;
+        cols.tap[j] = j, cols.shift[j] = at - h.before;
+        cols.offset[j] = (at % h.stride * part + at / h.stride) * n;
+    }
+    for (long g = 0; g < groups; g++)
+        for (long oh = 0; oh < v.out; oh++) {
+            taps_forward(&v, oh, &rows);
+            for (long i = 0; i < rows.count; i++) rows.offset[i] = rows.shift[i] * p.in.row;
+            const real *x = p.in.x + g * p.c * p.in.plane + oh * v.stride * p.in.row;
+            real *out = z + (g * p.m * v.out + oh) * h.out * n;
+            convolve_row(&p, g, x, &rows, &cols, h.out, out, v.out * h.out * n, 1);
+        }
+    free(p.in.copy);
+    free(memory);
+    return 0;
+}
+
+/* da[c, h, w] = Σ_{f,i,j} W[f, c, i, j] · delta[f, oh, ow] over all taps that read (h, w), a chain over (f, i, j);
+   + b[c] for a transposed convolution */
+static int conv2d_da(const Arg *arg) {
+    real *da = arg[0].w;
+    const real *delta = arg[1].r, *W = arg[2].r, *b = arg[3].r;
+    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i;
+    const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
+    const long per_phase = (h.length + h.stride - 1) / h.stride;
+    /* column u of phase r reads output u + (r + before - j·d) / s: from -left to part - left - 1 */
+    const long left = most(0, ((h.size - 1) * h.dilation - h.before + h.stride - 1) / h.stride);
+    const long part = left + most(h.out, per_phase + (h.stride - 1 + h.before) / h.stride);
+    Pass p = {.W = W, .bias = b, .w_out = v.size * h.size, .w_in = c / groups * v.size * h.size, .kw = h.size,
+              .w_group = f / groups * (c / groups) * v.size * h.size,
+              .m = c / groups, .c = f / groups, .n = n, .step = 1, .limit = h.out, .relu = (int)arg[8].i};
+    Taps rows, cols;
+    void *memory = pass_memory(&p, &rows, &cols, v.size, h.size, p.m * per_phase * n);
+    if (!memory || spread(delta, f, v.out, h.out, n, left, 1, part, &p.in)) {
+        free(memory);
+        return NO_MEMORY;
+    }
+    for (long g = 0; g < groups; g++)
+        for (long row = 0; row < v.length; row++) {
+            taps_backward(&v, row, &rows);
+            for (long i = 0; i < rows.count; i++) rows.offset[i] = rows.shift[i] * p.in.row;
+            const real *x = p.in.x + g * p.c * p.in.plane + (row + v.before) / v.stride * p.in.row;
+            for (long r = 0; r < h.stride && r < h.length; r++) {
+                cols.count = 0;
+                for (long j = 0; j < h.size; j++) {
+                    const long back = r + h.before - j * h.dilation;
+                    if (floor_div(back, h.stride) * h.stride != back) continue;
+                    cols.tap[cols.count] = j, cols.shift[cols.count] = floor_div(back, h.stride);
+                    cols.offset[cols.count] = (cols.shift[cols.count] + left) * n, cols.count++;
+                }
+                real *out = da + ((g * p.m * v.length + row) * h.length + r) * n;
+                convolve_row(&p, g, x, &rows, &cols, (h.length - r + h.stride - 1) / h.stride, out,
+                             v.length * h.length * n, h.stride);
+            }
+        }
+    free(p.in.copy);
+    free(memory);
+    return 0;
+}
+
+/* Dot products of ``filters`` rows of delta with the inputs of ``taps`` taps over some rows of outputs. */
+typedef struct {
+    const real *delta, *x;
+    long delta_filter, delta_row, x_row, rows, width;
+    const long *tap;
+    double *sum;
+    long sum_filter;
+    const long *at; /* of each tap in ``sum`` */
+} Dots;
+
+INLINE void dots(const int filters, const int taps, const Dots *p) {
+    real lanes[TILE_ROWS][TAPS_SUMMED][LANES];
+    for (int part = 0; part < PARTS; part++) {
+        vec sum[TILE_ROWS][TAPS_SUMMED];
+        UNROLL for (int f = 0; f < filters; f++)
+            UNROLL for (int t = 0; t < taps; t++) sum[f][t] = (vec){};
+        for (long o = 0; o < p->rows; o++) {
+            const real *d = p->delta + o * p->delta_row + part * VL, *x = p->x + o * p->x_row + part * VL;
+            long r = 0;
+            for (; r + LANES <= p->width; r += LANES) {
+                vec xs[TAPS_SUMMED];
+                UNROLL for (int t = 0; t < taps; t++) {
+                    xs[t] = load(x + p->tap[t] + r);
+                    PIN(xs[t]);
+                }
+                UNROLL for (int f = 0; f < filters; f++) {
+                    vec w = load(d + f * p->delta_filter + r);
+                    PIN(w);
+                    UNROLL for (int t = 0; t < taps; t++) sum[f][t] = fused(w, xs[t], sum[f][t]);
+                }
+            }
+            const long left = least(VL, p->width - r - part * VL);
+            if (left <= 0) continue;
+            UNROLL for (int f = 0; f < filters; f++)
+                UNROLL for (int t = 0; t < taps; t++)
+                    sum[f][t] = fused(load_part(d + f * p->delta_filter + r, left),
+                                      load_part(x + p->tap[t] + r, left), sum[f][t]);
+        }
+        UNROLL for (int f = 0; f < filters; f++)
+            UNROLL for (int t = 0; t < taps; t++) store(lanes[f][t] + part * VL, sum[f][t]);
+    }
+    for (int f = 0; f < filters; f++)
+        for (int t = 0; t < taps; t++) p->sum[f * p->sum_filter + p->at[t]] += (double)lane_tree(lanes[f][t]);
+}
+
+#define DOTS(filters, taps) static void dots_##filters##taps(const Dots *p) { dots(filters, taps, p); }
+#define DOTS_OF(taps) DOTS(1, taps) DOTS(2, taps) DOTS(4, taps)
+DOTS_OF(1) DOTS_OF(2) DOTS_OF(3)
+#define DOTS_ROW(taps) {dots_1##taps, dots_2##taps, dots_4##taps}
+#if TILE_ROWS == 8
+DOTS_OF(4) DOTS_OF(5) DOTS_OF(6)
+static void (*const DOTS_TABLE[6][3])(const Dots *) = {DOTS_ROW(1), DOTS_ROW(2), DOTS_ROW(3), DOTS_ROW(4), DOTS_ROW(5), DOTS_ROW(6)};
+#else
+static void (*const DOTS_TABLE[3][3])(const Dots *) = {DOTS_ROW(1), DOTS_ROW(2), DOTS_ROW(3)};
+#endif
+
+/* Tap i of rows o .. o + rows of the outputs, for all filters, channels and columns of the kernel. */
+static void sum_rows(Dots p, const real *delta, long filters, const long *offset, const long *at, long count, double *sum) {
+    for (long f = 0; f < filters;) {
+        const int place = filters - f >= 4 ? 2 : filters - f >= 2 ? 1 : 0, size = 1 << place;
+        for (long t = 0; t < count; t += TAPS_SUMMED) {
+            p.delta = delta + f * p.delta_filter, p.sum = sum + f * p.sum_filter, p.tap = offset + t, p.at = at + t;
+            DOTS_TABLE[least(TAPS_SUMMED, count - t) - 1][place](&p);
+        }
+        f += size;
+    }
+}
+
+/* dW[f, c, i, j] = Σ_{n,oh,ow} delta[f, oh, ow] · padded a[c, oh·s + i·d, ow·s + j·d]: rows of outputs in
+   blocks of about POSITIONS, each over 16 lanes, their tree, and the blocks in double precision */
+static int conv2d_dW(const Arg *arg) {
+    real *dW = arg[0].w;
+    const real *delta = arg[1].r, *a = arg[2].r;
+    const long f = arg[3].i, c = arg[4].i, groups = arg[5].i, n = arg[6].i;
+    const Axis v = axis_of(arg + 7), h = axis_of(arg + 13);
+    const long m = f / groups, per_group = c / groups, taps = per_group * h.size, kernel = v.size * h.size;
+    const long part = h.out + ((h.size - 1) * h.dilation) / h.stride, width = h.out * n;
+    const long block = most(1, least(v.out, POSITIONS / width));
+    Source in;
+    if (spread(a, c, v.length, h.length, n, h.before, h.stride, part, &in)) return NO_MEMORY;
+    char *memory = scratch(f * per_group * kernel * (long)sizeof(double) + 2 * taps * (long)sizeof(long) + 3 * 64);
+    char *pool = memory;
+    if (!memory) {
+        free(in.copy);
+        return NO_MEMORY;
+    }
+    double *sum = piece(&pool, f * per_group * kernel * (long)sizeof(double));
+    long *offset = piece(&pool, taps * (long)sizeof(long)), *at = piece(&pool, taps * (long)sizeof(long));
+    memset(sum, 0, (size_t)(f * per_group * kernel) * sizeof(double));
+    for (long k = 0; k < taps; k++) {
+        const long j = k % h.size * h.dilation;
+        offset[k] = k / h.size * in.plane + (j % h.stride * part + j / h.stride) * n;
+        at[k] = k / h.size * kernel + k % h.size;
+    }
+    for (long g = 0; g < groups; g++)
+        for (long o = 0; o < v.out; o += block)
+            for (long i = 0; i < v.size; i++) {
+                const long before = v.before - i * v.dilation; /* rows from ceil(before / s) on lie on the map */
+                const long first = most(o, -floor_div(-before, v.stride));
+                const long stop = least(least(v.out, o + block), floor_div(v.length - 1 + before, v.stride) + 1);
+                if (stop <= first) continue;
+                const Dots p = {.delta_filter = v.out * width, .delta_row = width, .x_row = v.stride * in.row,
+                                .rows = stop - first, .width = width, .sum_filter = per_group * kernel,
+                                .x = in.x + g * per_group * in.plane + (first * v.stride - before) * in.row};
+                sum_rows(p, delta + (g * m * v.out + first) * width, m, offset, at, taps,
+                         sum + g * m * per_group * kernel + i * h.size);
+            }
+    for (long k = 0; k < f * per_group * kernel; k++) dW[k] = (real)sum[k];
+    free(memory);
+    free(in.copy);
+    return 0;
+}
+
+/* db (F, 1) = Σ_{n,oh,ow} delta */
+static int conv2d_db(const Arg *arg) {
+    for (long f = 0; f < arg[2].i; f++) arg[0].w[f] = (real)sum_of(arg[1].r + f * arg[3].i, arg[3].i);
+    return 0;
+}

@@ -1,0 +1,81 @@
+/* Fully connected layer: layers/dense.py. */
+#include "product.h"
+#include "sums.h"
+
+/* A copy of columns n0 .. n0 + width of x (rows, N), each row padded with zeros to PANEL. */
+static void copy_panel(const real *x, long rows, long n, long width, real *panel) {
+    for (long k = 0; k < rows; k++) {
+        memcpy(panel + k * PANEL, x + k * n, (size_t)width * sizeof(real));
+        memset(panel + k * PANEL + width, 0, (size_t)(PANEL - width) * sizeof(real));
+    }
+}
+
+/* out (M, N) = A · B (K, N), A[m, k] at A[m * a_row + k * a_col], of which one is 1. */
+static int product(const real *A, long a_row, long a_col, const real *B, real *out, long m, long k, long n) {
+    const long rest = n % VL;
+    real *panel = rest ? scratch(k * PANEL * (long)sizeof(real)) : NULL;
+    if (rest && !panel) return NO_MEMORY;
+    const int form = a_col == 1 ? BY_ROW : BY_COLUMN;
+    for (long n0 = 0; n0 < n; n0 += PANEL) {
+        const long width = least(PANEL, n - n0);
+        const int copied = width % VL != 0;
+        if (copied) copy_panel(B + n0, k, n, width, panel);
+        for (long k0 = 0; k0 < k; k0 += K_BLOCK) {
+            const Factors p = {.A = A + k0 * a_col, .a_step = form == BY_ROW ? a_row : a_col,
+                               .B = copied ? panel + k0 * PANEL : B + k0 * n + n0, .b_step = copied ? PANEL : n,
+                               .count = least(K_BLOCK, k - k0), .first = k0 == 0};
+            panel_product(form, p, a_row, m, out + n0, n, width);
+        }
+    }
+    free(panel);
+    return 0;
+}
+
+/* x (rows, cols) -> its transpose (cols, rows) */
+static void transpose(const real *x, long rows, long cols, real *out) {
+    for (long r0 = 0; r0 < rows; r0 += 8)
+        for (long c0 = 0; c0 < cols; c0 += 8)
+            for (long c = c0; c < least(c0 + 8, cols); c++)
+                for (long r = r0; r < least(r0 + 8, rows); r++) out[c * rows + r] = x[r * cols + c];
+}
+
+/* z (K, N) = W (K, J) a (J, N) + b (K, 1) */
+static int dense_forward(const Arg *arg) {
+    real *z = arg[0].w;
+    const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
+    const long units = arg[4].i, j = arg[5].i, n = arg[6].i;
+    const int failed = product(W, j, 1, a, z, units, j, n);
+    for (long k = 0; b && k < units; k++)
+        for (long i = 0; i < n; i++) z[k * n + i] += b[k];
+    return failed;
+}
+
+/* da (J, N) = Wᵀ (J, K) delta (K, N) */
+static int dense_da(const Arg *arg) {
+    real *da = arg[0].w;
+    const real *delta = arg[1].r, *W = arg[2].r;
+    const long units = arg[3].i, j = arg[4].i, n = arg[5].i;
+    if (n > 1) return product(W, 1, j, delta, da, j, units, n);
+    for (long i = 0; i < j; i += VL) { /* one sample: the lanes are units of the layer before */
+        const long left = least(VL, j - i);
+        vec sum = {};
+        for (long k = 0; k < units; k++)
+            sum = fused(splat(delta[k]), left == VL ? load(W + k * j + i) : load_part(W + k * j + i, left), sum);
+        store_part(da + i, sum, left);
+    }
+    return 0;
+}
+
+/* dW (K, J) = delta (K, N) aᵀ (N, J): each a chain over the samples; db (K, 1) = Σ_n delta */
+static int dense_dW(const Arg *arg) {
+    real *dW = arg[0].w, *db = arg[1].w;
+    const real *delta = arg[2].r, *a = arg[3].r;
+    const long units = arg[4].i, j = arg[5].i, n = arg[6].i;
+    real *turned = n > 1 ? scratch(n * j * (long)sizeof(real)) : NULL;
+    if (n > 1 && !turned) return NO_MEMORY;
+    if (n > 1) transpose(a, j, n, turned);
+    const int failed = product(delta, n, 1, n > 1 ? turned : a, dW, units, n, j);
+    for (long k = 0; db && k < units; k++) db[k] = (real)sum_of(delta + k * n, n);
+    free(turned);
+    return failed;
+}

@@ -1,0 +1,12 @@
+/* All kernels, compiled once per instruction set and type (see vec.h). */
+#include "kernels_table.h"
+#include "vec.h"
+
+#include "conv.c"
+#include "dense.c"
+
+const Kernel TABLE[] = {
+#define KERNEL(name, letters) {#name, letters, name},
+#include "kernels.h"
+#undef KERNEL
+    {0, 0, 0}};

@@ -1,0 +1,126 @@
+/* The tile at the heart of every product: M rows of weights times a panel of columns.
+
+   out[m, col] = Σ_k A[m, k] · B[k, col], one chain of fused multiply-adds over k for every output.
+   The chain is continued from ``out`` unless this is its first piece, so k may be cut anywhere. */
+#ifndef CNNTRAIN_PRODUCT_H
+#define CNNTRAIN_PRODUCT_H
+
+#include "vec.h"
+
+#if defined(ISA_V4)
+#define TILE_ROWS 8
+#define TILE_VECS 3
+#elif defined(ISA_NEON)
+#define TILE_ROWS 8
+#define TILE_VECS 2
+#else
+#define TILE_ROWS 4
+#define TILE_VECS 3
+#endif
+#define PANEL (TILE_VECS * VL) /* columns */
+#define K_BLOCK 192            /* a panel of so many rows stays in the first-level cache */
+
+typedef struct {
+    const real *A;     /* weights: A[m * a_step + k] if BY_ROW, else A[k * a_step + m] */
+    long a_step;       /* 0: A is packed in blocks of tile_rows(), see ``packed_at`` */
+    long packed_count; /* of k in a packed A, */
+    long packed_from;  /* of which these begin at this one */
+    const real *B;     /* inputs: B[offset[k] + col] if there are offsets, else B[k * b_step + col] */
+    long b_step;
+    const long *offset;
+    long count;        /* of k */
+    int first;         /* whether the chain starts here */
+} Factors;
+
+#define UNROLL _Pragma("GCC unroll 8")
+
+INLINE void tile(const int rows, const int vecs, const int by_row, const int spread, const Factors *p,
+                 real *out, long out_row) {
+    vec sum[TILE_ROWS][TILE_VECS];
+    UNROLL for (int m = 0; m < rows; m++)
+        UNROLL for (int v = 0; v < vecs; v++)
+            sum[m][v] = p->first ? (vec){} : load(out + m * out_row + v * VL);
+    const real *A = p->A, *B = p->B;
+    const long a_step = p->a_step, b_step = p->b_step;
+    for (long k = 0; k < p->count; k++) {
+        const real *b = spread ? B + p->offset[k] : B;
+        vec x[TILE_VECS];
+        UNROLL for (int v = 0; v < vecs; v++) {
+            x[v] = load(b + v * VL);
+            PIN(x[v]);
+        }
+        UNROLL for (int m = 0; m < rows; m++) {
+            vec w = splat(by_row ? A[m * a_step] : A[m]);
+            UNROLL for (int v = 0; v < vecs; v++) sum[m][v] = fused(w, x[v], sum[m][v]);
+        }
+        A += by_row ? 1 : a_step;
+        if (!spread) B += b_step;
+    }
+    UNROLL for (int m = 0; m < rows; m++)
+        UNROLL for (int v = 0; v < vecs; v++) store(out + m * out_row + v * VL, sum[m][v]);
+}
+
+typedef void (*Tile)(const Factors *, real *, long);
+
+#define TILE(rows, vecs)                                                                              \
+    static void tile_col_##rows##vecs(const Factors *p, real *out, long r) { tile(rows, vecs, 0, 0, p, out, r); } \
+    static void tile_off_##rows##vecs(const Factors *p, real *out, long r) { tile(rows, vecs, 0, 1, p, out, r); } \
+    static void tile_row_##rows##vecs(const Factors *p, real *out, long r) { tile(rows, vecs, 1, 0, p, out, r); }
+#define TILES(vecs) TILE(1, vecs) TILE(2, vecs) TILE(4, vecs)
+TILES(1)
+TILES(2)
+#if TILE_VECS > 2
+TILES(3)
+#endif
+#if TILE_ROWS > 4
+TILE(8, 1)
+TILE(8, 2)
+#if TILE_VECS > 2
+TILE(8, 3)
+#endif
+#define EIGHT(form, vecs) tile_##form##_8##vecs
+#else
+#define EIGHT(form, vecs) 0
+#endif
+#define BY_ROWS(form, vecs) {tile_##form##_1##vecs, tile_##form##_2##vecs, tile_##form##_4##vecs, EIGHT(form, vecs)}
+#if TILE_VECS > 2
+#define FORM(form) {BY_ROWS(form, 1), BY_ROWS(form, 2), BY_ROWS(form, 3)}
+#else
+#define FORM(form) {BY_ROWS(form, 1), BY_ROWS(form, 2)}
+#endif
+enum { BY_COLUMN, BY_OFFSET, BY_ROW };
+static const Tile TILE_OF[3][TILE_VECS][4] = {FORM(col), FORM(off), FORM(row)};
+
+/* The largest tile that ``rows`` still fill: 8, 4, 2 or 1; its logarithm is its place in the table. */
+INLINE int tile_rows(long rows, int *place) {
+    int size = TILE_ROWS, log2 = TILE_ROWS == 8 ? 3 : 2;
+    while (size > rows) size /= 2, log2--;
+    *place = log2;
+    return size;
+}
+
+/* One panel, at most PANEL columns wide, of ``rows`` outputs. B is read in whole vectors, so it must
+   be readable up to the next multiple of VL. Rows of A are ``a_stride`` apart, unless it is packed. */
+INLINE void panel_product(int form, Factors p, long a_stride, long rows, real *out, long out_row, long width) {
+    const int vecs = (int)((width + VL - 1) / VL);
+    const int packed = p.a_step == 0;
+    const size_t bytes = (size_t)width * sizeof(real);
+    const real *A = p.A;
+    real edge[TILE_ROWS * PANEL];
+    for (long m = 0; m < rows;) {
+        int place;
+        const int size = tile_rows(rows - m, &place);
+        real *to = out + m * out_row;
+        p.A = packed ? A + m * p.packed_count + p.packed_from * size : A + m * a_stride;
+        if (packed) p.a_step = size;
+        if (width == vecs * VL) {
+            TILE_OF[form][vecs - 1][place](&p, to, out_row);
+        } else {
+            for (int i = 0; i < size && !p.first; i++) memcpy(edge + i * PANEL, to + i * out_row, bytes);
+            TILE_OF[form][vecs - 1][place](&p, edge, PANEL);
+            for (int i = 0; i < size; i++) memcpy(to + i * out_row, edge + i * PANEL, bytes);
+        }
+        m += size;
+    }
+}
+#endif

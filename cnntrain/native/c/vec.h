@@ -1,0 +1,145 @@
+/* Vectors of the machine behind one set of names, so that every kernel is written once.
+
+   Compiled once per instruction set (ISA_V4, ISA_V3, ISA_NEON, or none: plain C with fma()) and
+   per type (REAL is float or double). Only operations that IEEE 754 defines exactly are used, and
+   every fused multiply-add is explicit (-ffp-contract=off), so that a result depends on the order
+   of its operations alone, never on the width of a vector. */
+#ifndef CNNTRAIN_VEC_H
+#define CNNTRAIN_VEC_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(ISA_V4) || defined(ISA_V3)
+#include <immintrin.h>
+#elif defined(ISA_NEON)
+#include <arm_neon.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+#define LANES 16 /* of the virtual vector over which every sum is spread, on every CPU */
+
+#ifdef REAL_IS_DOUBLE
+typedef double real;
+typedef int64_t bits;
+#else
+typedef float real;
+typedef int32_t bits;
+#endif
+
+#if defined(ISA_V4)
+#define VECTOR_BYTES 64
+#elif defined(ISA_V3)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+#define VL ((long)(VECTOR_BYTES / sizeof(real))) /* numbers in a vector */
+#define PARTS (LANES / (VECTOR_BYTES / (long)sizeof(real))) /* vectors in a virtual one */
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef bits mask __attribute__((vector_size(VECTOR_BYTES)));
+typedef real loose_vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+/* One argument of a kernel; the letters of its signature (kernels.h) say which member is set. */
+typedef union Arg {
+    real *w;
+    const real *r;
+    uint8_t *bytes;
+    const uint8_t *read_bytes;
+    int64_t *longs;
+    const int64_t *read_longs;
+    double *doubles;
+    const double *read_doubles;
+    int64_t i;
+    double f;
+} Arg;
+
+INLINE vec load(const real *p) { return *(const loose_vec *)p; }
+INLINE void store(real *p, vec v) { *(loose_vec *)p = v; }
+INLINE vec splat(real x) { return x - (vec){}; }
+INLINE vec pick(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (mask)b)); }
+INLINE vec larger(vec a, vec b) { return pick(a > b, a, b); }
+INLINE vec smaller(vec a, vec b) { return pick(a < b, a, b); }
+INLINE vec magnitude(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
+INLINE vec with_sign(vec a, vec s) { return (vec)((mask)magnitude(a) | ((mask)s & (mask)splat((real)-0.0))); }
+
+#if defined(ISA_V4) && defined(REAL_IS_DOUBLE)
+INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+INLINE vec root(vec a) { return (vec)_mm512_sqrt_pd((__m512d)a); }
+INLINE vec load_part(const real *p, long n) { return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p); }
+INLINE void store_part(real *p, vec v, long n) { _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v); }
+#elif defined(ISA_V4)
+INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE vec root(vec a) { return (vec)_mm512_sqrt_ps((__m512)a); }
+INLINE vec load_part(const real *p, long n) { return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
+INLINE void store_part(real *p, vec v, long n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+#else
+#if defined(ISA_V3) && defined(REAL_IS_DOUBLE)
+INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+INLINE vec root(vec a) { return (vec)_mm256_sqrt_pd((__m256d)a); }
+#elif defined(ISA_V3)
+INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE vec root(vec a) { return (vec)_mm256_sqrt_ps((__m256)a); }
+#elif defined(ISA_NEON) && defined(REAL_IS_DOUBLE)
+INLINE vec fused(vec a, vec b, vec c) { return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+INLINE vec root(vec a) { return (vec)vsqrtq_f64((float64x2_t)a); }
+#elif defined(ISA_NEON)
+INLINE vec fused(vec a, vec b, vec c) { return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+INLINE vec root(vec a) { return (vec)vsqrtq_f32((float32x4_t)a); }
+#else
+#ifdef REAL_IS_DOUBLE
+#define FMA fma
+#define SQRT sqrt
+#else
+#define FMA fmaf
+#define SQRT sqrtf
+#endif
+INLINE vec fused(vec a, vec b, vec c) {
+    vec r;
+    for (int i = 0; i < VL; i++) r[i] = FMA(a[i], b[i], c[i]);
+    return r;
+}
+INLINE vec root(vec a) {
+    vec r;
+    for (int i = 0; i < VL; i++) r[i] = SQRT(a[i]);
+    return r;
+}
+#endif
+INLINE vec load_part(const real *p, long n) {
+    vec v = {};
+    memcpy(&v, p, (size_t)n * sizeof(real));
+    return v;
+}
+INLINE void store_part(real *p, vec v, long n) { memcpy(p, &v, (size_t)n * sizeof(real)); }
+#endif
+
+/* Keep a loaded vector in its register: compilers would fold the load into each of its uses. */
+#if defined(ISA_V4)
+#define PIN(v) __asm__("" : "+v"(v))
+#elif defined(ISA_V3)
+#define PIN(v) __asm__("" : "+x"(v))
+#elif defined(ISA_NEON)
+#define PIN(v) __asm__("" : "+w"(v))
+#else
+#define PIN(v)
+#endif
+
+INLINE long least(long a, long b) { return a < b ? a : b; }
+INLINE long most(long a, long b) { return a > b ? a : b; }
+
+#define NO_MEMORY 1 /* returned by a kernel that got none; otherwise it returns 0 */
+
+/* Memory for the duration of a call, on a cache line, with room for one vector beyond its end. */
+INLINE void *scratch(long bytes) { return aligned_alloc(64, ((size_t)bytes + 64 + 63) / 64 * 64); }
+
+/* The next piece of a scratch block, on a cache line. */
+INLINE void *piece(char **pool, long bytes) {
+    void *p = *pool;
+    *pool += (bytes + 63) / 64 * 64;
+    return p;
+}
+
+#endif

@@ -1,0 +1,90 @@
+"""Compiled twins of ``layers/conv2d.py``."""
+
+from typing import Protocol
+
+import numpy as np
+
+from cnntrain.native.engine import kernel, solid
+from cnntrain.types import Array, Shape
+
+
+class Axis(Protocol):
+    """A window along one axis (``ops/windows.py``)."""
+
+    @property
+    def length(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def stride(self) -> int: ...
+    @property
+    def before(self) -> int: ...
+    @property
+    def dilation(self) -> int: ...
+    @property
+    def out(self) -> int: ...
+
+
+def _numbers(axis: Axis) -> tuple[int, ...]:
+    return axis.length, axis.size, axis.stride, axis.before, axis.dilation, axis.out
+
+
+def _check(
+    maps: Shape, outputs: Shape, W: Shape, vertical: Axis, horizontal: Axis, groups: int
+) -> None:
+    """Raise ``ValueError`` unless the kernels will stay inside these arrays."""
+    f, c, *kernel_size = W
+    axes = (vertical, horizontal)
+    fits = (
+        groups >= 1
+        and f % groups == 0
+        and maps[:3] == (c * groups, vertical.length, horizontal.length)
+        and outputs == (f, vertical.out, horizontal.out, maps[3])
+        and kernel_size == [axis.size for axis in axes]
+        and all(axis.before >= 0 and min(_numbers(axis)[:3]) >= 1 <= axis.dilation for axis in axes)
+    )
+    if not fits:
+        raise ValueError(f"maps {maps}, outputs {outputs} and weights {W} do not fit")
+
+
+def conv2d_forward(
+    a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, groups: int = 1
+) -> Array:
+    """z, each number a chain of fused multiply-adds over (c, i, j); b is added last."""
+    f, n = len(W), a.shape[-1]
+    out = (f, vertical.out, horizontal.out, n)
+    _check(a.shape, out, W.shape, vertical, horizontal, groups)
+    z = np.empty(out, a.dtype)
+    sizes = (f, len(a), groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
+    kernel("conv2d_forward", a)(z, solid(a), solid(W), solid(b), *sizes)
+    return z
+
+
+def conv2d_dW(
+    delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis, groups: int = 1
+) -> Array:
+    """∂C/∂W, over blocks of positions: 16 lanes, their tree, the blocks in double precision."""
+    _check(a.shape, delta.shape, W_shape, vertical, horizontal, groups)
+    dW = np.empty(W_shape, delta.dtype)
+    sizes = (len(delta), len(a), groups, a.shape[-1], *_numbers(vertical), *_numbers(horizontal))
+    kernel("conv2d_dW", delta)(dW, solid(delta), solid(a), *sizes)
+    return dW
+
+
+def conv2d_db(delta: Array) -> Array:
+    """∂C/∂b, over blocks of 512 numbers: 16 lanes, their tree, the blocks in double precision."""
+    db = np.empty((len(delta), 1), delta.dtype)
+    kernel("conv2d_db", delta)(db, solid(delta), len(delta), delta.size // len(delta))
+    return db
+
+
+def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: int = 1) -> Array:
+    """∂C/∂a, each number a chain of fused multiply-adds over (f, i, j)."""
+    f, n = len(W), delta.shape[-1]
+    c = W.shape[1] * groups
+    maps = (c, vertical.length, horizontal.length, n)
+    _check(maps, delta.shape, W.shape, vertical, horizontal, groups)
+    da = np.empty(maps, delta.dtype)
+    sizes = (f, c, groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
+    kernel("conv2d_da", delta)(da, solid(delta), solid(W), None, *sizes)
+    return da
