@@ -17,6 +17,15 @@ def torch():
         return pytest.importorskip("torch", reason="PyTorch, the independent witness, is missing")
 
 
+@pytest.fixture
+def numpy_engine():
+    """The test runs under the NumPy engine."""
+    from cnntrain.native import NUMPY, using
+
+    with using(NUMPY):
+        yield
+
+
 @pytest.fixture(scope="session")
 def network_of():
     """``network_of(in_shape, *layers)``: a network of these layers with their usual names."""

@@ -44,8 +44,24 @@ class Commands(click.Group):
         raise click.UsageError(f"no such command {name!r}; {hint}", ctx)
 
 
+def _show_version(ctx: click.Context) -> None:
+    from cnntrain.native import current, why_not
+
+    print(printable(f"cnntrain {__version__}, engine {current()}"))
+    if (reason := why_not()) is not None:
+        print(printable(reason))
+    ctx.exit()
+
+
 @click.group(cls=Commands, context_settings=CONTEXT)
-@click.version_option(__version__, prog_name="cnntrain")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, asked: _show_version(ctx) if asked else None,
+    help="Show the version and the engine, and exit.",
+)
 def main() -> None:
     """Train small neural networks from one YAML file, in pure NumPy.
 

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from cnntrain.cli.options import data_dir_option, json_option, settings_option, threads_option
+from cnntrain.cli.options import (
+    data_dir_option,
+    engine_option,
+    json_option,
+    settings_option,
+    threads_option,
+)
 
 
 @click.command("eval")
@@ -22,6 +28,7 @@ from cnntrain.cli.options import data_dir_option, json_option, settings_option, 
 )
 @settings_option
 @data_dir_option
+@engine_option
 @threads_option
 @json_option
 def command(

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from cnntrain.cli.options import data_dir_option, seed_option, settings_option, threads_option
+from cnntrain.cli.options import (
+    data_dir_option,
+    engine_option,
+    seed_option,
+    settings_option,
+    threads_option,
+)
 
 
 @click.command("fit")
@@ -53,6 +59,7 @@ from cnntrain.cli.options import data_dir_option, seed_option, settings_option, 
 @seed_option
 @threads_option
 @data_dir_option
+@engine_option
 @click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
 def command(
     config: Path,

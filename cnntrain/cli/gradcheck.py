@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cnntrain.cli.options import data_dir_option, json_option, seed_option
+from cnntrain.cli.options import data_dir_option, engine_option, json_option, seed_option
 
 
 @click.command("gradcheck")
@@ -19,6 +19,7 @@ from cnntrain.cli.options import data_dir_option, json_option, seed_option
 @seed_option
 @json_option
 @data_dir_option
+@engine_option
 def command(
     target: Path | None, tol: float, seed: int | None, as_json: bool, data_dir: Path | None
 ) -> int:

@@ -27,3 +27,21 @@ seed_option = click.option(
     type=click.IntRange(min=0),
     help="Seed of all random draws. [default: the config's, else 0]",
 )
+
+
+def _use_engine(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    """Use the engine until the command has ended."""
+    if name is not None:
+        from cnntrain.native import engine_named, using
+
+        ctx.with_resource(using(engine_named(name)))
+
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "native", "numpy"]),
+    callback=_use_engine,
+    expose_value=False,
+    help="Compiled kernels (native), NumPy, or the compiled ones where they are built (auto). "
+    "[default: $CNNTRAIN_ENGINE, else auto]",
+)

@@ -4,13 +4,20 @@ from pathlib import Path
 
 import click
 
-from cnntrain.cli.options import data_dir_option, json_option, settings_option, threads_option
+from cnntrain.cli.options import (
+    data_dir_option,
+    engine_option,
+    json_option,
+    settings_option,
+    threads_option,
+)
 
 
 @click.command("time")
 @click.argument("config", type=click.Path(path_type=Path))
 @settings_option
 @data_dir_option
+@engine_option
 @threads_option
 @click.option(
     "--runs",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cnntrain.cli.options import data_dir_option, json_option, settings_option
+from cnntrain.cli.options import data_dir_option, engine_option, json_option, settings_option
 
 
 @click.command("trace")
@@ -37,6 +37,7 @@ from cnntrain.cli.options import data_dir_option, json_option, settings_option
 )
 @settings_option
 @data_dir_option
+@engine_option
 @json_option
 @click.option(
     "--html",

@@ -14,6 +14,7 @@ from cnntrain.diagnostics.verdict import cause_of, in_words
 from cnntrain.environment import available_cores, program
 from cnntrain.errors import ExitCode
 from cnntrain.files import makes_renames_durable
+from cnntrain.native import current, engine_named, why_slow
 from cnntrain.network.network import equal_units
 from cnntrain.runs.checkpoint import best_checkpoint, load
 from cnntrain.runs.console import Console, result_table, warn
@@ -198,7 +199,8 @@ def _run_folder(
 
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
-    return [
+    slow = why_slow()
+    return [f"training with NumPy: {slow}"] * (slow is not None) + [
         f"all units of {name} start equal, and so do the weights that read them: they get the "
         "same gradient and never become different; use a random 'init'"
         for name in equal_units(experiment.network, fresh.params)
@@ -254,6 +256,8 @@ def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> s
 def fit_command(config_path: Path, options: FitOptions, *more: str) -> str:
     """A command that trains the same, as a shell takes it."""
     words = ["fit", str(config_path), *more]
+    if current() != engine_named():
+        words += ["--engine", current().name]
     for setting in options.settings:
         words += ["--set", setting]
     if options.seed is not None:

@@ -10,6 +10,7 @@ from cnntrain.config.plan import Plan
 from cnntrain.config.read import plan_to_tree
 from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError, RunFolderError
+from cnntrain.native import current
 from cnntrain.runs.checkpoint import Checkpoint, are_sums, check_kind_of_targets
 from cnntrain.runs.console import warn
 from cnntrain.runs.logs import elapsed_before, recorded_environment
@@ -39,6 +40,8 @@ def _check_same(path: Path, experiment: Experiment, found: Checkpoint) -> None:
     changes = [str(change) for change in differences(old, new)]
     if found.fingerprint != experiment.data.fingerprint:
         changes += _data_changes(recorded_environment(path), found, experiment)
+    if found.engine != current().name:
+        changes.append(f"engine: {found.engine} -> {current().name}; use --engine {found.engine}")
     if changes:
         raise RunFolderError(
             f"{path}: config or data have changed since this run was started, so it cannot be "

@@ -9,6 +9,8 @@ import numpy as np
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.layers.initializers import Constant
+from cnntrain.native import conv2d as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.sums import column_sums, long_product, row_sums
 from cnntrain.ops.windows import (
     Axis,
@@ -28,26 +30,23 @@ LONG_ROW = 128  # OW*N; with shorter rows, one large product beats many small on
 MANY_CHANNELS = 32  # from here on, adding columns of outputs beats copying inputs (measured)
 
 
+@twinned(compiled.conv2d_forward)
 def conv2d_forward(
     a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, groups: int = 1
-) -> tuple[Array, Array]:
+) -> Array:
     """z[f, oh, ow] = Σ_{c,i,j} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f].
 
-    A cross-correlation (Goodfellow, Bengio & Courville 2016, eq. 9.6), as in other libraries. Also
-    returns what ``conv2d_dW`` needs: the lowered inputs, or the inputs themselves.
+    A cross-correlation (Goodfellow, Bengio & Courville 2016, eq. 9.6), as in other libraries.
     """
     if not works_by_rows(vertical, horizontal, groups, a.shape[-1]):
-        kept = lower_columns(a, vertical, horizontal)  # (C, KH, KW, OH, OW, N)
-        z = _columns_times(kept, W, groups)
+        z = _columns_times(lower_columns(a, vertical, horizontal), W, groups)
     elif adds_outputs(W.shape, horizontal):
-        kept = a
         z = _taps_added(a, W, vertical, horizontal)
     else:
-        kept = lower_rows(a, vertical, horizontal)  # (H', C, KW, OW, N)
-        z = _rows_times(kept, W, vertical)
+        z = _rows_times(lower_rows(a, vertical, horizontal), W, vertical)
     if b is not None:
         z += b[:, :, None, None]  # (F, OH, OW, N) + (F, 1, 1, 1)
-    return z, kept
+    return z
 
 
 def works_by_rows(vertical: Axis, horizontal: Axis, groups: int, samples: int) -> bool:
@@ -93,14 +92,14 @@ def _columns_times(columns: Array, W: Array, groups: int) -> Array:
     return (W_groups @ per_group).reshape(len(W), *out)
 
 
+@twinned(compiled.conv2d_dW)
 def conv2d_dW(
-    delta: Array, kept: Array, W_shape: Shape, vertical: Axis, horizontal: Axis, groups: int = 1
+    delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis, groups: int = 1
 ) -> Array:
     """∂C/∂W[f, c, i, j] = Σ_{n,oh,ow} δ[f, oh, ow] · padded a[c, oh·s + i·d, ow·s + j·d]."""
     f, c, kh, kw = W_shape
     if works_by_rows(vertical, horizontal, groups, delta.shape[-1]):
-        lowers_now = adds_outputs(W_shape, horizontal)
-        lowered = lower_rows(kept, vertical, horizontal) if lowers_now else kept
+        lowered = lower_rows(a, vertical, horizontal)  # (H', C, KW, OW, N)
         delta_rows = delta.reshape(f, vertical.out, -1).transpose(1, 2, 0)  # (OH, OW*N, F)
         # (OH, KH*C*KW, F) = (OH, KH*C*KW, OW*N) @ (OH, OW*N, F): the long side first, because the
         # product copies its second matrix once for every few rows of the first
@@ -108,10 +107,12 @@ def conv2d_dW(
         dW = column_sums(per_row.reshape(1, vertical.out, -1)).astype(delta.dtype)
         return dW.reshape(kh, c, kw, f).transpose(3, 1, 0, 2)
     delta_groups = delta.reshape(groups, f // groups, -1)  # (G, F/G, OH*OW*N)
-    columns = kept.reshape(groups, c * kh * kw, -1)  # (G, C/G*KH*KW, OH*OW*N)
+    columns = lower_columns(a, vertical, horizontal)  # (C, KH, KW, OH, OW, N)
+    columns = columns.reshape(groups, c * kh * kw, -1)  # (G, C/G*KH*KW, OH*OW*N)
     return long_product(delta_groups, columns.transpose(0, 2, 1)).reshape(W_shape)
 
 
+@twinned(compiled.conv2d_db)
 def conv2d_db(delta: Array) -> Array:
     """∂C/∂b[f] = Σ_{n,oh,ow} δ[f, oh, ow]."""
     return row_sums(delta.reshape(len(delta), -1))[:, None].astype(delta.dtype)  # (F, 1)
@@ -150,6 +151,7 @@ def conv2d_da_scatter(
     )
 
 
+@twinned(compiled.conv2d_da)
 def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: int = 1) -> Array:
     """∂C/∂a by the faster of two equivalent methods, chosen from the shapes alone."""
     padding = max(vertical.before, vertical.after)
@@ -162,7 +164,7 @@ def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: 
 class Cache(NamedTuple):
     """Values of the forward pass that the backward pass needs."""
 
-    kept: Array
+    a: Array
     vertical: Axis
     horizontal: Axis
 
@@ -223,15 +225,15 @@ class Conv2d(WeightedLayer, kind="conv2d"):
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
         axes = self._axes(x.shape[:3])
-        z, kept = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups)
-        return z, Cache(kept, *axes)
+        z = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups)
+        return z, Cache(x, *axes)
 
     def backward(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        kept, vertical, horizontal = cache
+        a, vertical, horizontal = cache
         W = params["W"]
-        grads = {"W": conv2d_dW(dy, kept, W.shape, vertical, horizontal, self.groups)}
+        grads = {"W": conv2d_dW(dy, a, W.shape, vertical, horizontal, self.groups)}
         if "b" in params:
             grads["b"] = conv2d_db(dy)
         return conv2d_da(dy, W, vertical, horizontal, self.groups) if need_dx else None, grads

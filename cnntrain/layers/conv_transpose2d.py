@@ -28,8 +28,8 @@ def conv_transpose2d_backward(
     delta: Array, a: Array, W: Array, vertical: Axis, horizontal: Axis
 ) -> tuple[Array, Array, Array]:
     """(∂C/∂a, ∂C/∂W, ∂C/∂b): the convolution of δ with W, and its gradient with δ and a swapped."""
-    da, kept = conv2d_forward(delta, W, None, vertical, horizontal)
-    return da, conv2d_dW(a, kept, W.shape, vertical, horizontal), conv2d_db(delta)
+    da = conv2d_forward(delta, W, None, vertical, horizontal)
+    return da, conv2d_dW(a, delta, W.shape, vertical, horizontal), conv2d_db(delta)
 
 
 class Cache(NamedTuple):

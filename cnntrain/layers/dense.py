@@ -7,10 +7,13 @@ from typing import ClassVar
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Param, WeightedLayer
 from cnntrain.layers.initializers import Constant
+from cnntrain.native import dense as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.sums import long_product, row_sums
 from cnntrain.types import Array, Arrays, Count, Params, Shape
 
 
+@twinned(compiled.dense_forward)
 def dense_forward(a: Array, W: Array, b: Array | None) -> Array:
     """z = W a + b, one column per sample."""
     z = long_product(W, a)  # (K, N) = (K, J) @ (J, N)
@@ -19,6 +22,7 @@ def dense_forward(a: Array, W: Array, b: Array | None) -> Array:
     return z
 
 
+@twinned(compiled.dense_backward)
 def dense_backward(
     delta: Array, a: Array, W: Array, need_da: bool = True
 ) -> tuple[Array | None, Array, Array]:

@@ -4,7 +4,30 @@ The C sources, one file per family, are in ``c/``.
 May import: errors, types, registry.
 """
 
-from cnntrain.native.engine import Engine, available, current, engine_named, using
-from cnntrain.native.twins import TWINS, twinned
+from cnntrain.native.engine import (
+    NUMPY,
+    Engine,
+    available,
+    current,
+    engine_named,
+    using,
+    why_not,
+    why_slow,
+)
+from cnntrain.native.twins import TWINS, has_twin, kernels_of, place_of_kernel, twinned
 
-__all__ = ["TWINS", "Engine", "available", "current", "engine_named", "twinned", "using"]
+__all__ = [
+    "NUMPY",
+    "TWINS",
+    "Engine",
+    "available",
+    "current",
+    "engine_named",
+    "has_twin",
+    "kernels_of",
+    "place_of_kernel",
+    "twinned",
+    "using",
+    "why_not",
+    "why_slow",
+]

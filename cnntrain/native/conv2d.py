@@ -1,11 +1,13 @@
 """Compiled twins of ``layers/conv2d.py``."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from cnntrain.native.engine import kernel, solid
 from cnntrain.types import Array, Shape
+
+PANEL = 64  # at least the numbers in a panel of any instruction set
 
 
 class Axis(Protocol):
@@ -47,6 +49,35 @@ def _check(
         raise ValueError(f"maps {maps}, outputs {outputs} and weights {W} do not fit")
 
 
+def _copy(like: Array, rows: int, length: int, n: int, *, left: int, phases: int, part: int) -> Any:
+    """Room for a map with zeros around its rows and their phases apart; None if it is not needed.
+
+    The kernels read one panel beyond it, of at most PANEL numbers.
+    """
+    if phases == 1 and left == 0 and part <= length:
+        return None
+    return np.empty(rows * phases * part * n + PANEL, like.dtype)
+
+
+def _room_for_taps(a: Array, horizontal: Axis) -> tuple[Any, int]:
+    """(copy, part): every column of the kernel gets an offset into each phase of a row."""
+    c, h, w, n = a.shape
+    part = horizontal.out + (horizontal.size - 1) * horizontal.dilation // horizontal.stride
+    left, phases = horizontal.before, horizontal.stride
+    return _copy(a, c * h, w, n, left=left, phases=phases, part=part), part
+
+
+def _room_for_outputs(delta: Array, axis: Axis) -> tuple[Any, int, int]:
+    """(copy, part, left): column u of phase r of the input reads output u + (r + before - j d)/s,
+    which is at least -left and less than part - left."""
+    f, h, w, n = delta.shape
+    s, reach = axis.stride, (axis.size - 1) * axis.dilation
+    left = max(0, -(-(reach - axis.before) // s))
+    per_phase = -(-axis.length // s)
+    part = left + max(axis.out, per_phase + (s - 1 + axis.before) // s)
+    return _copy(delta, f * h, w, n, left=left, phases=1, part=part), part, left
+
+
 def conv2d_forward(
     a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, groups: int = 1
 ) -> Array:
@@ -56,7 +87,9 @@ def conv2d_forward(
     _check(a.shape, out, W.shape, vertical, horizontal, groups)
     z = np.empty(out, a.dtype)
     sizes = (f, len(a), groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
-    kernel("conv2d_forward", a)(z, solid(a), solid(W), solid(b), *sizes)
+    kernel("conv2d_forward", a)(
+        z, solid(a), solid(W), solid(b), *sizes, *_room_for_taps(a, horizontal)
+    )
     return z
 
 
@@ -67,7 +100,7 @@ def conv2d_dW(
     _check(a.shape, delta.shape, W_shape, vertical, horizontal, groups)
     dW = np.empty(W_shape, delta.dtype)
     sizes = (len(delta), len(a), groups, a.shape[-1], *_numbers(vertical), *_numbers(horizontal))
-    kernel("conv2d_dW", delta)(dW, solid(delta), solid(a), *sizes)
+    kernel("conv2d_dW", delta)(dW, solid(delta), solid(a), *sizes, *_room_for_taps(a, horizontal))
     return dW
 
 
@@ -86,5 +119,6 @@ def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: 
     _check(maps, delta.shape, W.shape, vertical, horizontal, groups)
     da = np.empty(maps, delta.dtype)
     sizes = (f, c, groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
-    kernel("conv2d_da", delta)(da, solid(delta), solid(W), None, *sizes)
+    room = _room_for_outputs(delta, horizontal)
+    kernel("conv2d_da", delta)(da, solid(delta), solid(W), None, *sizes, *room)
     return da

@@ -25,7 +25,8 @@ def dense_backward(
         raise ValueError(f"delta {delta.shape}, a {a.shape} and W {W.shape} do not fit")
     delta, a = solid(delta), solid(a)
     dW, db = np.empty_like(W, order="C"), np.empty((k, 1), W.dtype)
-    kernel("dense_dW", W)(dW, db, delta, a, *(k, j, n))
+    turned = np.empty((n, j), W.dtype) if n > 1 else None
+    kernel("dense_dW", W)(dW, db, delta, a, turned, *(k, j, n))
     if not need_da:
         return None, dW, db
     da = np.empty((j, n), W.dtype)

@@ -39,6 +39,10 @@ class Engine:
     isa: str | None = None
     kernels: Mapping[str, Kernels] = field(default_factory=dict, repr=False, compare=False)
 
+    def about(self) -> dict[str, str | None]:
+        """Engine and instruction set, for records of a run."""
+        return {"name": self.name, "instruction_set": self.isa}
+
     def __str__(self) -> str:
         return f"{self.name} ({self.isa})" if self.isa else self.name
 
@@ -49,7 +53,8 @@ NUMPY = Engine("numpy")
 class _Choice:
     """The engine in use, one for the whole process, so that every thread has the same."""
 
-    engine: Engine | None = None
+    engine: Engine | None = None  # None: nobody has asked yet
+    is_named: bool = False
 
 
 def available() -> tuple[str, ...]:
@@ -92,6 +97,12 @@ def _is_off() -> bool:
     return os.environ.get("CNNTRAIN_NATIVE") == "off"
 
 
+def why_slow() -> str | None:
+    """Why NumPy runs although nobody chose it, and what to do; None if somebody did."""
+    named = _Choice.is_named or _is_off() or os.environ.get("CNNTRAIN_ENGINE") == "numpy"
+    return None if named else why_not()
+
+
 def current() -> Engine:
     """The engine in use."""
     if _Choice.engine is None:
@@ -99,20 +110,15 @@ def current() -> Engine:
     return _Choice.engine
 
 
-def use(engine: Engine) -> None:
-    """Use this engine from now on."""
-    _Choice.engine = engine
-
-
 @contextmanager
 def using(engine: Engine) -> Iterator[None]:
     """Use this engine for a while."""
-    before = _Choice.engine
-    _Choice.engine = engine
+    before = _Choice.engine, _Choice.is_named
+    _Choice.engine, _Choice.is_named = engine, True
     try:
         yield
     finally:
-        _Choice.engine = before
+        _Choice.engine, _Choice.is_named = before
 
 
 def kernel(name: str, like: Array) -> Callable[..., None]:

@@ -1,8 +1,12 @@
 """Pairs of a NumPy function and its compiled twin: same name, same arguments, same result."""
 
 import functools
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import CodeType
 from typing import Any, ParamSpec, TypeVar
 
 from cnntrain.native.engine import current
@@ -20,18 +24,64 @@ class Twin:
 
 
 TWINS: dict[str, Twin] = {}  # by module and name of the NumPy function
+_TWIN_OF: dict[Callable[..., Any], Twin] = {}  # by what stands in the place of both
+SOURCES = Path(__file__).parent / "c"
 
 
-def twinned(native: Callable[P, T]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def twinned(native: Callable[..., T]) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """``@twinned(compiled.f)`` above f: the native engine runs ``compiled.f`` in its place."""
 
     def pair(numpy: Callable[P, T]) -> Callable[P, T]:
-        TWINS[f"{numpy.__module__}.{numpy.__qualname__}"] = Twin(numpy, native)
+        twin = TWINS[f"{numpy.__module__}.{numpy.__qualname__}"] = Twin(numpy, native)
 
         @functools.wraps(numpy)
         def run(*args: P.args, **kwargs: P.kwargs) -> T:
             return (native if current().isa else numpy)(*args, **kwargs)
 
+        _TWIN_OF[run] = twin
         return run
 
     return pair
+
+
+def has_twin(function: Callable[..., Any]) -> bool:
+    """Whether the native engine runs compiled code in place of this function."""
+    return function in _TWIN_OF
+
+
+def kernels_of(function: Callable[..., Any]) -> list[str]:
+    """Names of the compiled kernels that stand in for a function; none if it has no twin."""
+    twin = _TWIN_OF.get(function)
+    if twin is None:
+        return []
+    return [name for name in dict.fromkeys(_words(twin.native)) if name in _places()]
+
+
+def place_of_kernel(name: str) -> tuple[Path, int]:
+    """(file, line) of a kernel's C source."""
+    return _places()[name]
+
+
+def _words(function: Any, depth: int = 3) -> Iterator[str]:
+    """The strings in a function and in those of its module that it calls."""
+    code: CodeType = function.__code__
+    yield from (word for word in code.co_consts if isinstance(word, str))
+    for name in code.co_names if depth else ():
+        called = function.__globals__.get(name)
+        if getattr(called, "__module__", None) == function.__module__ and hasattr(
+            called, "__code__"
+        ):
+            yield from _words(called, depth - 1)
+
+
+@cache
+def _places() -> dict[str, tuple[Path, int]]:
+    """The place of every kernel, where the C sources name it."""
+    listed = re.findall(r"^KERNEL\((\w+)", (SOURCES / "kernels.h").read_text("utf-8"), re.MULTILINE)
+    found = {}
+    for path in sorted(SOURCES.glob("*.[ch]")):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            for name in re.findall(r"^(?:static int |[A-Z_]+\()(\w+)", line):
+                if name in listed and path.name != "kernels.h":
+                    found[name] = (path, number)
+    return found

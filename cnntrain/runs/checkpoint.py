@@ -23,6 +23,7 @@ from cnntrain.data.dataset import Schema
 from cnntrain.data.normalize import Normalizer, statistics_shape
 from cnntrain.errors import CheckpointError, ConfigError
 from cnntrain.metrics import metric_values
+from cnntrain.native import current
 from cnntrain.network.network import Network
 from cnntrain.network.objective import LossTerm
 from cnntrain.registry import Spec, listed, to_tree
@@ -69,6 +70,7 @@ class Header(Spec):
     digest: str | None = None  # of this header and all arrays; old files have none
     schema: Schema | None = None  # None: written by version 0.1
     losses: Any = None
+    engine: str = "numpy"  # with which it was trained; version 0.1 had no other
     part_fingerprints: dict[str, str] = field(default_factory=dict)
 
 
@@ -85,6 +87,7 @@ class Checkpoint:
     fingerprint: str
     known: Known
     part_fingerprints: Mapping[str, str]
+    engine: str
 
 
 def save(path: Path, experiment: Experiment, state: State, within: int | None = None) -> None:
@@ -120,6 +123,7 @@ def _header(experiment: Experiment, state: State) -> dict[str, Any]:
         "largest_change": state.largest_change,
         "schema": to_tree(data.schema),
         "losses": _fitted_losses(experiment),
+        "engine": current().name,
         "part_fingerprints": data.part_fingerprints,
     }
 
@@ -167,6 +171,7 @@ def _read(path: Path, archive: Archive) -> Checkpoint:
         fingerprint=header.fingerprint,
         known=Known(_schema(path, header), normalizer, _losses(header, plan)),
         part_fingerprints=header.part_fingerprints,
+        engine=header.engine,
     )
     _check_sense(found)
     return found

@@ -17,6 +17,7 @@ from cnntrain.config.read import dump_plan
 from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError
 from cnntrain.files import append_line
+from cnntrain.native import current
 from cnntrain.runs import checkpoint
 from cnntrain.runs.checkpoint import Checkpoint
 from cnntrain.runs.folder import remove_own_litter
@@ -50,7 +51,13 @@ class RunFolder:
         plan, data = experiment.plan, experiment.data
         samples = {name: len(split) for name, split in data.splits.items()}
         about_data = {"data_fingerprint": data.fingerprint, "samples": samples}
-        env = {**environment(), "seed": plan.seed, **about_data, **about}
+        env = {
+            **environment(),
+            "engine": current().about(),
+            "seed": plan.seed,
+            **about_data,
+            **about,
+        }
         run.place.make_folder("checkpoints")
         run.place.write_text("env.json", json_text(env, indent=2) + "\n")
         run.place.write_text("config.yaml", dump_plan(experiment.plan))
@@ -112,7 +119,7 @@ class RunFolder:
         if event.samples:
             self.log(f"samples of that batch, numbered as in the source: {list(event.samples)}")
         best = asdict(self.state.best) if self.state.best else None
-        summary = {**line, "best": best}
+        summary = {**line, "best": best, "engine": current().name}
         if event.reason != "diverged":
             summary["weights_sha256"] = weights_sha256(self.state.params)
         del summary["event"]

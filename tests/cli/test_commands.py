@@ -17,6 +17,7 @@ import pytest
 
 import cnntrain
 from cnntrain import cli
+from cnntrain.native import current
 from cnntrain.runs.signals import StopRequest
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -84,7 +85,9 @@ def test_help(command, words, expected):
 
 
 def test_version(command):
-    assert command("--version") == (0, f"cnntrain, version {cnntrain.__version__}\n", "")
+    code, out, err = command("--version")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == f"cnntrain {cnntrain.__version__}, engine {current()}"
 
 
 def test_help_imports_nothing_heavy(process):

@@ -27,7 +27,7 @@ def test_without_the_data_if_the_config_says_the_input(capsys):
     assert document["parameters"] == 61_706
     assert document["batch"] == 64
     assert document["layers"][0]["receptive_field"] == [5, 5]
-    assert document["peak_bytes"] > 2**22
+    assert document["peak_bytes"] > 2**21
     with pytest.raises(DataError, match="no such data file"):
         shown(capsys, CONFIGS / "mnist-lenet5.yaml", ["input=null"])
 

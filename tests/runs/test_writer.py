@@ -10,6 +10,7 @@ import pytest
 
 import cnntrain
 from cnntrain.config.read import read_config
+from cnntrain.native import current
 from cnntrain.runs import writer
 from cnntrain.runs.checkpoint import load
 from cnntrain.runs.writer import RunFolder
@@ -156,7 +157,7 @@ def test_the_summary_says_why_it_stopped(run_of, train, reason):
     end = metrics(folder)[-1]
     assert found["reason"] == end["reason"] == reason
     weights = weights_sha256(load(folder / "checkpoints" / "last.npz").state.params)
-    own = {"best": found["best"], "weights_sha256": weights}
+    own = {"best": found["best"], "engine": current().name, "weights_sha256": weights}
     assert found == {**{k: v for k, v in end.items() if k != "event"}, **own}
     if found["best"]:
         assert list(found["best"]) == ["value", "epoch", "step"]

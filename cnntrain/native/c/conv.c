@@ -24,7 +24,6 @@ typedef struct {
 typedef struct {
     const real *x;
     long plane, row; /* numbers in a channel and in a row */
-    real *copy;
 } Source;
 
 INLINE Axis axis_of(const Arg *arg) {
@@ -33,31 +32,28 @@ INLINE Axis axis_of(const Arg *arg) {
 
 INLINE long floor_div(long a, long b) { return a / b - (a % b < 0); }
 
-/* Rows of ``length`` columns with ``left`` zeros before them, split into ``phases`` of ``part`` columns. */
-static int spread(const real *x, long channels, long rows, long length, long n, long left, long phases, long part,
-                  Source *to) {
-    *to = (Source){x, rows * length * n, length * n, NULL};
-    if (phases == 1 && left == 0 && part <= length) return 0;
-    to->row = phases * part * n, to->plane = rows * to->row;
-    to->copy = scratch((channels * to->plane + PANEL) * (long)sizeof(real));
-    if (!to->copy) return NO_MEMORY;
-    to->x = to->copy;
+/* Where a map is read: in place, or in ``copy``, which gets its rows of ``length`` columns with ``left`` zeros
+   before them, split into ``phases`` of ``part`` columns, and zeros for one more panel. */
+static Source spread(const real *x, long channels, long rows, long length, long n, real *copy, long left,
+                     long phases, long part) {
+    if (!copy) return (Source){x, rows * length * n, length * n};
+    const Source to = {copy, rows * phases * part * n, phases * part * n};
     for (long r = 0; r < channels * rows; r++)
         for (long phase = 0; phase < phases; phase++) {
-            real *out = to->copy + r * to->row + phase * part * n;
+            real *out = copy + r * to.row + phase * part * n;
             const real *in = x + r * length * n;
-            const long first = most(0, -floor_div(phase - left, phases));
+            const long first = least(part, most(0, -floor_div(phase - left, phases)));
             const long stop = most(first, least(part, floor_div(length - 1 + left - phase, phases) + 1));
-            memset(out, 0, (size_t)(least(first, part) * n) * sizeof(real));
+            memset(out, 0, (size_t)(first * n) * sizeof(real));
             if (phases == 1)
                 memcpy(out + first * n, in + (first - left) * n, (size_t)((stop - first) * n) * sizeof(real));
             else
                 for (long u = first; u < stop; u++)
                     memcpy(out + u * n, in + (u * phases + phase - left) * n, (size_t)n * sizeof(real));
-            if (stop < part) memset(out + stop * n, 0, (size_t)((part - stop) * n) * sizeof(real));
+            memset(out + stop * n, 0, (size_t)((part - stop) * n) * sizeof(real));
         }
-    memset(to->copy + channels * to->plane, 0, PANEL * sizeof(real));
-    return 0;
+    memset(copy + channels * to.plane, 0, PANEL * sizeof(real));
+    return to;
 }
 
 typedef struct {
@@ -219,16 +215,14 @@ static int conv2d_forward(const Arg *arg) {
     const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
     const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i;
     const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
-    const long part = h.out + ((h.size - 1) * h.dilation) / h.stride;
+    const long part = arg[22].i;
     Pass p = {.W = W, .bias = b, .w_out = c / groups * v.size * h.size, .w_in = v.size * h.size, .kw = h.size,
               .w_group = f / groups * (c / groups) * v.size * h.size,
               .m = f / groups, .c = c / groups, .n = n, .step = h.stride, .limit = h.length, .relu = (int)arg[8].i};
     Taps rows, cols;
     void *memory = pass_memory(&p, &rows, &cols, v.size, h.size, 0);
-    if (!memory || spread(a, c, v.length, h.length, n, h.before, h.stride, part, &p.in)) {
-        free(memory);
-        return NO_MEMORY;
-    }
+    if (!memory) return NO_MEMORY;
+    p.in = spread(a, c, v.length, h.length, n, arg[21].w, h.before, h.stride, part);
     cols.count = h.size;
     for (long j = 0; j < h.size; j++) {
         const long at = j * h.dilation;
@@ -243,7 +237,6 @@ static int conv2d_forward(const Arg *arg) {
             real *out = z + (g * p.m * v.out + oh) * h.out * n;
             convolve_row(&p, g, x, &rows, &cols, h.out, out, v.out * h.out * n, 1);
         }
-    free(p.in.copy);
     free(memory);
     return 0;
 }
@@ -256,18 +249,14 @@ static int conv2d_da(const Arg *arg) {
     const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i;
     const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
     const long per_phase = (h.length + h.stride - 1) / h.stride;
-    /* column u of phase r reads output u + (r + before - j·d) / s: from -left to part - left - 1 */
-    const long left = most(0, ((h.size - 1) * h.dilation - h.before + h.stride - 1) / h.stride);
-    const long part = left + most(h.out, per_phase + (h.stride - 1 + h.before) / h.stride);
+    const long part = arg[22].i, left = arg[23].i;
     Pass p = {.W = W, .bias = b, .w_out = v.size * h.size, .w_in = c / groups * v.size * h.size, .kw = h.size,
               .w_group = f / groups * (c / groups) * v.size * h.size,
               .m = c / groups, .c = f / groups, .n = n, .step = 1, .limit = h.out, .relu = (int)arg[8].i};
     Taps rows, cols;
     void *memory = pass_memory(&p, &rows, &cols, v.size, h.size, p.m * per_phase * n);
-    if (!memory || spread(delta, f, v.out, h.out, n, left, 1, part, &p.in)) {
-        free(memory);
-        return NO_MEMORY;
-    }
+    if (!memory) return NO_MEMORY;
+    p.in = spread(delta, f, v.out, h.out, n, arg[21].w, left, 1, part);
     for (long g = 0; g < groups; g++)
         for (long row = 0; row < v.length; row++) {
             taps_backward(&v, row, &rows);
@@ -286,7 +275,6 @@ static int conv2d_da(const Arg *arg) {
                              v.length * h.length * n, h.stride);
             }
         }
-    free(p.in.copy);
     free(memory);
     return 0;
 }
@@ -367,16 +355,12 @@ static int conv2d_dW(const Arg *arg) {
     const long f = arg[3].i, c = arg[4].i, groups = arg[5].i, n = arg[6].i;
     const Axis v = axis_of(arg + 7), h = axis_of(arg + 13);
     const long m = f / groups, per_group = c / groups, taps = per_group * h.size, kernel = v.size * h.size;
-    const long part = h.out + ((h.size - 1) * h.dilation) / h.stride, width = h.out * n;
+    const long part = arg[20].i, width = h.out * n;
     const long block = most(1, least(v.out, POSITIONS / width));
-    Source in;
-    if (spread(a, c, v.length, h.length, n, h.before, h.stride, part, &in)) return NO_MEMORY;
     char *memory = scratch(f * per_group * kernel * (long)sizeof(double) + 2 * taps * (long)sizeof(long) + 3 * 64);
     char *pool = memory;
-    if (!memory) {
-        free(in.copy);
-        return NO_MEMORY;
-    }
+    if (!memory) return NO_MEMORY;
+    const Source in = spread(a, c, v.length, h.length, n, arg[19].w, h.before, h.stride, part);
     double *sum = piece(&pool, f * per_group * kernel * (long)sizeof(double));
     long *offset = piece(&pool, taps * (long)sizeof(long)), *at = piece(&pool, taps * (long)sizeof(long));
     memset(sum, 0, (size_t)(f * per_group * kernel) * sizeof(double));
@@ -400,7 +384,6 @@ static int conv2d_dW(const Arg *arg) {
             }
     for (long k = 0; k < f * per_group * kernel; k++) dW[k] = (real)sum[k];
     free(memory);
-    free(in.copy);
     return 0;
 }
 

@@ -70,12 +70,9 @@ static int dense_da(const Arg *arg) {
 static int dense_dW(const Arg *arg) {
     real *dW = arg[0].w, *db = arg[1].w;
     const real *delta = arg[2].r, *a = arg[3].r;
-    const long units = arg[4].i, j = arg[5].i, n = arg[6].i;
-    real *turned = n > 1 ? scratch(n * j * (long)sizeof(real)) : NULL;
-    if (n > 1 && !turned) return NO_MEMORY;
-    if (n > 1) transpose(a, j, n, turned);
-    const int failed = product(delta, n, 1, n > 1 ? turned : a, dW, units, n, j);
+    real *turned = arg[4].w; /* for aᵀ; none if there is one sample */
+    const long units = arg[5].i, j = arg[6].i, n = arg[7].i;
+    if (turned) transpose(a, j, n, turned);
     for (long k = 0; db && k < units; k++) db[k] = (real)sum_of(delta + k * n, n);
-    free(turned);
-    return failed;
+    return product(delta, n, 1, turned ? turned : a, dW, units, n, j);
 }

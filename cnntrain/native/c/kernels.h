@@ -3,8 +3,8 @@
    i an integer, f a real number. An array must be contiguous and of the kernel's own type. */
 KERNEL(dense_forward, "wrrRiii")
 KERNEL(dense_da, "wrriii")
-KERNEL(dense_dW, "wWrriii")
-KERNEL(conv2d_forward, "wrrRiiiiiiiiiiiiiiiii")
-KERNEL(conv2d_da, "wrrRiiiiiiiiiiiiiiiii")
-KERNEL(conv2d_dW, "wrriiiiiiiiiiiiiiii")
+KERNEL(dense_dW, "wWrrWiii")
+KERNEL(conv2d_forward, "wrrRiiiiiiiiiiiiiiiiiWi")
+KERNEL(conv2d_da, "wrrRiiiiiiiiiiiiiiiiiWii")
+KERNEL(conv2d_dW, "wrriiiiiiiiiiiiiiiiWi")
 KERNEL(conv2d_db, "wrii")

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from cnntrain.errors import ConfigError
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
+from cnntrain.native import kernels_of, place_of_kernel
 from cnntrain.optimizers import Optimizer
 from cnntrain.registry import Registered, did_you_mean, to_tree
 from cnntrain.views.formula import Formula
@@ -226,6 +227,7 @@ def _code(member: type[Registered]) -> Iterator[Code]:
             if function not in seen:
                 seen.add(function)
                 yield locate(function)
+                yield from compiled_twins(function)
 
 
 def _called(method: FunctionType) -> Iterator[FunctionType]:
@@ -237,6 +239,15 @@ def _called(method: FunctionType) -> Iterator[FunctionType]:
 
 def locate(function: FunctionType) -> Code:
     """Name, file and line of a function of this package."""
-    code = inspect.unwrap(function).__code__
-    file = Path(code.co_filename).resolve().relative_to(ROOT)
-    return Code(function.__qualname__, file.as_posix(), code.co_firstlineno)
+    plain = inspect.unwrap(function)
+    file = Path(plain.__code__.co_filename).resolve().relative_to(ROOT)
+    lines, first = inspect.getsourcelines(plain)  # with its decorators
+    at = next(k for k, line in enumerate(lines) if line.lstrip().startswith("def "))
+    return Code(function.__qualname__, file.as_posix(), first + at)
+
+
+def compiled_twins(function: FunctionType) -> Iterator[Code]:
+    """Name, file and line of the compiled kernels that the native engine runs in its place."""
+    for kernel in kernels_of(function):
+        file, line = place_of_kernel(kernel)
+        yield Code(f"{kernel} (compiled)", file.relative_to(ROOT).as_posix(), line)
