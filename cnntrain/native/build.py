@@ -31,6 +31,7 @@ class BuildKernels(build_ext):
         ext.optional = not os.environ.get("CNNTRAIN_REQUIRE_NATIVE")
         strict = [] if ext.optional else ["-Wall", "-Wextra", "-Werror"]
         ext.extra_compile_args = [*EXACT, *strict]
+        ext.depends = sorted(str(path) for path in SOURCES.iterdir())
         sets = SETS.get(platform.machine().lower(), {}) | {"plain": []}
         ext.extra_objects = [
             self._compiled(f"kernels_{isa}_{number}", [*EXACT, *strict, *flags, *as_type])
@@ -44,6 +45,5 @@ class BuildKernels(build_ext):
             [str(SOURCES / "kernels.c")],
             output_dir=str(Path(self.build_temp) / table),
             extra_postargs=[*flags, f"-DTABLE={table}"],
-            depends=[str(path) for path in SOURCES.glob("*")],
         )
         return str(built)

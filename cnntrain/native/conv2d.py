@@ -2,9 +2,7 @@
 
 from typing import Any, Protocol
 
-import numpy as np
-
-from cnntrain.native.engine import kernel, solid
+from cnntrain.native.engine import empty, kernel, solid
 from cnntrain.types import Array, Shape
 
 PANEL = 64  # at least the numbers in a panel of any instruction set
@@ -56,7 +54,7 @@ def _copy(like: Array, rows: int, length: int, n: int, *, left: int, phases: int
     """
     if phases == 1 and left == 0 and part <= length:
         return None
-    return np.empty(rows * phases * part * n + PANEL, like.dtype)
+    return empty((rows * phases * part * n + PANEL,), like.dtype)
 
 
 def _room_for_taps(a: Array, horizontal: Axis) -> tuple[Any, int]:
@@ -85,7 +83,7 @@ def conv2d_forward(
     f, n = len(W), a.shape[-1]
     out = (f, vertical.out, horizontal.out, n)
     _check(a.shape, out, W.shape, vertical, horizontal, groups)
-    z = np.empty(out, a.dtype)
+    z = empty(out, a.dtype)
     sizes = (f, len(a), groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
     kernel("conv2d_forward", a)(
         z, solid(a), solid(W), solid(b), *sizes, *_room_for_taps(a, horizontal)
@@ -98,7 +96,7 @@ def conv2d_dW(
 ) -> Array:
     """∂C/∂W, over blocks of positions: 16 lanes, their tree, the blocks in double precision."""
     _check(a.shape, delta.shape, W_shape, vertical, horizontal, groups)
-    dW = np.empty(W_shape, delta.dtype)
+    dW = empty(W_shape, delta.dtype)
     sizes = (len(delta), len(a), groups, a.shape[-1], *_numbers(vertical), *_numbers(horizontal))
     kernel("conv2d_dW", delta)(dW, solid(delta), solid(a), *sizes, *_room_for_taps(a, horizontal))
     return dW
@@ -106,7 +104,7 @@ def conv2d_dW(
 
 def conv2d_db(delta: Array) -> Array:
     """∂C/∂b, over blocks of 512 numbers: 16 lanes, their tree, the blocks in double precision."""
-    db = np.empty((len(delta), 1), delta.dtype)
+    db = empty((len(delta), 1), delta.dtype)
     kernel("conv2d_db", delta)(db, solid(delta), len(delta), delta.size // len(delta))
     return db
 
@@ -117,7 +115,7 @@ def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: 
     c = W.shape[1] * groups
     maps = (c, vertical.length, horizontal.length, n)
     _check(maps, delta.shape, W.shape, vertical, horizontal, groups)
-    da = np.empty(maps, delta.dtype)
+    da = empty(maps, delta.dtype)
     sizes = (f, c, groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
     room = _room_for_outputs(delta, horizontal)
     kernel("conv2d_da", delta)(da, solid(delta), solid(W), None, *sizes, *room)

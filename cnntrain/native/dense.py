@@ -1,8 +1,6 @@
 """Compiled twins of ``layers/dense.py``."""
 
-import numpy as np
-
-from cnntrain.native.engine import kernel, solid
+from cnntrain.native.engine import empty, kernel, solid
 from cnntrain.types import Array
 
 
@@ -11,7 +9,7 @@ def dense_forward(a: Array, W: Array, b: Array | None) -> Array:
     (k, j), (rows, n) = W.shape, a.shape
     if rows != j or (b is not None and b.shape != (k, 1)):
         raise ValueError(f"W {W.shape}, a {a.shape} and b do not fit")
-    z = np.empty((k, n), a.dtype)
+    z = empty((k, n), a.dtype)
     kernel("dense_forward", a)(z, solid(a), solid(W), solid(b), *(k, j, n))
     return z
 
@@ -24,11 +22,11 @@ def dense_backward(
     if delta.shape != (k, n) or a.shape != (j, n):
         raise ValueError(f"delta {delta.shape}, a {a.shape} and W {W.shape} do not fit")
     delta, a = solid(delta), solid(a)
-    dW, db = np.empty_like(W, order="C"), np.empty((k, 1), W.dtype)
-    turned = np.empty((n, j), W.dtype) if n > 1 else None
+    dW, db = empty(W.shape, W.dtype), empty((k, 1), W.dtype)
+    turned = empty((n, j), W.dtype) if n > 1 else None
     kernel("dense_dW", W)(dW, db, delta, a, turned, *(k, j, n))
     if not need_da:
         return None, dW, db
-    da = np.empty((j, n), W.dtype)
+    da = empty((j, n), W.dtype)
     kernel("dense_da", W)(da, delta, solid(W), *(k, j, n))
     return da, dW, db

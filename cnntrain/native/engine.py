@@ -5,6 +5,7 @@ best that the CPU has is taken. ``CNNTRAIN_ENGINE`` (auto, native or numpy) choo
 ``CNNTRAIN_ISA`` names an instruction set, ``CNNTRAIN_NATIVE=off`` is the same as numpy.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from cnntrain.errors import ConfigError
-from cnntrain.types import Array
+from cnntrain.types import Array, Shape
 
 try:
     from cnntrain.native import _kernels
@@ -26,6 +27,8 @@ else:
 
 EngineName = Literal["auto", "native", "numpy"]
 ENGINES: tuple[EngineName, ...] = ("auto", "native", "numpy")
+LINE = 64  # bytes of a cache line
+LARGE = 1 << 16  # bytes from which on its place is worth two microseconds
 REMEDY = "install a C compiler (gcc or clang) and cnntrain once more"
 
 Kernels = Mapping[str, Callable[..., None]]
@@ -129,3 +132,12 @@ def kernel(name: str, like: Array) -> Callable[..., None]:
 def solid(x: Any) -> Any:
     """The same array, contiguous as kernels need it; None stays None."""
     return x if x is None or x.flags.c_contiguous else np.ascontiguousarray(x)
+
+
+def empty(shape: Shape, dtype: "np.dtype[Any]") -> Array:
+    """A new array like ``np.empty``; a large one begins on a cache line, as wide vectors need."""
+    size = math.prod(shape) * dtype.itemsize
+    if size < LARGE:
+        return np.empty(shape, dtype)
+    block = np.empty(size + LINE, np.uint8)
+    return np.ndarray(shape, dtype, block, -block.ctypes.data % LINE)

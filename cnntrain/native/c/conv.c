@@ -8,7 +8,7 @@
 #include "sums.h"
 
 #define FEW_FILTERS 8 /* up to here, panels are not worth a copy of their own (measured) */
-#define TAPS_SUMMED (TILE_ROWS == 8 ? 6 : 3)
+#define TAPS_SUMMED 3
 #define POSITIONS 1024 /* of dW are added up in one lane after the other before the lanes are */
 
 typedef struct {
@@ -81,8 +81,7 @@ static void pack_weights(Pass *p, const real *W, const Taps *rows, const Taps *c
                 p->offset[k] = c * p->in.plane + rows->offset[i] + cols->offset[j];
                 const real *w = W + c * p->w_in + rows->tap[i] * p->kw + cols->tap[j];
                 for (long m = 0; m < p->m;) {
-                    int place;
-                    const int size = tile_rows(p->m - m, &place);
+                    const int size = tile_rows(p->m - m);
                     for (int s = 0; s < size; s++) p->packed[m * count + k * size + s] = w[(m + s) * p->w_out];
                     m += size;
                 }
@@ -325,24 +324,32 @@ INLINE void dots(const int filters, const int taps, const Dots *p) {
 }
 
 #define DOTS(filters, taps) static void dots_##filters##taps(const Dots *p) { dots(filters, taps, p); }
-#define DOTS_OF(taps) DOTS(1, taps) DOTS(2, taps) DOTS(4, taps)
-DOTS_OF(1) DOTS_OF(2) DOTS_OF(3)
-#define DOTS_ROW(taps) {dots_1##taps, dots_2##taps, dots_4##taps}
-#if TILE_ROWS == 8
-DOTS_OF(4) DOTS_OF(5) DOTS_OF(6)
-static void (*const DOTS_TABLE[6][3])(const Dots *) = {DOTS_ROW(1), DOTS_ROW(2), DOTS_ROW(3), DOTS_ROW(4), DOTS_ROW(5), DOTS_ROW(6)};
-#else
-static void (*const DOTS_TABLE[3][3])(const Dots *) = {DOTS_ROW(1), DOTS_ROW(2), DOTS_ROW(3)};
-#endif
+EACH_ROWS(DOTS, 1)
+EACH_ROWS(DOTS, 2)
+EACH_ROWS(DOTS, 3)
+#define DOTS_NAME(filters, taps) dots_##filters##taps,
+typedef void (*DotsOf)(const Dots *);
+static const DotsOf DOTS_TABLE[TAPS_SUMMED][TILE_ROWS] = {
+    {EACH_ROWS(DOTS_NAME, 1)}, {EACH_ROWS(DOTS_NAME, 2)}, {EACH_ROWS(DOTS_NAME, 3)}};
 
-/* Tap i of rows o .. o + rows of the outputs, for all filters, channels and columns of the kernel. */
-static void sum_rows(Dots p, const real *delta, long filters, const long *offset, const long *at, long count, double *sum) {
+/* Output rows o .. o + some of one group: every filter with every tap. Inputs stay in the first-level cache
+   while the rows i of the kernel pass over them. */
+static void sum_rows(Dots p, const real *delta, const real *x, const Axis *v, long o, long some, long filters,
+                     const long *offset, const long *at, long taps, long in_row, long kw, double *sum) {
     for (long f = 0; f < filters;) {
-        const int place = filters - f >= 4 ? 2 : filters - f >= 2 ? 1 : 0, size = 1 << place;
-        for (long t = 0; t < count; t += TAPS_SUMMED) {
-            p.delta = delta + f * p.delta_filter, p.sum = sum + f * p.sum_filter, p.tap = offset + t, p.at = at + t;
-            DOTS_TABLE[least(TAPS_SUMMED, count - t) - 1][place](&p);
-        }
+        const int size = tile_rows(filters - f);
+        for (long t = 0; t < taps; t += TAPS_SUMMED)
+            for (long i = 0; i < v->size; i++) {
+                const long before = v->before - i * v->dilation; /* rows from ceil(before / s) on lie on the map */
+                const long first = most(o, -floor_div(-before, v->stride));
+                const long stop = least(o + some, floor_div(v->length - 1 + before, v->stride) + 1);
+                p.rows = stop - first;
+                if (p.rows <= 0) continue;
+                p.delta = delta + f * p.delta_filter + first * p.delta_row;
+                p.x = x + (first * v->stride - before) * in_row;
+                p.sum = sum + f * p.sum_filter + i * kw, p.tap = offset + t, p.at = at + t;
+                DOTS_TABLE[least(TAPS_SUMMED, taps - t) - 1][size - 1](&p);
+            }
         f += size;
     }
 }
@@ -369,19 +376,12 @@ static int conv2d_dW(const Arg *arg) {
         offset[k] = k / h.size * in.plane + (j % h.stride * part + j / h.stride) * n;
         at[k] = k / h.size * kernel + k % h.size;
     }
+    const Dots p = {.delta_filter = v.out * width, .delta_row = width, .x_row = v.stride * in.row, .width = width,
+                    .sum_filter = per_group * kernel};
     for (long g = 0; g < groups; g++)
         for (long o = 0; o < v.out; o += block)
-            for (long i = 0; i < v.size; i++) {
-                const long before = v.before - i * v.dilation; /* rows from ceil(before / s) on lie on the map */
-                const long first = most(o, -floor_div(-before, v.stride));
-                const long stop = least(least(v.out, o + block), floor_div(v.length - 1 + before, v.stride) + 1);
-                if (stop <= first) continue;
-                const Dots p = {.delta_filter = v.out * width, .delta_row = width, .x_row = v.stride * in.row,
-                                .rows = stop - first, .width = width, .sum_filter = per_group * kernel,
-                                .x = in.x + g * per_group * in.plane + (first * v.stride - before) * in.row};
-                sum_rows(p, delta + (g * m * v.out + first) * width, m, offset, at, taps,
-                         sum + g * m * per_group * kernel + i * h.size);
-            }
+            sum_rows(p, delta + g * m * v.out * width, in.x + g * per_group * in.plane, &v, o, least(block, v.out - o), m,
+                     offset, at, taps, in.row, h.size, sum + g * m * per_group * kernel);
     for (long k = 0; k < f * per_group * kernel; k++) dW[k] = (real)sum[k];
     free(memory);
     return 0;

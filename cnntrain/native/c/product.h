@@ -66,37 +66,29 @@ typedef void (*Tile)(const Factors *, real *, long);
     static void tile_col_##rows##vecs(const Factors *p, real *out, long r) { tile(rows, vecs, 0, 0, p, out, r); } \
     static void tile_off_##rows##vecs(const Factors *p, real *out, long r) { tile(rows, vecs, 0, 1, p, out, r); } \
     static void tile_row_##rows##vecs(const Factors *p, real *out, long r) { tile(rows, vecs, 1, 0, p, out, r); }
-#define TILES(vecs) TILE(1, vecs) TILE(2, vecs) TILE(4, vecs)
-TILES(1)
-TILES(2)
-#if TILE_VECS > 2
-TILES(3)
-#endif
 #if TILE_ROWS > 4
-TILE(8, 1)
-TILE(8, 2)
-#if TILE_VECS > 2
-TILE(8, 3)
-#endif
-#define EIGHT(form, vecs) tile_##form##_8##vecs
+#define EACH_ROWS(DO, vecs) DO(1, vecs) DO(2, vecs) DO(3, vecs) DO(4, vecs) DO(5, vecs) DO(6, vecs) DO(7, vecs) DO(8, vecs)
 #else
-#define EIGHT(form, vecs) 0
+#define EACH_ROWS(DO, vecs) DO(1, vecs) DO(2, vecs) DO(3, vecs) DO(4, vecs)
 #endif
-#define BY_ROWS(form, vecs) {tile_##form##_1##vecs, tile_##form##_2##vecs, tile_##form##_4##vecs, EIGHT(form, vecs)}
+EACH_ROWS(TILE, 1)
+EACH_ROWS(TILE, 2)
+#define COL(rows, vecs) tile_col_##rows##vecs,
+#define OFF(rows, vecs) tile_off_##rows##vecs,
+#define ROW(rows, vecs) tile_row_##rows##vecs,
 #if TILE_VECS > 2
-#define FORM(form) {BY_ROWS(form, 1), BY_ROWS(form, 2), BY_ROWS(form, 3)}
+EACH_ROWS(TILE, 3)
+#define FORM(form) {{EACH_ROWS(form, 1)}, {EACH_ROWS(form, 2)}, {EACH_ROWS(form, 3)}}
 #else
-#define FORM(form) {BY_ROWS(form, 1), BY_ROWS(form, 2)}
+#define FORM(form) {{EACH_ROWS(form, 1)}, {EACH_ROWS(form, 2)}}
 #endif
 enum { BY_COLUMN, BY_OFFSET, BY_ROW };
-static const Tile TILE_OF[3][TILE_VECS][4] = {FORM(col), FORM(off), FORM(row)};
+static const Tile TILE_OF[3][TILE_VECS][TILE_ROWS] = {FORM(COL), FORM(OFF), FORM(ROW)};
 
-/* The largest tile that ``rows`` still fill: 8, 4, 2 or 1; its logarithm is its place in the table. */
-INLINE int tile_rows(long rows, int *place) {
-    int size = TILE_ROWS, log2 = TILE_ROWS == 8 ? 3 : 2;
-    while (size > rows) size /= 2, log2--;
-    *place = log2;
-    return size;
+/* Rows of the next tile, of so many that are left: tiles of nearly equal size. */
+INLINE int tile_rows(long left) {
+    const long tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
+    return (int)((left + tiles - 1) / tiles);
 }
 
 /* One panel, at most PANEL columns wide, of ``rows`` outputs. B is read in whole vectors, so it must
@@ -108,16 +100,15 @@ INLINE void panel_product(int form, Factors p, long a_stride, long rows, real *o
     const real *A = p.A;
     real edge[TILE_ROWS * PANEL];
     for (long m = 0; m < rows;) {
-        int place;
-        const int size = tile_rows(rows - m, &place);
+        const int size = tile_rows(rows - m);
         real *to = out + m * out_row;
         p.A = packed ? A + m * p.packed_count + p.packed_from * size : A + m * a_stride;
         if (packed) p.a_step = size;
         if (width == vecs * VL) {
-            TILE_OF[form][vecs - 1][place](&p, to, out_row);
+            TILE_OF[form][vecs - 1][size - 1](&p, to, out_row);
         } else {
             for (int i = 0; i < size && !p.first; i++) memcpy(edge + i * PANEL, to + i * out_row, bytes);
-            TILE_OF[form][vecs - 1][place](&p, edge, PANEL);
+            TILE_OF[form][vecs - 1][size - 1](&p, edge, PANEL);
             for (int i = 0; i < size; i++) memcpy(to + i * out_row, edge + i * PANEL, bytes);
         }
         m += size;

@@ -9,11 +9,17 @@
 
 #define BLOCK (LANES * 32)
 
-/* ((l0+l8)+(l4+l12)) + ...: lanes i and i+8, then i+4, i+2, i+1. */
-INLINE real lane_tree(real *lane) {
-    for (int half = LANES / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-    return lane[0];
+#define LANES_OF(n) real __attribute__((vector_size(n * sizeof(real)), aligned(sizeof(real)), may_alias))
+typedef LANES_OF(8) eight;
+typedef LANES_OF(4) four;
+typedef LANES_OF(2) two;
+
+/* The sum of 16 lanes: lanes i and i+8 are added, then i and i+4, i+2, i+1. */
+INLINE real lane_tree(const real *lane) {
+    const eight e = *(const eight *)lane + *(const eight *)(lane + 8);
+    const four f = __builtin_shufflevector(e, e, 0, 1, 2, 3) + __builtin_shufflevector(e, e, 4, 5, 6, 7);
+    const two t = __builtin_shufflevector(f, f, 0, 1) + __builtin_shufflevector(f, f, 2, 3);
+    return t[0] + t[1];
 }
 
 /* total += the sum of n numbers. VALUE is the new sum of a vector of them, at ``at``, in terms of the

@@ -108,12 +108,26 @@ INLINE vec root(vec a) {
     return r;
 }
 #endif
+#if defined(ISA_V3) && defined(REAL_IS_DOUBLE)
+INLINE __m256i first_of(long n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }
+INLINE vec load_part(const real *p, long n) { return (vec)_mm256_maskload_pd(p, first_of(n)); }
+INLINE void store_part(real *p, vec v, long n) { _mm256_maskstore_pd(p, first_of(n), (__m256d)v); }
+#elif defined(ISA_V3)
+INLINE __m256i first_of(long n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE vec load_part(const real *p, long n) { return (vec)_mm256_maskload_ps(p, first_of(n)); }
+INLINE void store_part(real *p, vec v, long n) { _mm256_maskstore_ps(p, first_of(n), (__m256)v); }
+#else
 INLINE vec load_part(const real *p, long n) {
     vec v = {};
-    memcpy(&v, p, (size_t)n * sizeof(real));
+    for (long i = 0; i < n; i++) v[i] = p[i];
     return v;
 }
-INLINE void store_part(real *p, vec v, long n) { memcpy(p, &v, (size_t)n * sizeof(real)); }
+INLINE void store_part(real *p, vec v, long n) {
+    for (long i = 0; i < n; i++) p[i] = v[i];
+}
+#endif
 #endif
 
 /* Keep a loaded vector in its register: compilers would fold the load into each of its uses. */
