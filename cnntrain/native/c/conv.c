@@ -7,7 +7,7 @@
 #include "product.h"
 #include "sums.h"
 
-#define FEW_FILTERS 8 /* up to here, panels are not worth a copy of their own (measured) */
+#define FEW_FILTERS 32 /* up to here, panels are not worth a copy of their own (measured) */
 #define TAPS_SUMMED 3
 #define POSITIONS 1024 /* of dW are added up in one lane after the other before the lanes are */
 
@@ -58,75 +58,86 @@ static Source spread(const real *x, long channels, long rows, long length, long 
 
 typedef struct {
     Source in;
-    const real *W, *bias;
-    long w_out, w_in, kw;  /* W[m, c, i, j] at W[m * w_out + c * w_in + i * kw + j], */
-    long w_group;          /* of the first group */
-    long m, c, n;          /* outputs and inputs of a group, samples */
-    long step, limit;      /* column u, tap j reads input u * step + shift[j] if that is in 0 .. limit - 1 */
-    long *offset;          /* of all taps, in the order (c, i, j) */
-    real *packed, *panel;  /* weights of the taps in use; inputs of a panel */
-    real *strided;         /* outputs of a row before they are put ``stride`` apart */
-    Taps used;             /* columns of the kernel that the current panel meets */
-    long *last;            /* taps for which weights are packed */
+    const real *bias;
+    long w_out, w_in, kh, kw; /* W[m, c, i, j] at W[m * w_out + c * w_in + i * kw + j] */
+    long m, c, n;             /* outputs and inputs of a group, samples */
+    long step, limit;         /* column u, tap j reads input u * step + shift[j] if that is in 0 .. limit - 1 */
+    long *offset;             /* of the input of (i, j, c) */
+    long phase;               /* for which the offsets hold */
+    real *packed, *panel;     /* weights in the order (i, j, c); inputs of a panel */
+    real *strided;            /* outputs of a row before they are put ``stride`` apart */
+    Taps rows, cols;          /* taps that the current row and phase have */
+    long *used;               /* columns of the kernel that the current panel meets */
     int relu;
 } Pass;
 
-/* Weights of the taps in use, in blocks of tile_rows(), and the offsets of their inputs. */
-static void pack_weights(Pass *p, const real *W, const Taps *rows, const Taps *cols) {
-    long k = 0;
-    const long count = p->c * rows->count * cols->count;
-    for (long c = 0; c < p->c; c++)
-        for (long i = 0; i < rows->count; i++)
-            for (long j = 0; j < cols->count; j++, k++) {
-                p->offset[k] = c * p->in.plane + rows->offset[i] + cols->offset[j];
-                const real *w = W + c * p->w_in + rows->tap[i] * p->kw + cols->tap[j];
-                for (long m = 0; m < p->m;) {
-                    const int size = tile_rows(p->m - m);
-                    for (int s = 0; s < size; s++) p->packed[m * count + k * size + s] = w[(m + s) * p->w_out];
-                    m += size;
-                }
-            }
-}
-
-/* Whether the taps differ from those of the last call; notes them. */
-static int is_new(Pass *p, long group, const Taps *rows, const Taps *cols) {
-    long at = 0, same = 1;
-    const long head[3] = {group, rows->count, cols->count};
-    for (int i = 0; i < 3; i++, at++) same &= p->last[at] == head[i], p->last[at] = head[i];
-    for (long i = 0; i < rows->count; i++, at++) same &= p->last[at] == rows->tap[i], p->last[at] = rows->tap[i];
-    for (long j = 0; j < cols->count; j++, at++) same &= p->last[at] == cols->tap[j], p->last[at] = cols->tap[j];
-    return !same;
-}
-
-/* Columns of the kernel that are not padding for all of the columns first .. last of a panel. */
-static void meet(Pass *p, const Taps *cols, long first, long last) {
-    p->used.count = 0;
-    for (long j = 0; j < cols->count; j++) {
-        if (last * p->step + cols->shift[j] < 0 || first * p->step + cols->shift[j] >= p->limit) continue;
-        p->used.tap[p->used.count] = cols->tap[j];
-        p->used.offset[p->used.count++] = cols->offset[j];
+/* Weights in blocks of tile_rows(), in the order (i, j, c), so that taps can be left out. */
+static void pack_weights(Pass *p, const real *W) {
+    const long taps = p->kh * p->kw, count = taps * p->c;
+    for (long m = 0; m < p->m;) {
+        const int size = tile_rows(p->m - m);
+        real *to = p->packed + m * count;
+        for (long tap = 0; tap < taps; tap++)
+            for (long c = 0; c < p->c; c++)
+                for (int s = 0; s < size; s++) *to++ = W[(m + s) * p->w_out + c * p->w_in + tap];
+        m += size;
     }
 }
 
-/* One panel of all outputs; x is where its first column would read with offset 0. */
-static void panel_of(Pass *p, const real *x, long count, long width, real *out, long out_row) {
+static void find_offsets(Pass *p, long phase) {
+    if (p->phase == phase) return;
+    p->phase = phase;
+    for (long i = 0; i < p->rows.count; i++)
+        for (long j = 0; j < p->cols.count; j++) {
+            long *to = p->offset + (p->rows.tap[i] * p->kw + p->cols.tap[j]) * p->c;
+            for (long c = 0; c < p->c; c++) to[c] = c * p->in.plane + p->rows.offset[i] + p->cols.offset[j];
+        }
+}
+
+/* Columns of the kernel that are not padding for all of the columns first .. last of a panel: their number. */
+static long meet(Pass *p, long first, long last) {
+    long count = 0;
+    for (long j = 0; j < p->cols.count; j++)
+        if (last * p->step + p->cols.shift[j] >= 0 && first * p->step + p->cols.shift[j] < p->limit)
+            p->used[count++] = p->cols.tap[j];
+    return count;
+}
+
+/* Neighbouring taps k0 .. k0 + count of one panel; x is where its first column would read with offset 0. */
+static void run_of_taps(Pass *p, const real *x, long k0, long count, long width, real *out, long out_row, int first) {
     const int copied = p->m > FEW_FILTERS || width % VL != 0;
-    if (!count)
-        for (long m = 0; m < p->m; m++) memset(out + m * out_row, 0, (size_t)width * sizeof(real));
-    for (long k0 = 0; k0 < count; k0 += K_BLOCK) {
-        const long some = least(K_BLOCK, count - k0);
+    for (long end = k0 + count; k0 < end; k0 += K_BLOCK, first = 0) {
+        const long some = least(K_BLOCK, end - k0);
         for (long k = 0; copied && k < some; k++) {
             const real *from = x + p->offset[k0 + k];
             real *to = p->panel + k * PANEL;
-            if (width == PANEL)
-                for (int v = 0; v < TILE_VECS; v++) store(to + v * VL, load(from + v * VL));
-            else
-                memcpy(to, from, (size_t)width * sizeof(real));
+            const long left = width % VL;
+            long q = 0;
+            for (; q + VL <= width; q += VL) store(to + q, load(from + q));
+            if (left) store(to + q, load_part(from + q, left));
         }
-        const Factors f = {.A = p->packed, .packed_count = count, .packed_from = k0, .B = copied ? p->panel : x,
-                           .b_step = PANEL, .offset = p->offset + k0, .count = some, .first = k0 == 0};
+        const Factors f = {.A = p->packed, .packed_count = p->kh * p->kw * p->c, .packed_from = k0,
+                           .B = copied ? p->panel : x, .b_step = PANEL, .offset = p->offset + k0, .count = some, .first = first};
         panel_product(copied ? BY_COLUMN : BY_OFFSET, f, 0, p->m, out, out_row, width);
     }
+}
+
+/* One panel of all outputs, over the taps of the row and the first ``used`` columns of the kernel. */
+static void panel_of(Pass *p, const real *x, long used, long width, real *out, long out_row) {
+    long start = 0, count = 0, is_first = 1;
+    for (long i = 0; i < p->rows.count; i++)
+        for (long j = 0; j < used; j++) {
+            const long k = (p->rows.tap[i] * p->kw + p->used[j]) * p->c;
+            if (count && start + count != k) {
+                run_of_taps(p, x, start, count, width, out, out_row, (int)is_first);
+                is_first = count = 0;
+            }
+            if (!count) start = k;
+            count += p->c;
+        }
+    if (count) run_of_taps(p, x, start, count, width, out, out_row, (int)is_first);
+    else
+        for (long m = 0; m < p->m; m++) memset(out + m * out_row, 0, (size_t)width * sizeof(real));
 }
 
 /* z + b, then max(z, 0) if asked for, of one row of every output. */
@@ -140,12 +151,50 @@ static void finish_row(const Pass *p, const real *bias, real *out, long out_row,
             vec v = left == VL ? load(z + q) : load_part(z + q, left);
             if (bias) v += b;
             if (p->relu) v = larger(v, (vec){});
-            if (left == VL) store(z + q, v); else store_part(z + q, v, left);
+            if (left == VL) store(z + q, v);
+            else store_part(z + q, v, left);
         }
     }
 }
 
-/* Taps of output ``o`` that lie on the map, forwards: tap i reads input o · stride + i · dilation - before. */
+/* One output row of one group: ``columns`` positions, which go to out in steps of ``stride`` positions. */
+static void convolve_row(Pass *p, long group, const real *x, long columns, real *out, long out_row, long stride) {
+    const long width = columns * p->n;
+    real *to = stride == 1 ? out : p->strided;
+    const long to_row = stride == 1 ? out_row : width;
+    for (long q = 0; q < width; q += PANEL) {
+        const long some = least(PANEL, width - q);
+        panel_of(p, x + q, meet(p, q / p->n, (q + some - 1) / p->n), some, to + q, to_row);
+    }
+    finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
+    for (long m = 0; stride > 1 && m < p->m; m++)
+        for (long u = 0; u < columns; u++)
+            memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n, (size_t)p->n * sizeof(real));
+}
+
+static void *pass_memory(Pass *p, long strided) {
+    const long taps = p->c * p->kh * p->kw, words = (long)sizeof(long), numbers = (long)sizeof(real);
+    char *block = scratch((p->m * taps + K_BLOCK * PANEL + strided) * numbers +
+                          (taps + 3 * p->kh + 4 * p->kw) * words + 12 * 64);
+    char *pool = block;
+    if (!block) return NULL;
+    p->packed = piece(&pool, p->m * taps * numbers);
+    p->panel = piece(&pool, K_BLOCK * PANEL * numbers);
+    p->strided = piece(&pool, strided * numbers);
+    p->offset = piece(&pool, taps * words);
+    p->used = piece(&pool, p->kw * words);
+    Taps *each[2] = {&p->rows, &p->cols};
+    const long most_taps[2] = {p->kh, p->kw};
+    for (int i = 0; i < 2; i++) {
+        each[i]->tap = piece(&pool, most_taps[i] * words);
+        each[i]->shift = piece(&pool, most_taps[i] * words);
+        each[i]->offset = piece(&pool, most_taps[i] * words);
+    }
+    p->phase = -1;
+    return block;
+}
+
+/* Taps of output ``o`` that lie on the map: tap i reads input o · stride + i · dilation - before. */
 static void taps_forward(const Axis *ax, long o, Taps *taps) {
     taps->count = 0;
     for (long i = 0; i < ax->size; i++) {
@@ -156,124 +205,82 @@ static void taps_forward(const Axis *ax, long o, Taps *taps) {
     }
 }
 
-/* Taps that read input ``h``, from the outputs (h + before - i · dilation) / stride, relative to (h + before) / stride. */
-static void taps_backward(const Axis *ax, long h, Taps *taps) {
-    const long t = h + ax->before;
+/* Taps that read input t - before, from output (t - i · dilation) / stride: relative to t / stride, at which
+   there are outputs 0 .. out - 1, or any if ``out`` is negative. */
+static void taps_backward(const Axis *ax, long t, long out, Taps *taps) {
     taps->count = 0;
     for (long i = 0; i < ax->size; i++) {
-        const long back = t - i * ax->dilation;
-        if (back % ax->stride || back < 0 || back / ax->stride >= ax->out) continue;
+        const long back = t - i * ax->dilation, o = floor_div(back, ax->stride);
+        if (o * ax->stride != back || (out >= 0 && (o < 0 || o >= out))) continue;
         taps->tap[taps->count] = i;
-        taps->shift[taps->count++] = back / ax->stride - t / ax->stride;
+        taps->shift[taps->count++] = o - t / ax->stride;
     }
 }
 
-/* One output row of one group: ``columns`` positions, which go to out in steps of ``stride`` positions. */
-static void convolve_row(Pass *p, long group, const real *x, const Taps *rows, const Taps *cols, long columns,
-                         real *out, long out_row, long stride) {
-    const long width = columns * p->n;
-    real *to = stride == 1 ? out : p->strided;
-    const long to_row = stride == 1 ? out_row : width;
-    for (long q = 0; q < width; q += PANEL) {
-        const long some = least(PANEL, width - q);
-        meet(p, cols, q / p->n, (q + some - 1) / p->n);
-        if (is_new(p, group, rows, &p->used)) pack_weights(p, p->W + group * p->w_group, rows, &p->used);
-        panel_of(p, x + q, p->c * rows->count * p->used.count, some, to + q, to_row);
-    }
-    finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
-    for (long m = 0; stride > 1 && m < p->m; m++)
-        for (long u = 0; u < columns; u++)
-            memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n, (size_t)p->n * sizeof(real));
-}
-
-static void *pass_memory(Pass *p, Taps *rows, Taps *cols, long kh, long kw, long strided) {
-    const long taps = p->c * kh * kw, words = (long)sizeof(long), numbers = (long)sizeof(real);
-    char *block = scratch(((p->m * taps + K_BLOCK * PANEL + strided) * numbers) +
-                          (taps + 3 * (kh + 2 * kw) + kh + kw + 3) * words + 20 * 64);
-    char *pool = block;
-    if (!block) return NULL;
-    p->packed = piece(&pool, p->m * taps * numbers);
-    p->panel = piece(&pool, K_BLOCK * PANEL * numbers);
-    p->strided = piece(&pool, strided * numbers);
-    p->offset = piece(&pool, taps * words);
-    Taps *each[3] = {rows, cols, &p->used};
-    const long most_taps[3] = {kh, kw, kw};
-    for (int i = 0; i < 3; i++) {
-        each[i]->tap = piece(&pool, most_taps[i] * words);
-        each[i]->shift = piece(&pool, most_taps[i] * words);
-        each[i]->offset = piece(&pool, most_taps[i] * words);
-    }
-    p->last = piece(&pool, (kh + kw + 3) * words);
-    p->last[0] = -1;
-    return block;
-}
-
-/* z[f, oh, ow] = Σ_{c,i,j} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (c, i, j) */
+/* z[f, oh, ow] = Σ_{i,j,c} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (i, j, c) */
 static int conv2d_forward(const Arg *arg) {
     real *z = arg[0].w;
     const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
-    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i;
+    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[22].i;
     const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
-    const long part = arg[22].i;
-    Pass p = {.W = W, .bias = b, .w_out = c / groups * v.size * h.size, .w_in = v.size * h.size, .kw = h.size,
-              .w_group = f / groups * (c / groups) * v.size * h.size,
+    Pass p = {.bias = b, .w_out = c / groups * v.size * h.size, .w_in = v.size * h.size, .kh = v.size, .kw = h.size,
               .m = f / groups, .c = c / groups, .n = n, .step = h.stride, .limit = h.length, .relu = (int)arg[8].i};
-    Taps rows, cols;
-    void *memory = pass_memory(&p, &rows, &cols, v.size, h.size, 0);
+    void *memory = pass_memory(&p, 0);
     if (!memory) return NO_MEMORY;
     p.in = spread(a, c, v.length, h.length, n, arg[21].w, h.before, h.stride, part);
-    cols.count = h.size;
+    p.rows.count = v.size, p.cols.count = h.size;
+    for (long i = 0; i < v.size; i++) p.rows.tap[i] = i, p.rows.offset[i] = (i * v.dilation - v.before) * p.in.row;
     for (long j = 0; j < h.size; j++) {
         const long at = j * h.dilation;
-        cols.tap[j] = j, cols.shift[j] = at - h.before;
-        cols.offset[j] = (at % h.stride * part + at / h.stride) * n;
+        p.cols.tap[j] = j, p.cols.shift[j] = at - h.before;
+        p.cols.offset[j] = (at % h.stride * part + at / h.stride) * n;
     }
-    for (long g = 0; g < groups; g++)
+    find_offsets(&p, 0);
+    for (long g = 0; g < groups; g++) {
+        pack_weights(&p, W + g * p.m * p.w_out);
         for (long oh = 0; oh < v.out; oh++) {
-            taps_forward(&v, oh, &rows);
-            for (long i = 0; i < rows.count; i++) rows.offset[i] = rows.shift[i] * p.in.row;
+            taps_forward(&v, oh, &p.rows);
             const real *x = p.in.x + g * p.c * p.in.plane + oh * v.stride * p.in.row;
-            real *out = z + (g * p.m * v.out + oh) * h.out * n;
-            convolve_row(&p, g, x, &rows, &cols, h.out, out, v.out * h.out * n, 1);
+            convolve_row(&p, g, x, h.out, z + (g * p.m * v.out + oh) * h.out * n, v.out * h.out * n, 1);
         }
+    }
     free(memory);
     return 0;
 }
 
-/* da[c, h, w] = Σ_{f,i,j} W[f, c, i, j] · delta[f, oh, ow] over all taps that read (h, w), a chain over (f, i, j);
+/* da[c, h, w] = Σ_{i,j,f} W[f, c, i, j] · delta[f, oh, ow] over all taps that read (h, w), a chain over (i, j, f);
    + b[c] for a transposed convolution */
 static int conv2d_da(const Arg *arg) {
     real *da = arg[0].w;
     const real *delta = arg[1].r, *W = arg[2].r, *b = arg[3].r;
-    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i;
+    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[22].i, left = arg[23].i;
     const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
     const long per_phase = (h.length + h.stride - 1) / h.stride;
-    const long part = arg[22].i, left = arg[23].i;
-    Pass p = {.W = W, .bias = b, .w_out = v.size * h.size, .w_in = c / groups * v.size * h.size, .kw = h.size,
-              .w_group = f / groups * (c / groups) * v.size * h.size,
+    Pass p = {.bias = b, .w_out = v.size * h.size, .w_in = c / groups * v.size * h.size, .kh = v.size, .kw = h.size,
               .m = c / groups, .c = f / groups, .n = n, .step = 1, .limit = h.out, .relu = (int)arg[8].i};
-    Taps rows, cols;
-    void *memory = pass_memory(&p, &rows, &cols, v.size, h.size, p.m * per_phase * n);
+    void *memory = pass_memory(&p, p.m * per_phase * n);
     if (!memory) return NO_MEMORY;
     p.in = spread(delta, f, v.out, h.out, n, arg[21].w, left, 1, part);
-    for (long g = 0; g < groups; g++)
+    for (long g = 0; g < groups; g++) {
+        pack_weights(&p, W + g * p.c * p.w_in);
         for (long row = 0; row < v.length; row++) {
-            taps_backward(&v, row, &rows);
-            for (long i = 0; i < rows.count; i++) rows.offset[i] = rows.shift[i] * p.in.row;
-            const real *x = p.in.x + g * p.c * p.in.plane + (row + v.before) / v.stride * p.in.row;
+            const long t = row + v.before;
+            const real *x = p.in.x + g * p.c * p.in.plane + t / v.stride * p.in.row;
             for (long r = 0; r < h.stride && r < h.length; r++) {
-                cols.count = 0;
-                for (long j = 0; j < h.size; j++) {
-                    const long back = r + h.before - j * h.dilation;
-                    if (floor_div(back, h.stride) * h.stride != back) continue;
-                    cols.tap[cols.count] = j, cols.shift[cols.count] = floor_div(back, h.stride);
-                    cols.offset[cols.count] = (cols.shift[cols.count] + left) * n, cols.count++;
+                taps_backward(&h, r + h.before, -1, &p.cols);
+                for (long j = 0; j < p.cols.count; j++) {
+                    p.cols.shift[j] += (r + h.before) / h.stride;
+                    p.cols.offset[j] = (p.cols.shift[j] + left) * n;
                 }
-                real *out = da + ((g * p.m * v.length + row) * h.length + r) * n;
-                convolve_row(&p, g, x, &rows, &cols, (h.length - r + h.stride - 1) / h.stride, out,
-                             v.length * h.length * n, h.stride);
+                taps_backward(&v, v.stride + t % v.stride, -1, &p.rows); /* of all rows of this phase */
+                for (long i = 0; i < p.rows.count; i++) p.rows.offset[i] = p.rows.shift[i] * p.in.row;
+                find_offsets(&p, t % v.stride * h.stride + r);
+                taps_backward(&v, t, v.out, &p.rows);
+                convolve_row(&p, g, x, (h.length - r + h.stride - 1) / h.stride,
+                             da + ((g * p.m * v.length + row) * h.length + r) * n, v.length * h.length * n, h.stride);
             }
         }
+    }
     free(memory);
     return 0;
 }
