@@ -55,7 +55,7 @@ static Py_ssize_t item_size(char letter) {
 }
 
 static int take_array(char letter, PyObject *object, Py_ssize_t own_size, Py_buffer *view) {
-    const int written = strchr("wWlbd", letter) != NULL;
+    const int written = strchr("wWSlbd", letter) != NULL;
     if (PyObject_GetBuffer(object, view, written ? PyBUF_WRITABLE : PyBUF_SIMPLE)) return -1;
     const Py_ssize_t size = item_size(letter) ? item_size(letter) : own_size;
     if (view->itemsize == size) return 0;
@@ -86,7 +86,7 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         } else if (letter == 'f') {
             arguments[k].f = PyFloat_AsDouble(objects[k]);
             failed = arguments[k].f == -1.0 && PyErr_Occurred();
-        } else if (objects[k] == Py_None && strchr("WR", letter)) {
+        } else if (objects[k] == Py_None && strchr("WRS", letter)) {
             arguments[k].array = NULL;
         } else {
             failed = take_array(letter, objects[k], bound->own_size, &views[held]);

@@ -1,0 +1,1 @@
+"""The parts of ``scripts/exact.sh``: recorded calls of compiled kernels, and their replay in C."""
