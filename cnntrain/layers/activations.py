@@ -11,6 +11,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.native import activations as compiled
+from cnntrain.native import twinned
 from cnntrain.ops import stable
 from cnntrain.ops.erf import erf
 from cnntrain.ops.sums import class_sums
@@ -77,9 +79,11 @@ class Sigmoid(Activation, kind="sigmoid"):
     formula: ClassVar[str] = r"a = \frac{1}{1 + e^{-z}}"
     derivative: ClassVar[str] = "f' = a (1 - a)"
 
+    @twinned(compiled.sigmoid)
     def f(self, z: Array) -> Array:
         return stable.sigmoid(z)
 
+    @twinned(compiled.sigmoid_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (kept * (1 - kept))
 
@@ -91,9 +95,11 @@ class Tanh(Activation, kind="tanh"):
     formula: ClassVar[str] = r"a = \tanh z"
     derivative: ClassVar[str] = "f' = 1 - a^2"
 
+    @twinned(compiled.tanh)
     def f(self, z: Array) -> Array:
         return np.tanh(z)
 
+    @twinned(compiled.tanh_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (1 - kept * kept)
 
@@ -106,9 +112,11 @@ class Relu(Activation, kind="relu"):
     derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; 0"
     commutes_with_max: ClassVar[bool] = True
 
+    @twinned(compiled.relu)
     def f(self, z: Array) -> Array:
         return stable.positive_part(z)
 
+    @twinned(compiled.relu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (kept > 0)
 
@@ -121,9 +129,11 @@ class Relu6(Activation, kind="relu6"):
     derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; 0 < z < 6 \;\text{else}\; 0"
     commutes_with_max: ClassVar[bool] = True
 
+    @twinned(compiled.relu6)
     def f(self, z: Array) -> Array:
         return np.clip(z, 0, 6)
 
+    @twinned(compiled.relu6_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * ((kept > 0) & (kept < 6))
 
@@ -142,9 +152,11 @@ class LeakyRelu(Activation, kind="leaky_relu"):
 
     keeps_z: ClassVar[bool] = True  # with slope 0 the sign of z is lost in a
 
+    @twinned(compiled.leaky_relu)
     def f(self, z: Array) -> Array:
         return z * stable.by_sign(z, 1, self.slope)
 
+    @twinned(compiled.leaky_relu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * stable.by_sign(kept, 1, self.slope)
 
@@ -163,9 +175,11 @@ class Elu(Activation, kind="elu"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.elu)
     def f(self, z: Array) -> Array:
         return stable.positive_part(z) + self.alpha * np.expm1(stable.negative_part(z))
 
+    @twinned(compiled.elu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (stable.by_sign(kept, 1, self.alpha) * np.exp(stable.negative_part(kept)))
 
@@ -186,10 +200,12 @@ class Selu(Activation, kind="selu"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.selu)
     def f(self, z: Array) -> Array:
         below = self.ALPHA * np.expm1(stable.negative_part(z))
         return self.SCALE * (stable.positive_part(z) + below)
 
+    @twinned(compiled.selu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         scale = self.SCALE * stable.by_sign(kept, 1, self.ALPHA)
         return da * (scale * np.exp(stable.negative_part(kept)))
@@ -209,10 +225,12 @@ class Celu(Activation, kind="celu"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.celu)
     def f(self, z: Array) -> Array:
         below = np.expm1(stable.negative_part(z) / self.alpha)
         return stable.positive_part(z) + self.alpha * below
 
+    @twinned(compiled.celu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * np.exp(stable.negative_part(kept) / self.alpha)
 
@@ -237,11 +255,13 @@ class Gelu(Activation, kind="gelu"):
     def _tanh(self, z: Array) -> Array:
         return np.tanh(self.ROOT_2_OVER_PI * (z + self.CUBIC * z * z * z))
 
+    @twinned(compiled.gelu)
     def f(self, z: Array) -> Array:
         if self.approximation == "tanh":
             return 0.5 * z * (1 + self._tanh(z))
         return 0.5 * z * (1 + erf(z * math.sqrt(0.5)))
 
+    @twinned(compiled.gelu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         z = kept
         if self.approximation == "tanh":
@@ -265,9 +285,11 @@ class Silu(Activation, kind="silu"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.silu)
     def f(self, z: Array) -> Array:
         return z * stable.sigmoid(z)
 
+    @twinned(compiled.silu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         s = stable.sigmoid(kept)
         return da * (s * (1 + kept * (1 - s)))
@@ -282,9 +304,11 @@ class Mish(Activation, kind="mish"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.mish)
     def f(self, z: Array) -> Array:
         return z * np.tanh(stable.softplus(z))
 
+    @twinned(compiled.mish_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         t = np.tanh(stable.softplus(kept))
         return da * (t + kept * (1 - t * t) * stable.sigmoid(kept))
@@ -299,9 +323,11 @@ class Softplus(Activation, kind="softplus"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.softplus)
     def f(self, z: Array) -> Array:
         return stable.softplus(z)
 
+    @twinned(compiled.softplus_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * stable.sigmoid(kept)
 
@@ -313,9 +339,11 @@ class Softsign(Activation, kind="softsign"):
     formula: ClassVar[str] = r"a = \frac{z}{1 + |z|}"
     derivative: ClassVar[str] = "f' = (1 - |a|)^2"
 
+    @twinned(compiled.softsign)
     def f(self, z: Array) -> Array:
         return z / (1 + np.abs(z))
 
+    @twinned(compiled.softsign_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * np.square(1 - np.abs(kept))
 
@@ -329,9 +357,11 @@ class HardSigmoid(Activation, kind="hard_sigmoid"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.hard_sigmoid)
     def f(self, z: Array) -> Array:
         return np.clip(z / 6 + 0.5, 0, 1)
 
+    @twinned(compiled.hard_sigmoid_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * ((np.abs(kept) < 3) / kept.dtype.type(6))
 
@@ -347,9 +377,11 @@ class HardSwish(Activation, kind="hard_swish"):
 
     keeps_z: ClassVar[bool] = True
 
+    @twinned(compiled.hard_swish)
     def f(self, z: Array) -> Array:
         return z * np.clip(z / 6 + 0.5, 0, 1)
 
+    @twinned(compiled.hard_swish_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * np.where(np.abs(kept) < 3, kept / 3 + 0.5, kept > 0)
 

@@ -2,6 +2,7 @@
 #include "kernels_table.h"
 #include "vec.h"
 
+#include "activation.c"
 #include "conv.c"
 #include "dense.c"
 
