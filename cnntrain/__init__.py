@@ -8,19 +8,19 @@ each other, directly or indirectly; ``tests/test_layering.py`` enforces both.
     0    errors types rng         exceptions and exit codes; array types; random streams;
          registry environment     kinds by name; hardware and versions;
          text                     numbers and durations as text
-    1    files ops                atomic file writes; arithmetic shared by several layers;
-         native                   the compiled engine
-    2    layers losses            one file per member of a family, forward next to backward;
+    1    files native             atomic file writes; the compiled engine
+    2    ops                      arithmetic shared by several layers
+    3    layers losses            one file per member of a family, forward next to backward;
          optimizers metrics       schedules are with the optimizers, initializers with the
          data                     layers, sources with the data
-    3    network                  a graph of layers: shapes, arrays, forward, backward, objective
-    4    config                   YAML -> frozen plan; errors with line and column
-    5    training                 plan and state -> stream of events
-    6    runs                     events -> files and terminal; checkpoints, locks, signals
-    7    diagnostics              gradient checking, self-test, timing
-    8    views                    networks, steps and runs made visible: explain, trace, report
-    9    commands                 the commands, independent of the command line
-    10   cli                      click, one short file per command; no logic
+    4    network                  a graph of layers: shapes, arrays, forward, backward, objective
+    5    config                   YAML -> frozen plan; errors with line and column
+    6    training                 plan and state -> stream of events
+    7    runs                     events -> files and terminal; checkpoints, locks, signals
+    8    diagnostics              gradient checking, self-test, timing
+    9    views                    networks, steps and runs made visible: explain, trace, report
+    10   commands                 the commands, independent of the command line
+    11   cli                      click, one short file per command; no logic
 
 Data flows one way: ``config`` turns text into frozen values, ``network`` turns values into shapes
 and arrays, ``training`` yields events, ``runs`` consumes them.

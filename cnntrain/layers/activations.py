@@ -12,7 +12,7 @@ import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
 from cnntrain.native import activations as compiled
-from cnntrain.native import twinned
+from cnntrain.native import losses, twinned
 from cnntrain.ops import stable
 from cnntrain.ops.erf import erf
 from cnntrain.ops.sums import class_sums
@@ -404,6 +404,7 @@ class Softmax(Activation, kind="softmax"):
     def f(self, z: Array) -> Array:
         return stable.softmax(z)
 
+    @twinned(losses.softmax_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return kept * (da - class_sums(kept * da))
 
@@ -426,6 +427,7 @@ class LogSoftmax(Activation, kind="log_softmax"):
     def f(self, z: Array) -> Array:
         return stable.log_softmax(z)
 
+    @twinned(losses.log_softmax_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da - np.exp(kept) * class_sums(da)
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from cnntrain.layers.base import Context, Example, Param, ParametricLayer, Steps, WholeBatchLayer
 from cnntrain.layers.initializers import Constant, Zeros
+from cnntrain.native import batch_norm as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.sums import centered, exact_sums, row_dots, row_sums
 from cnntrain.types import Array, Arrays, Fraction, Params, Positive, Shape
 
@@ -25,6 +27,7 @@ def per_channel(array: Array) -> Array:
     return array.reshape(len(array), -1)
 
 
+@twinned(compiled.batch_norm_forward)
 def batch_norm_forward(
     around: Array, gamma: Array, beta: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array, Array]:
@@ -42,6 +45,7 @@ def batch_norm_sums(dy: Array, x_hat: Array) -> tuple[Array, Array]:
     return row_sums(dy)[:, None], row_dots(dy, x_hat)[:, None]
 
 
+@twinned(compiled.batch_norm_dx)
 def batch_norm_dx(
     dy: Array, x_hat: Array, scale: Array, mean_dy: Array, mean_dy_x_hat: Array
 ) -> Array:

@@ -1,16 +1,19 @@
 """Global pooling: each feature map is reduced to one number."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.layers.pooling import max_pool2d_backward, max_pool2d_forward
 from cnntrain.ops.shapes import require_image
 from cnntrain.ops.sums import exact_sums
+from cnntrain.ops.windows import Axis
 from cnntrain.types import Array, Arrays, Params, Shape
+
+Winners = tuple[Sequence[Array], Axis, Axis]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +64,15 @@ class GlobalMaxPool2d(Layer, kind="global_max_pool2d"):
     def out_shape(self, in_shape: Shape) -> Shape:
         return _channels(in_shape)
 
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Shape]]:
-        flat = x.reshape(len(x), -1, x.shape[-1])  # (C, H*W, N)
-        winner = flat.argmax(axis=1)[:, None]  # (C, 1, N)
-        return np.take_along_axis(flat, winner, axis=1)[:, 0], (winner, x.shape)
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Winners]:
+        vertical, horizontal = (Axis(length, length) for length in x.shape[1:3])
+        y, winners = max_pool2d_forward(x, vertical, horizontal)
+        return y[:, 0, 0], (winners, vertical, horizontal)
 
     def backward(
-        self, params: Arrays, cache: tuple[Array, Shape], dy: Array, need_dx: bool = True
+        self, params: Arrays, cache: Winners, dy: Array, need_dx: bool = True
     ) -> tuple[Array, Params]:
-        winner, shape = cache
-        dx = np.zeros((shape[0], math.prod(shape[1:3]), shape[3]), dy.dtype)
-        np.put_along_axis(dx, winner, dy[:, None], axis=1)
-        return dx.reshape(shape), {}
+        return max_pool2d_backward(dy[:, None, None], *cache), {}
 
     @classmethod
     def examples(cls) -> list[Example]:

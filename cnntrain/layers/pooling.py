@@ -11,6 +11,8 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, View
+from cnntrain.native import pooling as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.windows import Axis, along, place, sum_along, sum_along_backward, with_length
 from cnntrain.types import Array, Arrays, CountPair, NaturalPair, Params, Shape, as_pair
 
@@ -68,6 +70,7 @@ def is_pair(window: Axis) -> bool:
     return window.size == window.stride == 2 and 2 * window.out == window.length
 
 
+@twinned(compiled.max_pool2d_forward)
 def max_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis) -> tuple[Array, Sequence[Array]]:
     """y = max over each window. Ties go to the first row, then to the first column."""
     row_max, column_of = max_along(x, horizontal, AT_WIDTH)  # (C, H, OW, N)
@@ -75,6 +78,7 @@ def max_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis) -> tuple[Arra
     return y, (column_of, row_of)
 
 
+@twinned(compiled.max_pool2d_backward)
 def max_pool2d_backward(
     dy: Array, winners: Sequence[Array], vertical: Axis, horizontal: Axis
 ) -> Array:
@@ -84,11 +88,13 @@ def max_pool2d_backward(
     return max_along_backward(d_row_max, column_of, horizontal, AT_WIDTH)
 
 
+@twinned(compiled.avg_pool2d_forward)
 def avg_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis, counts: Array) -> Array:
     """y = (Σ over each window) / (the number of inputs that count); padding is zeros."""
     return sum_along(sum_along(x, horizontal, AT_WIDTH), vertical, AT_HEIGHT) / counts
 
 
+@twinned(compiled.avg_pool2d_backward)
 def avg_pool2d_backward(dy: Array, vertical: Axis, horizontal: Axis, counts: Array) -> Array:
     """∂C/∂x: each δ, divided as in the forward pass, goes to every input of its window."""
     share = dy / counts

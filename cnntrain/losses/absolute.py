@@ -7,17 +7,21 @@ from typing import ClassVar
 import numpy as np
 
 from cnntrain.losses.base import Loss, as_targets, total
+from cnntrain.native import losses as compiled
+from cnntrain.native import twinned
 from cnntrain.types import Array, Positive, Shape
 
 BISECTIONS = 50  # each halves the range of the targets
 
 
+@twinned(compiled.absolute_error)
 def absolute_error(a: Array, y: Array) -> tuple[float, Array]:
     """(Σ |a - y|, sign(a - y)); 0 where they are equal."""
     error = a - y
     return total(np.abs(error)), np.sign(error)
 
 
+@twinned(compiled.huber)
 def huber(a: Array, y: Array, limit: float) -> tuple[float, Array]:
     """(Σ ½e² for |e| <= limit, else limit (|e| - ½ limit); e clipped to ±limit), e = a - y."""
     error = a - y

@@ -12,12 +12,15 @@ import numpy as np
 
 from cnntrain.errors import ConfigError
 from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, total
+from cnntrain.native import losses as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.stable import logistic_cost, sigmoid
 from cnntrain.types import Array, Shape
 
 LEAST_SHARE, MOST_SHARE = 1e-12, 1 - 1e-12  # whose logits are finite
 
 
+@twinned(compiled.binary_cross_entropy)
 def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
     """(-Σ t log σ(z) + (1-t) log(1-σ(z)), σ(z) - t).
 
@@ -26,12 +29,14 @@ def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
     return total(logistic_cost(z, t)), (1 - t) * sigmoid(z) - t * sigmoid(-z)
 
 
+@twinned(compiled.hinge)
 def hinge(z: Array, sign: Array) -> tuple[float, Array]:
     """(Σ max(0, 1 - sign·z), -sign where the margin is less than 1)."""
     shortfall = 1 - sign * z
     return total(np.maximum(shortfall, 0)), -sign * (shortfall > 0)
 
 
+@twinned(compiled.squared_hinge)
 def squared_hinge(z: Array, sign: Array) -> tuple[float, Array]:
     """(Σ max(0, 1 - sign·z)², -2 sign max(0, 1 - sign·z))."""
     shortfall = np.maximum(1 - sign * z, 0)

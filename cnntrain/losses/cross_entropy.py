@@ -9,6 +9,8 @@ import numpy as np
 
 from cnntrain.errors import ConfigError
 from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, one_hot, total
+from cnntrain.native import losses as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.stable import log_softmax, softmax
 from cnntrain.ops.sums import class_sums
 from cnntrain.registry import did_you_mean
@@ -18,6 +20,7 @@ LOG_2 = math.log(2)
 LEAST_SHARE = 1e-12  # whose logarithm is finite
 
 
+@twinned(compiled.cross_entropy)
 def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
     """(-Σ_n log softmax(z_n)[y_n], softmax(z) - one-hot(y)).
 
@@ -32,12 +35,14 @@ def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
     return -total(log_right), delta
 
 
+@twinned(compiled.soft_cross_entropy)
 def soft_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
     """(-Σ t log softmax(z), softmax(z) Σ_k t_k - t) for targets t >= 0 with any sum."""
     log_p = log_softmax(z)
     return -total(t * log_p), soft_delta(log_p, t)
 
 
+@twinned(compiled.kl_divergence)
 def kl_divergence(z: Array, t: Array) -> tuple[float, Array]:
     """(Σ t (log t - log softmax(z)), softmax(z) Σ_k t_k - t), 0 log 0 being 0."""
     log_p = log_softmax(z)

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from cnntrain.losses.base import Loss, as_targets, total
+from cnntrain.native import losses as compiled
+from cnntrain.native import twinned
 from cnntrain.types import Array, Shape
 
 
+@twinned(compiled.squared_error)
 def squared_error(a: Array, y: Array) -> tuple[float, Array]:
     """(½ Σ (a - y)², a - y): cost and δ before the mean is taken."""
     delta = a - y

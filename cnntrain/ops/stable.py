@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.native import losses as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.sums import class_sums
 from cnntrain.types import Array
 
@@ -28,17 +30,20 @@ def by_sign(z: Array, above: Any, below: Any) -> Array:
     return is_above.astype(z.dtype) * above + (~is_above).astype(z.dtype) * below
 
 
+@twinned(compiled.sigmoid)
 def sigmoid(z: Array) -> Array:
     """σ(z) = 1 / (1 + e^-z), elementwise, accurate for large |z|."""
     return np.exp(negative_part(z)) / (1 + np.exp(-np.abs(z)))
 
 
+@twinned(compiled.softmax)
 def softmax(z: Array) -> Array:
     """a_k = e^(z_k) / Σ_j e^(z_j) along axis 0."""
     e = np.exp(z - z.max(axis=0, keepdims=True))
     return e / class_sums(e)
 
 
+@twinned(compiled.log_softmax)
 def log_softmax(z: Array) -> Array:
     """z_k - log Σ_j e^(z_j) along axis 0.
 
@@ -59,6 +64,7 @@ def logistic_cost(z: Array, t: Array) -> Array:
     return (positive_part(z) - t * z) + np.log1p(np.exp(-np.abs(z)))
 
 
+@twinned(compiled.softplus)
 def softplus(z: Array) -> Array:
     """log(1 + e^z), elementwise."""
     return positive_part(z) + np.log1p(np.exp(-np.abs(z)))

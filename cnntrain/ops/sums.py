@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnntrain.native import sums as compiled
+from cnntrain.native import twinned
 from cnntrain.types import Array
 
 BLOCK = 32  # numbers that are added up in their own precision
@@ -27,6 +29,7 @@ LONG = 4096  # products that BLAS adds up as it likes
 IN_CACHE = 1 << 16  # numbers that are looked at together in float64
 
 
+@twinned(compiled.row_sums)
 def row_sums(x: Array) -> Array:
     """Σ along the last axis: (..., M) -> (...)."""
     m = x.shape[-1]
@@ -43,6 +46,7 @@ def row_sums(x: Array) -> Array:
     return total
 
 
+@twinned(compiled.exact_sums)
 def column_sums(x: Array) -> Array:
     """Σ along the middle axis: (G, M, N) -> (G, 1, N)."""
     g, m, n = x.shape
@@ -57,6 +61,7 @@ def column_sums(x: Array) -> Array:
     return total
 
 
+@twinned(compiled.exact_sums)
 def exact_sums(x: Array) -> Array:
     """``column_sums`` with every addition in float64; slower, but equal numbers keep their value.
 
@@ -95,6 +100,7 @@ def in_two(mean: Array, dtype: np.dtype) -> tuple[Array, Array]:
     return near, (mean - near).astype(dtype)
 
 
+@twinned(compiled.centered)
 def centered(x: Array, mean: Array) -> Array:
     """x - mean in the precision of x, for a float64 mean. Next to a mean of 1,000 deviations the
     part of it counts that float32 rounds off."""
@@ -105,6 +111,7 @@ def centered(x: Array, mean: Array) -> Array:
     return difference
 
 
+@twinned(compiled.row_dots)
 def row_dots(a: Array, b: Array) -> Array:
     """Σ a·b along the last axis: (R, M), (R, M) -> (R,)."""
     r, m = a.shape
@@ -115,6 +122,7 @@ def row_dots(a: Array, b: Array) -> Array:
     return total
 
 
+@twinned(compiled.class_sums)
 def class_sums(x: Array) -> Array:
     """Σ along the first axis, which is kept, in the precision of x: (K, ...) -> (1, ...)."""
     if len(x) <= BLOCK:

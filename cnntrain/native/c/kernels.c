@@ -5,6 +5,9 @@
 #include "activation.c"
 #include "conv.c"
 #include "dense.c"
+#include "loss.c"
+#include "norm.c"
+#include "pool.c"
 
 const Kernel TABLE[] = {
 #define KERNEL(name, letters) {#name, letters, name},

@@ -98,7 +98,8 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         Py_BEGIN_ALLOW_THREADS
         status = bound->kernel->run(arguments);
         Py_END_ALLOW_THREADS
-        if (status) PyErr_NoMemory();
+        if (status == 1) PyErr_NoMemory();
+        else if (status) PyErr_SetString(PyExc_IndexError, "a label is not the number of a class");
         failed = status;
     }
     while (held) PyBuffer_Release(&views[--held]);

@@ -1,77 +1,79 @@
 /* Sums over many numbers, in one order on every CPU.
 
-   Number p goes to lane p mod 16 of a virtual vector; a block of BLOCK numbers is added up lane by
-   lane, its lanes by a fixed tree, and the blocks in double precision, one after the other. */
+   Number p goes to lane p mod 16 of a virtual vector of doubles; a block of BLOCK numbers is added up lane
+   by lane, its lanes by a fixed tree, and the blocks one after the other. A product of two float32 numbers
+   has no rounding in double precision. */
 #ifndef CNNTRAIN_SUMS_H
 #define CNNTRAIN_SUMS_H
 
 #include "vec.h"
 
-#define BLOCK (LANES * 32)
+#define DVL ((long)(VECTOR_BYTES / sizeof(double))) /* doubles in a vector */
+#define DPARTS (LANES / (VECTOR_BYTES / (long)sizeof(double)))
+typedef double dvec __attribute__((vector_size(VECTOR_BYTES)));
 
-#define LANES_OF(n) real __attribute__((vector_size(n * sizeof(real)), aligned(sizeof(real)), may_alias))
-typedef LANES_OF(8) eight;
-typedef LANES_OF(4) four;
-typedef LANES_OF(2) two;
+#ifdef REAL_IS_DOUBLE
+#define BLOCK (LANES * 8) /* few, because a lane is no more precise than its numbers */
+INLINE dvec dload(const real *p) { return (dvec)load(p); }
+#else
+#define BLOCK (LANES * 1024)
+typedef float half_vec __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4), may_alias));
+INLINE dvec dload(const real *p) { return __builtin_convertvector(*(const half_vec *)p, dvec); }
+#endif
 
-/* The sum of 16 lanes: lanes i and i+8 are added, then i and i+4, i+2, i+1. */
-INLINE real lane_tree(const real *lane) {
-    const eight e = *(const eight *)lane + *(const eight *)(lane + 8);
-    const four f = __builtin_shufflevector(e, e, 0, 1, 2, 3) + __builtin_shufflevector(e, e, 4, 5, 6, 7);
-    const two t = __builtin_shufflevector(f, f, 0, 1) + __builtin_shufflevector(f, f, 2, 3);
-    return t[0] + t[1];
+#define LANES_OF(type, n) type __attribute__((vector_size(n * sizeof(type)), aligned(sizeof(type)), may_alias))
+#define TREE(name, type)                                                                               \
+    /* The sum of 16 lanes: lanes i and i + 8 are added, then i and i + 4, i + 2, i + 1. */            \
+    INLINE type name(const type *lane) {                                                               \
+        typedef LANES_OF(type, 8) eight;                                                               \
+        const eight e = *(const eight *)lane + *(const eight *)(lane + 8);                             \
+        const LANES_OF(type, 4) f = __builtin_shufflevector(e, e, 0, 1, 2, 3) + __builtin_shufflevector(e, e, 4, 5, 6, 7); \
+        const LANES_OF(type, 2) t = __builtin_shufflevector(f, f, 0, 1) + __builtin_shufflevector(f, f, 2, 3); \
+        return t[0] + t[1];                                                                            \
+    }
+TREE(lane_tree, real)
+TREE(wide_lane_tree, double)
+
+/* total + x, with what is lost added to ``lost`` (Knuth 1969). */
+INLINE double add_careful(double total, double x, double *lost) {
+    const double sum = total + x, part = sum - total;
+    *lost += (total - (sum - part)) + (x - part);
+    return sum;
 }
 
-/* total += the sum of n numbers. VALUE is the new sum of a vector of them, at ``at``, in terms of the
-   old one, SUM; VALUE_PART the same where only ``left`` numbers are left, its other lanes unchanged. */
-#define SUM_BLOCKS(total, n, VALUE, VALUE_PART)                                                       \
-    for (long begin_ = 0; begin_ < (n); begin_ += BLOCK) {                                            \
-        const long end_ = least((n), begin_ + BLOCK), whole_ = begin_ + (end_ - begin_) / LANES * LANES; \
-        vec sum_[PARTS];                                                                              \
-        for (int part_ = 0; part_ < PARTS; part_++) sum_[part_] = (vec){};                            \
-        for (long p = begin_; p < whole_; p += LANES)                                                 \
-            for (int part_ = 0; part_ < PARTS; part_++) {                                             \
-                const long at = p + part_ * VL;                                                       \
-                sum_[part_] = VALUE;                                                                  \
-            }                                                                                         \
-        for (int part_ = 0; part_ < PARTS && whole_ < end_; part_++) {                                \
-            const long at = whole_ + part_ * VL, left = least(VL, end_ - at);                         \
-            if (left > 0) sum_[part_] = VALUE_PART;                                                   \
-        }                                                                                             \
-        real lane_[LANES];                                                                            \
-        for (int part_ = 0; part_ < PARTS; part_++) store(lane_ + part_ * VL, sum_[part_]);           \
-        total += (double)lane_tree(lane_);                                                            \
-    }
-#define SUM sum_[part_]
+/* Σ over p < n of VALUE, which is in terms of ``at``, the place of a vector of doubles. The last numbers are
+   copied, with zeros behind them, so that VALUE may read whole vectors. */
+#define SUM_OF(n, X, Y, VALUE)                                                                         \
+    double total = 0, lost = 0;                                                                        \
+    for (long begin = 0; begin < (n); begin += BLOCK) {                                                \
+        const long end = least((n), begin + BLOCK), whole = begin + (end - begin) / LANES * LANES;     \
+        dvec sum[DPARTS];                                                                              \
+        for (int part = 0; part < DPARTS; part++) sum[part] = (dvec){};                                \
+        const real *a = (X), *b = (Y); /* b is not read by every VALUE */                                                                 \
+        for (long p = begin; p < whole; p += LANES)                                                    \
+            for (int part = 0; part < DPARTS; part++) {                                                \
+                const long at = p + part * DVL;                                                        \
+                sum[part] += VALUE;                                                                    \
+            }                                                                                          \
+        if (whole < end) {                                                                             \
+            real last_a[LANES] = {0}, last_b[LANES] = {0};                                             \
+            memcpy(last_a, a + whole, (size_t)(end - whole) * sizeof(real));                           \
+            memcpy(last_b, b + whole, (size_t)(end - whole) * sizeof(real));                           \
+            a = last_a, b = last_b;                                                                    \
+            for (int part = 0; part < DPARTS; part++) {                                                \
+                const long at = part * DVL;                                                            \
+                sum[part] += VALUE;                                                                    \
+            }                                                                                          \
+        }                                                                                              \
+        double lane[LANES];                                                                            \
+        for (int part = 0; part < DPARTS; part++) memcpy(lane + part * DVL, &sum[part], sizeof(dvec)); \
+        total = add_careful(total, wide_lane_tree(lane), &lost);                                       \
+    }                                                                                                  \
+    return total - total == 0 ? total + lost : total; /* an infinity has lost nothing */
 
 /* Σ x[p] */
-INLINE double sum_of(const real *x, long n) {
-    double total = 0;
-    SUM_BLOCKS(total, n, SUM + load(x + at), SUM + load_part(x + at, left))
-    return total;
-}
+INLINE double sum_of(const real *x, long n) { SUM_OF(n, x, x, dload(a + at)) }
 
 /* Σ x[p] · y[p] */
-INLINE double dot_of(const real *x, const real *y, long n) {
-    double total = 0;
-    SUM_BLOCKS(total, n, fused(load(x + at), load(y + at), SUM),
-               fused(load_part(x + at, left), load_part(y + at, left), SUM))
-    return total;
-}
-
-/* v in the first n lanes, 0 in the others. */
-INLINE vec first_lanes(vec v, long n) {
-    real all[VECTOR_BYTES / sizeof(real)];
-    store(all, v);
-    return load_part(all, n);
-}
-
-/* Σ (x[p] - middle)² */
-INLINE double squares_around(const real *x, real middle, long n) {
-    double total = 0;
-    const vec m = splat(middle);
-    SUM_BLOCKS(total, n, fused(load(x + at) - m, load(x + at) - m, SUM),
-               fused(load_part(x + at, left) - first_lanes(m, left), load_part(x + at, left) - first_lanes(m, left), SUM))
-    return total;
-}
+INLINE double dot_of(const real *x, const real *y, long n) { SUM_OF(n, x, y, dload(a + at) * dload(b + at)) }
 #endif
