@@ -11,6 +11,7 @@ from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
 from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.ops.shapes import require_image
+from cnntrain.ops.stable import power
 from cnntrain.ops.sums import centered, exact_sums, row_sums
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
@@ -212,18 +213,18 @@ class Lrn(Layer, kind="lrn"):
         for axis, window in self._windows(x.shape):
             squares = sum_along(squares, window, axis)
         scale = self.k + self._share() * squares
-        return x * scale**-self.beta, LrnCache(x, scale)
+        return x * power(scale, -self.beta), LrnCache(x, scale)
 
     def backward(
         self, params: Arrays, cache: LrnCache, dy: Array, need_dx: bool = True
     ) -> tuple[Array, Params]:
         """∂C/∂x = dy s^-β - 2 β α/n · x · Σ over neighbours of (dy x s^(-β-1))."""
         x, scale = cache
-        power = scale**-self.beta
-        pull = dy * x * power / scale
+        to_beta = power(scale, -self.beta)
+        pull = dy * x * to_beta / scale
         for axis, window in self._windows(x.shape):
             pull = sum_along_backward(pull, window, axis)
-        return dy * power - (2 * self.beta * self._share()) * x * pull, {}
+        return dy * to_beta - (2 * self.beta * self._share()) * x * pull, {}
 
     def flops(self, in_shape: Shape) -> int:
         return (4 + 2 * self.size) * math.prod(in_shape)

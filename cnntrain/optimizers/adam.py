@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from cnntrain.ops.exact import exp, log, power
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Fraction, NonNegative, Params, Positive
 
@@ -47,7 +48,7 @@ class Adam(Optimizer, kind="adam"):
 
     def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
         mean, square = self._moments(dW, state)
-        correction = math.sqrt(1 - self.beta2 ** (step + 1))
+        correction = math.sqrt(1 - power(self.beta2, step + 1))
         root = np.sqrt(self._bound(square, state))
         root += self.epsilon * correction  # √v̂ + ε, both scaled by the correction: saves a pass
         change = self._numerator(mean, dW, step, -lr * correction)
@@ -69,7 +70,7 @@ class Adam(Optimizer, kind="adam"):
 
     def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
         """factor · m̂; dW is used by nadam."""
-        return mean * (factor / (1 - self.beta1 ** (step + 1)))
+        return mean * (factor / (1 - power(self.beta1, step + 1)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,5 +132,5 @@ class Nadam(Adam, kind="nadam"):
 @lru_cache(maxsize=2)
 def momentum_schedule(beta1: float, decay: float, t: int) -> tuple[float, float, float]:
     """(μ_t, μ_{t+1}, Π_{i≤t} μ_i)."""
-    mus = beta1 * (1 - 0.5 * 0.96 ** (np.arange(1, t + 2) * decay))
+    mus = beta1 * (1 - 0.5 * exp(np.arange(1, t + 2) * (decay * log(0.96))))
     return float(mus[-2]), float(mus[-1]), float(np.prod(mus[:-1]))
