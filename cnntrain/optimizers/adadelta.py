@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.native.update import Rule
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Fraction, Params, Positive
 
@@ -41,3 +42,6 @@ class Adadelta(Optimizer, kind="adadelta"):
         steps *= self.rho
         steps += (1 - self.rho) * (d * d)
         return d * -lr
+
+    def compiled(self, lr: float, step: int) -> Rule:
+        return "adadelta", (-lr, self.rho, 1 - self.rho, self.epsilon)

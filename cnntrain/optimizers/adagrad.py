@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.native.update import Rule
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Params, Positive
 
@@ -30,3 +31,6 @@ class Adagrad(Optimizer, kind="adagrad"):
     def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
         state["squares"] += dW * dW
         return dW / (np.sqrt(state["squares"]) + self.epsilon) * -lr
+
+    def compiled(self, lr: float, step: int) -> Rule:
+        return "adagrad", (-lr, 0.0, 0.0, self.epsilon)

@@ -7,9 +7,11 @@ of Kingma & Ba 2015 (not the "epsilon hat" of its section 2), as in PyTorch.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
+from cnntrain.native.update import Rule
 from cnntrain.ops.exact import exp, log, power
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Fraction, NonNegative, Params, Positive
@@ -22,6 +24,8 @@ class Adam(Optimizer, kind="adam"):
     m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ), t counts updates from 1. Options: ``lr``, ``beta1``, ``beta2``,
     ``epsilon``. Source: Kingma & Ba 2015, algorithm 1.
     """
+
+    compiled_rule: ClassVar[str] = "adam"
 
     lr: Positive = 0.001
     beta1: Fraction = 0.9
@@ -70,7 +74,17 @@ class Adam(Optimizer, kind="adam"):
 
     def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
         """factor · m̂; dW is used by nadam."""
-        return mean * (factor / (1 - power(self.beta1, step + 1)))
+        return mean * self._factors(factor, step)[0]
+
+    def compiled(self, lr: float, step: int) -> Rule:
+        correction = math.sqrt(1 - power(self.beta2, step + 1))
+        of_mean, of_gradient = self._factors(-lr * correction, step)
+        moments = (self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2)
+        return self.compiled_rule, (of_mean, *moments, self.epsilon * correction, of_gradient)
+
+    def _factors(self, factor: float, step: int) -> tuple[float, float]:
+        """Of m and of g in factor · m̂."""
+        return factor / (1 - power(self.beta1, step + 1)), 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +104,8 @@ class Amsgrad(Adam, kind="amsgrad"):
 
     Source: Reddi, Kale & Kumar 2018, algorithm 2; with bias correction of u, as in PyTorch.
     """
+
+    compiled_rule: ClassVar[str] = "amsgrad"
 
     def _corrected(self) -> tuple[str, ...]:
         mean, square = super()._corrected()
@@ -111,6 +127,8 @@ class Nadam(Adam, kind="nadam"):
     Option: ``momentum_decay``. Source: Dozat 2016, as implemented in PyTorch.
     """
 
+    compiled_rule: ClassVar[str] = "nadam"
+
     lr: Positive = 0.002
     momentum_decay: Positive = 0.004
 
@@ -123,10 +141,14 @@ class Nadam(Adam, kind="nadam"):
         return (*mean, super()._corrected()[1])
 
     def _numerator(self, mean: Array, dW: Array, step: int, factor: float) -> Array:
-        mu, mu_next, product = momentum_schedule(self.beta1, self.momentum_decay, step + 1)
-        ahead = mean * (factor * mu_next / (1 - product * mu_next))
-        ahead += dW * (factor * (1 - mu) / (1 - product))
+        of_mean, of_gradient = self._factors(factor, step)
+        ahead = mean * of_mean
+        ahead += dW * of_gradient
         return ahead
+
+    def _factors(self, factor: float, step: int) -> tuple[float, float]:
+        mu, mu_next, product = momentum_schedule(self.beta1, self.momentum_decay, step + 1)
+        return factor * mu_next / (1 - product * mu_next), factor * (1 - mu) / (1 - product)
 
 
 @lru_cache(maxsize=2)

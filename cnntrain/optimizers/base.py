@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from cnntrain.native.update import Rule
 from cnntrain.registry import Registered
 from cnntrain.types import Array, NonNegative, Params, Positive
 
@@ -30,3 +31,7 @@ class Optimizer(Registered, family="optimizer"):
     def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
         """ΔW for gradient dW at ``step`` (from 0); updates ``state`` in place."""
         raise NotImplementedError
+
+    def compiled(self, lr: float, step: int) -> Rule | None:
+        """The compiled rule that does the same as ``change``, and its constants; None: NumPy."""
+        return None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.native.update import Rule
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Fraction, Params, Positive
 
@@ -35,3 +36,6 @@ class Lion(Optimizer, kind="lion"):
         mean *= self.beta2
         mean += (1 - self.beta2) * dW
         return direction * -lr
+
+    def compiled(self, lr: float, step: int) -> Rule:
+        return "lion", (-lr, self.beta1, 1 - self.beta1, self.beta2, 1 - self.beta2)

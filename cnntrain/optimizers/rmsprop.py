@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnntrain.native.update import Rule
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Fraction, Params, Positive
 
@@ -64,6 +65,12 @@ class Rmsprop(Optimizer, kind="rmsprop"):
         velocity *= self.momentum
         velocity += quotient
         return velocity * -lr
+
+    def compiled(self, lr: float, step: int) -> Rule:
+        name = "centered" if self.centered else "rmsprop"
+        rho, rest = self.rho, 1 - self.rho
+        constants = (-lr, rho, rest, self.epsilon, rho * rest, self.momentum)
+        return f"{name}_inside" if self.epsilon_inside else name, constants
 
     def _squares(self, dW: Array, state: Params) -> Array:
         squares = state["squares"]

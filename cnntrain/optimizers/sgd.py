@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cnntrain.native.update import Rule
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Fraction, Params
 
@@ -40,3 +41,7 @@ class Sgd(Optimizer, kind="sgd"):
         if self.nesterov:
             return (dW + self.momentum * v) * -lr
         return v * -lr
+
+    def compiled(self, lr: float, step: int) -> Rule:
+        name = "nesterov" if self.nesterov else "momentum" if self.momentum else "sgd"
+        return name, (-lr, self.momentum)

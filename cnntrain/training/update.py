@@ -6,9 +6,13 @@ import numpy as np
 
 from cnntrain.config.plan import Clip
 from cnntrain.layers import Param
+from cnntrain.native import current
+from cnntrain.native.update import Rule, update_arrays
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import AVERAGE, State
 from cnntrain.types import Array, Params
+
+Trained = dict[str, Param]  # the arrays that are trained
 
 
 def update(experiment: Experiment, state: State, grads: Params, lr: float) -> str | None:
@@ -16,9 +20,71 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
 
     What the optimizer remembers counts too: a squared gradient overflows long before the weights.
     """
-    plan, largest = experiment.plan, 0.0
     trained = {name: p for name, p in experiment.network.params.items() if p.trainable}
-    clip_gradients(plan.train.clip, grads, trained)
+    clip_gradients(experiment.plan.train.clip, grads, trained)
+    rules = _compiled_rules(experiment, state, lr, trained)
+    if rules:
+        return _in_one_call(experiment, state, grads, lr, rules)
+    return _one_by_one(experiment, state, grads, lr, trained)
+
+
+def _compiled_rules(
+    experiment: Experiment, state: State, lr: float, trained: Trained
+) -> dict[str, tuple[Rule, float]]:
+    """The compiled rule and the weight decay of every array; none if NumPy is to change them."""
+    plan, optimizer = experiment.plan, experiment.plan.optimizer
+    if current().isa is None or plan.train.max_norm is not None:
+        return {}
+    rules = {}
+    for name, param in trained.items():
+        own_lr = lr * param.lr_mult
+        rule = optimizer.compiled(own_lr, state.step)
+        if rule is None:
+            return {}
+        rules[name] = (rule, own_lr * optimizer.weight_decay * param.decay_mult)
+    return rules
+
+
+def _in_one_call(
+    experiment: Experiment,
+    state: State,
+    grads: Params,
+    lr: float,
+    rules: dict[str, tuple[Rule, float]],
+) -> str | None:
+    """Bit for bit what ``_one_by_one`` does."""
+    plan, memory = experiment.plan, state.optimizer_state
+    slots, average = plan.optimizer.active_slots(), plan.train.average
+    found = update_arrays(
+        [state.params[name] for name in rules],
+        [np.ascontiguousarray(grads[name]) for name in rules],
+        [[memory[f"{slot}:{name}"] for name in rules] for slot in slots],
+        list(rules.values()),
+        *([], 0.0) if average is None else ([memory[f"{AVERAGE}:{n}"] for n in rules], average),
+    )
+    for name, (_, is_bad, *bad_slots) in zip(rules, found, strict=True):
+        if is_bad:
+            return _not_finite(name, lr)
+        for slot, bad in zip(slots, bad_slots, strict=False):
+            if bad:
+                return _not_finite_slot(name, slot)
+    measured = plan.train.stop.threshold is not None
+    state.largest_change = float(found[:, 0].max()) if measured else None
+    return None
+
+
+def _not_finite(name: str, lr: float) -> str:
+    return f"{name} is not finite after an update with learning rate {lr:g}"
+
+
+def _not_finite_slot(name: str, slot: str) -> str:
+    return f"what the optimizer remembers of {name} ({slot}) is not finite"
+
+
+def _one_by_one(
+    experiment: Experiment, state: State, grads: Params, lr: float, trained: Trained
+) -> str | None:
+    plan, largest = experiment.plan, 0.0
     for name, param in trained.items():
         change = _change(experiment, state, name, grads[name], param, lr)
         W = state.params[name]
@@ -26,10 +92,10 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
         if plan.train.max_norm is not None and param.decay_mult:
             limit_norms(W, plan.train.max_norm, param.unit_axis)
         if not all_finite(W):
-            return f"{name} is not finite after an update with learning rate {lr:g}"
+            return _not_finite(name, lr)
         for slot in plan.optimizer.active_slots():
             if not all_finite(state.optimizer_state[f"{slot}:{name}"]):
-                return f"what the optimizer remembers of {name} ({slot}) is not finite"
+                return _not_finite_slot(name, slot)
         if plan.train.average is not None:
             average = state.optimizer_state[f"{AVERAGE}:{name}"]
             average *= plan.train.average

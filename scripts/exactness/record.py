@@ -43,7 +43,9 @@ class Recorder:
     def _recording(self, name: str, char: str, run: Callable[..., None]) -> Callable[..., None]:
         def record(*arguments: Any) -> None:
             self.called.add(name)
-            self.out.write(f"call {name} {'f8' if char == 'd' else 'f4'} {len(arguments)}\n".encode())
+            self.out.write(
+                f"call {name} {'f8' if char == 'd' else 'f4'} {len(arguments)}\n".encode()
+            )
             for letter, argument in zip(LETTERS[name], arguments, strict=True):
                 self.out.write(_written(letter, argument))
             run(*arguments)
@@ -154,7 +156,9 @@ def main() -> None:
         examples()
         training()
     missing = sorted(LETTERS.keys() - recorder.called)
-    print(f"{len(recorder.called)} kernels recorded" + "".join(f"; not called: {m}" for m in missing))
+    print(
+        f"{len(recorder.called)} kernels recorded" + "".join(f"; not called: {m}" for m in missing)
+    )
     sys.exit(bool(missing))
 
 

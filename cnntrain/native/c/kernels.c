@@ -8,6 +8,7 @@
 #include "loss.c"
 #include "norm.c"
 #include "pool.c"
+#include "update.c"
 
 const Kernel TABLE[] = {
 #define KERNEL(name, letters) {#name, letters, name},

@@ -1,6 +1,6 @@
 /* Every kernel with the letters of its arguments: w an array that is written, r one that is read,
    W R the same or None, S room for intermediate results or None, l and L arrays of int64 and b B of bytes (written, read), d D of doubles,
-   i an integer, f a real number. An array must be contiguous and of the kernel's own type. */
+   A a tuple of arrays that are written, i an integer, f a real number. An array must be contiguous and of the kernel's own type. */
 KERNEL(dense_forward, "wrrRiii")
 KERNEL(dense_da, "wrriii")
 KERNEL(dense_dW, "wWrrSiii")
@@ -65,3 +65,4 @@ KERNEL(huber, "wdSrrif")
 KERNEL(binary_cross_entropy, "wdSrrif")
 KERNEL(hinge, "wdSrrif")
 KERNEL(squared_hinge, "wdSrrif")
+KERNEL(update_arrays, "AAAAAADdiiff")

@@ -10,5 +10,6 @@ typedef struct {
 } Kernel;
 
 #define MOST_ARGUMENTS 32
+#define MOST_TUPLES 8
 
 #endif

@@ -11,8 +11,15 @@
 
 #include "kernels_table.h"
 
+typedef struct {
+    long count;
+    void **data;
+    long *sizes;
+} Arrays;
+
 union Arg {
     void *array;
+    const Arrays *arrays;
     int64_t i;
     double f;
 };
@@ -64,6 +71,38 @@ static int take_array(char letter, PyObject *object, Py_ssize_t own_size, Py_buf
     return -1;
 }
 
+/* A tuple of arrays, held until the kernel has run. */
+typedef struct {
+    Arrays arrays;
+    Py_buffer *views;
+} Tuple;
+
+static void release_tuple(Tuple *tuple) {
+    while (tuple->arrays.count) PyBuffer_Release(&tuple->views[--tuple->arrays.count]);
+    PyMem_Free(tuple->views);
+    PyMem_Free(tuple->arrays.data);
+    PyMem_Free(tuple->arrays.sizes);
+}
+
+static int take_tuple(PyObject *object, Py_ssize_t own_size, Tuple *tuple) {
+    const Py_ssize_t count = PyTuple_Size(object);
+    if (count < 0) return -1;
+    tuple->views = PyMem_Calloc((size_t)count + 1, sizeof(Py_buffer));
+    tuple->arrays.data = PyMem_Calloc((size_t)count + 1, sizeof(void *));
+    tuple->arrays.sizes = PyMem_Calloc((size_t)count + 1, sizeof(long));
+    if (!tuple->views || !tuple->arrays.data || !tuple->arrays.sizes) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t k = 0; k < count; k++) {
+        if (take_array('w', PyTuple_GetItem(object, k), own_size, &tuple->views[k])) return -1;
+        tuple->arrays.data[k] = tuple->views[k].buf;
+        tuple->arrays.sizes[k] = (long)(tuple->views[k].len / own_size);
+        tuple->arrays.count++;
+    }
+    return 0;
+}
+
 typedef struct {
     const Kernel *kernel;
     Py_ssize_t own_size;
@@ -77,7 +116,8 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         return PyErr_Format(PyExc_TypeError, "%s takes %zd arguments, not %zd", bound->kernel->name, bound->count, count);
     union Arg arguments[MOST_ARGUMENTS];
     Py_buffer views[MOST_ARGUMENTS];
-    int held = 0, failed = 0;
+    Tuple tuples[MOST_TUPLES] = {{{0}, NULL}};
+    int held = 0, tuple_count = 0, failed = 0;
     for (Py_ssize_t k = 0; k < count && !failed; k++) {
         const char letter = bound->kernel->letters[k];
         if (letter == 'i') {
@@ -86,6 +126,9 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         } else if (letter == 'f') {
             arguments[k].f = PyFloat_AsDouble(objects[k]);
             failed = arguments[k].f == -1.0 && PyErr_Occurred();
+        } else if (letter == 'A') {
+            failed = take_tuple(objects[k], bound->own_size, &tuples[tuple_count]);
+            arguments[k].arrays = &tuples[tuple_count++].arrays;
         } else if (objects[k] == Py_None && strchr("WRS", letter)) {
             arguments[k].array = NULL;
         } else {
@@ -103,6 +146,7 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         failed = status;
     }
     while (held) PyBuffer_Release(&views[--held]);
+    while (tuple_count) release_tuple(&tuples[--tuple_count]);
     if (failed) return NULL;
     Py_RETURN_NONE;
 }

@@ -43,6 +43,13 @@ typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef bits mask __attribute__((vector_size(VECTOR_BYTES)));
 typedef real loose_vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
+/* Several arrays of the kernel's own type, and how many numbers each has. */
+typedef struct Arrays {
+    long count;
+    real **data;
+    long *sizes;
+} Arrays;
+
 /* One argument of a kernel; the letters of its signature (kernels.h) say which member is set. */
 typedef union Arg {
     real *w;
@@ -53,6 +60,7 @@ typedef union Arg {
     const int64_t *read_longs;
     double *doubles;
     const double *read_doubles;
+    const Arrays *arrays;
     int64_t i;
     double f;
 } Arg;
