@@ -206,7 +206,7 @@ class Lrn(Layer, kind="lrn"):
         return [(axis, Axis(shape[axis], self.size, before=reach, after=reach)) for axis in axes]
 
     def _share(self) -> float:
-        return self.alpha / self.size ** (1 if self.across == "channels" else 2)
+        return self.alpha / (self.size if self.across == "channels" else self.size * self.size)
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, LrnCache]:
         squares = x * x

@@ -16,7 +16,7 @@ from cnntrain.ops import exact
 from cnntrain.types import Array
 
 AT_ONCE = 1 << 14  # numbers that are looked at together, in the cache
-LEAST = 2.0**-54  # stands for a uniform number of 0, of which multiples of 2⁻⁵³ are drawn
+LEAST = 1 / (1 << 54)  # stands for a uniform number of 0, of which multiples of 2⁻⁵³ are drawn
 MIDDLE, FAR = 0.425, 5.0
 
 # Wichura 1988, "The percentage points of the normal distribution", AS 241 (PPND16).
