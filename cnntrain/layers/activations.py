@@ -183,6 +183,10 @@ class Elu(Activation, kind="elu"):
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (stable.by_sign(kept, 1, self.alpha) * np.exp(stable.negative_part(kept)))
 
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [*super().examples(), Example(cls(alpha=0.5), (4,), reach=8.0)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Selu(Activation, kind="selu"):
@@ -233,6 +237,10 @@ class Celu(Activation, kind="celu"):
     @twinned(compiled.celu_delta)
     def delta(self, da: Array, kept: Array) -> Array:
         return da * np.exp(stable.negative_part(kept) / self.alpha)
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [*super().examples(), Example(cls(alpha=0.5), (4,), reach=8.0)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,7 @@ def _places() -> dict[str, tuple[Path, int]]:
     found = {}
     for path in sorted(SOURCES.glob("*.[ch]")):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-            for name in re.findall(r"^(?:static int |[A-Z_]+\()(\w+)", line):
+            for name in re.findall(r"^(?:static int |[A-Z_0-9]+\()(\w+)", line):
                 if name in listed and path.name != "kernels.h":
                     found[name] = (path, number)
     return found

@@ -24,6 +24,8 @@ union Arg {
     double f;
 };
 
+#define WORTH_RELEASING 300000 /* bytes of arrays: for less, handing over the interpreter lock takes longer (measured) */
+
 #define SETS(SET) SET(plain)
 #if defined(__x86_64__)
 #undef SETS
@@ -137,10 +139,11 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         }
     }
     if (!failed) {
-        int status;
-        Py_BEGIN_ALLOW_THREADS
-        status = bound->kernel->run(arguments);
-        Py_END_ALLOW_THREADS
+        Py_ssize_t bytes = 0;
+        for (int k = 0; k < held; k++) bytes += views[k].len;
+        PyThreadState *released = bytes >= WORTH_RELEASING ? PyEval_SaveThread() : NULL;
+        const int status = bound->kernel->run(arguments);
+        if (released) PyEval_RestoreThread(released);
         if (status == 1) PyErr_NoMemory();
         else if (status) PyErr_SetString(PyExc_IndexError, "a label is not the number of a class");
         failed = status;
