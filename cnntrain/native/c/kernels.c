@@ -8,6 +8,7 @@
 #include "loss.c"
 #include "norm.c"
 #include "pool.c"
+#include "prelu.c"
 #include "resize.c"
 #include "update.c"
 
