@@ -33,16 +33,15 @@
     }
 
 #define ZERO ((vec){})
-#define ONE splat(1)
-#define HALF splat((real)0.5)
 #define NUMBER(x) splat((real)(x))
 
 INLINE vec when(mask m) { return pick(m, ONE, ZERO); }
-INLINE vec positive(vec z) { return pick(z <= ZERO, ZERO, z); } /* NaN stays NaN */
-INLINE vec negative(vec z) { return pick(z >= ZERO, ZERO, z); }
-INLINE vec clipped(vec z, vec low, vec high) { return pick(z < low, low, pick(z > high, high, z)); }
+/* NaN stays NaN, -0 becomes 0 */
+INLINE vec positive(vec z) { return larger(ZERO, z) + ZERO; }
+INLINE vec negative(vec z) { return smaller(ZERO, z); }
+INLINE vec clipped(vec z, vec low, vec high) { return smaller(high, larger(low, z)); }
 INLINE vec normal_cdf(vec z) { return HALF * (ONE + erf_of(z * NUMBER(0.70710678118654752))); }
-INLINE vec softplus_of(vec z) { return positive(z) + log1p_of(exp_of(-magnitude(z))); }
+INLINE vec softplus_of(vec z) { return positive(z) + log1p_within(exp_of(-magnitude(z))); }
 #define ROOT_2_OVER_PI NUMBER(0.79788456080286536)
 INLINE vec gelu_inner(vec z) { return tanh_of(ROOT_2_OVER_PI * fused(NUMBER(0.044715) * z * z, z, z)); }
 
@@ -83,10 +82,25 @@ INLINE vec silu_slope(vec z) {
     return s * fused(z, ONE - s, ONE);
 }
 ELEMENTWISE_2(silu_delta, d * silu_slope(z))
-ELEMENTWISE_1(mish, z * tanh_of(softplus_of(z)))
+/* tanh(log(1 + e^z)) = n / d with positive terms only: by e = e^-|z|, n = 1 + 2 e and d = n + 2 e² above 0,
+   n = e² + 2 e and d = n + 2 below; f' = n/d + 4 z g (1 + e)/d², g = e² above and e below. */
+typedef struct {
+    vec e, n, d;
+} Mish;
+INLINE Mish mish_of(vec z) {
+    const vec e = exp_of(-magnitude(z)), twice = e + e, square = e * e;
+    const vec n = twice + pick(z > ZERO, ONE, square);
+    return (Mish){e, n, n + pick(z > ZERO, square + square, NUMBER(2))};
+}
+INLINE vec mish_value(vec z) {
+    const Mish m = mish_of(z);
+    return z * (m.n / m.d);
+}
+ELEMENTWISE_1(mish, mish_value(z))
 INLINE vec mish_slope(vec z) {
-    const vec t = tanh_of(softplus_of(z));
-    return fused(z * (ONE - t * t), sigmoid_of(z), t);
+    const Mish m = mish_of(z);
+    const vec inverse = ONE / m.d, g = m.e * pick(z > ZERO, m.e, ONE);
+    return fused(NUMBER(4) * z * g * (ONE + m.e), inverse, m.n) * inverse;
 }
 ELEMENTWISE_2(mish_delta, d * mish_slope(z))
 ELEMENTWISE_2(softplus_delta, d * sigmoid_of(z))
