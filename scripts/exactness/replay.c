@@ -83,7 +83,8 @@ static int64_t integer_from(FILE *in) {
 
 static Arrays *tuple_from(FILE *in, long count, long number) {
     Arrays *tuple = malloc(sizeof(Arrays));
-    *tuple = (Arrays){count, malloc((size_t)(count + 1) * sizeof(void *)), malloc((size_t)(count + 1) * sizeof(long))};
+    *tuple = (Arrays){count, malloc((size_t)(count + 1) * sizeof(void *)),
+                      malloc((size_t)(count + 1) * sizeof(long))};
     for (long k = 0; k < count; k++) {
         if (fgetc(in) != 'w') fail("damaged tuple");
         const long bytes = integer_from(in);
@@ -101,8 +102,10 @@ static union Arg argument_from(FILE *in, long number) {
     }
     const int64_t size = integer_from(in);
     if (kind == 'i') found.i = size;
-    else if (kind == 'A') found.arrays = tuple_from(in, (long)size, number);
-    else if (kind != 'n') found.array = array_from(in, kind, (long)size);
+    else if (kind == 'A')
+        found.arrays = tuple_from(in, (long)size, number);
+    else if (kind != 'n')
+        found.array = array_from(in, kind, (long)size);
     return found;
 }
 
@@ -123,6 +126,7 @@ int main(int count, char **words) {
         }
     }
     if (!feof(in)) fail("damaged call");
-    for (int k = 0; seen[k].kernel; k++) printf("%s %s %016" PRIx64 "\n", seen[k].kernel->name, seen[k].type, seen[k].digest);
+    for (int k = 0; seen[k].kernel; k++)
+        printf("%s %s %016" PRIx64 "\n", seen[k].kernel->name, seen[k].type, seen[k].digest);
     return 0;
 }

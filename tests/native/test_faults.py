@@ -27,13 +27,13 @@ FAULTS = {
     "conv2d: the columns of da not rotated": (
         "conv.c", "p.cols.offset[j] = (p.cols.shift[j] + left) * n;", "p.cols.offset[j] = (left - p.cols.shift[j]) * n;", "conv2d"),
     "conv2d: dW without the stride of the rows": (
-        "conv.c", ".x_row = v.stride * in.row", ".x_row = in.row", "conv2d"),
+        "conv_weights.c", ".x_row = v.stride * in.row", ".x_row = in.row", "conv2d"),
     "conv2d: dW of a neighbouring tap": (
-        "conv.c", "at[k] = k / h.size * kernel + k % h.size;", "at[k] = k / h.size * kernel + (k + 1) % h.size;", "conv2d"),
+        "conv_weights.c", "at[k] = k / h.size * kernel + k % h.size;", "at[k] = k / h.size * kernel + (k + 1) % h.size;", "conv2d"),
     "conv2d: dW of every group that of the first": (
-        "conv.c", "in.x + g * per_group * in.plane, &v", "in.x, &v", "conv2d"),
+        "conv_weights.c", "in.x + g * per_group * in.plane, &v", "in.x, &v", "conv2d"),
     "conv2d: db of one row too few": (
-        "conv.c", "sum_of(arg[1].r + f * arg[3].i, arg[3].i)", "sum_of(arg[1].r + f * arg[3].i, arg[3].i - 1)", "conv2d"),
+        "conv_weights.c", "sum_of(arg[1].r + f * arg[3].i, arg[3].i)", "sum_of(arg[1].r + f * arg[3].i, arg[3].i - 1)", "conv2d"),
     "max_pool2d: the wrong winner": (
         "pool.c", "pick(wins, splat((real)(i * h.size + j)), winner)", "pick(wins, splat((real)(j * v.size + i)), winner)", "max_pool2d"),
     "max_pool2d: shares overwritten, not added": (

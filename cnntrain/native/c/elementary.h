@@ -40,11 +40,19 @@
 #define INV_LN2 ((real)1.4426950408889634)
 
 /* 1/k!, k = 2, 3, ...: e^r - 1 - r = r² (1/2! + r/3! + ...), |r| <= ln 2 / 2 */
-static const real INVERSE_FACTORIAL[] = {
-    (real)(1.0 / 2),         (real)(1.0 / 6),          (real)(1.0 / 24),         (real)(1.0 / 120),
-    (real)(1.0 / 720),       (real)(1.0 / 5040),       (real)(1.0 / 40320),      (real)(1.0 / 362880),
-    (real)(1.0 / 3628800),   (real)(1.0 / 39916800),   (real)(1.0 / 479001600),  (real)(1.0 / 6227020800.0),
-    (real)(1.0 / 87178291200.0)};
+static const real INVERSE_FACTORIAL[] = {(real)(1.0 / 2),
+                                         (real)(1.0 / 6),
+                                         (real)(1.0 / 24),
+                                         (real)(1.0 / 120),
+                                         (real)(1.0 / 720),
+                                         (real)(1.0 / 5040),
+                                         (real)(1.0 / 40320),
+                                         (real)(1.0 / 362880),
+                                         (real)(1.0 / 3628800),
+                                         (real)(1.0 / 39916800),
+                                         (real)(1.0 / 479001600),
+                                         (real)(1.0 / 6227020800.0),
+                                         (real)(1.0 / 87178291200.0)};
 
 /* Σ c[k] x^k by Horner's rule */
 INLINE vec polynomial(const real *c, int terms, vec x) {
@@ -83,7 +91,8 @@ INLINE vec exp_of(vec x) {
     const vec bounded = smaller(larger(x, splat(EXP_LEAST)), splat(EXP_LARGEST + 1));
     const Reduced p = reduced(bounded);
     const vec half = fused(p.n, splat((real)0.5), splat(ROUNDER)), other = p.n - (half - splat(ROUNDER));
-    const vec result = sum_of_three(splat(1), p.r, p.small) * power_of_2(half) * power_of_2(other + splat(ROUNDER));
+    const vec result =
+        sum_of_three(splat(1), p.r, p.small) * power_of_2(half) * power_of_2(other + splat(ROUNDER));
     return pick(x != x, x, pick(x > splat(EXP_LARGEST), splat((real)INFINITY), result));
 }
 
@@ -150,38 +159,29 @@ INLINE vec sigmoid_of(vec x) {
 
 /* 2/√π (-1)^k / (k! (2k + 1)): erf x = x (c_0 + c_1 x² + ...), for |x| <= 0.85 */
 static const real ERF_SERIES[] = {
-    (real)1.1283791670955126,
-    (real)-0.37612638903183754,
-    (real)0.11283791670955126,
-    (real)-0.026866170645131252,
-    (real)0.005223977625442188,
-    (real)-0.0008548327023450852,
-    (real)0.00012055332981789664,
-    (real)-1.492565035840625e-05,
-    (real)1.6462114365889246e-06,
-    (real)-1.6365844691234924e-07,
-    (real)1.4807192815879218e-08,
-    (real)-1.2290555301717926e-09,
-    (real)9.422759064650411e-11,
-    (real)-6.7113668551641105e-12,
-    (real)4.4632242632864775e-13,
-    (real)-2.7835162072109212e-14,
-    (real)1.6342614095367152e-15,
-    (real)-9.063970842808673e-17,
-    (real)4.763348040515068e-18,
-    (real)-2.3784598852774293e-19};
+    (real)1.1283791670955126,      (real)-0.37612638903183754,    (real)0.11283791670955126,
+    (real)-0.026866170645131252,   (real)0.005223977625442188,    (real)-0.0008548327023450852,
+    (real)0.00012055332981789664,  (real)-1.492565035840625e-05,  (real)1.6462114365889246e-06,
+    (real)-1.6365844691234924e-07, (real)1.4807192815879218e-08,  (real)-1.2290555301717926e-09,
+    (real)9.422759064650411e-11,   (real)-6.7113668551641105e-12, (real)4.4632242632864775e-13,
+    (real)-2.7835162072109212e-14, (real)1.6342614095367152e-15,  (real)-9.063970842808673e-17,
+    (real)4.763348040515068e-18,   (real)-2.3784598852774293e-19};
 
 /* W. J. Cody 1969, as in ops/erf.py, lowest power first; beyond 0.85 the error of 1 - erf hardly shows. */
-static const real MIDDLE_P[] = {(real)1.23033935479799725e3, (real)2.05107837782607147e3, (real)1.71204761263407058e3,
-                                (real)8.81952221241769090e2, (real)2.98635138197400131e2, (real)6.61191906371416295e1,
-                                (real)8.88314979438837594e0, (real)5.64188496988670089e-1, (real)2.15311535474403846e-8};
-static const real MIDDLE_Q[] = {(real)1.23033935480374942e3, (real)3.43936767414372164e3, (real)4.36261909014324716e3,
-                                (real)3.29079923573345963e3, (real)1.62138957456669019e3, (real)5.37181101862009858e2,
-                                (real)1.17693950891312499e2, (real)1.57449261107098347e1, (real)1.0};
-static const real FAR_P[] = {(real)6.58749161529837803e-4, (real)1.60837851487422766e-2, (real)1.25781726111229246e-1,
-                             (real)3.60344899949804439e-1, (real)3.05326634961232344e-1, (real)1.63153871373020978e-2};
-static const real FAR_Q[] = {(real)2.33520497626869185e-3, (real)6.05183413124143191e-2, (real)5.27905102951428412e-1,
-                             (real)1.87295284992346725e0, (real)2.56852019228982242e0, (real)1.0};
+static const real MIDDLE_P[] = {
+    (real)1.23033935479799725e3, (real)2.05107837782607147e3,  (real)1.71204761263407058e3,
+    (real)8.81952221241769090e2, (real)2.98635138197400131e2,  (real)6.61191906371416295e1,
+    (real)8.88314979438837594e0, (real)5.64188496988670089e-1, (real)2.15311535474403846e-8};
+static const real MIDDLE_Q[] = {
+    (real)1.23033935480374942e3, (real)3.43936767414372164e3, (real)4.36261909014324716e3,
+    (real)3.29079923573345963e3, (real)1.62138957456669019e3, (real)5.37181101862009858e2,
+    (real)1.17693950891312499e2, (real)1.57449261107098347e1, (real)1.0};
+static const real FAR_P[] = {(real)6.58749161529837803e-4, (real)1.60837851487422766e-2,
+                             (real)1.25781726111229246e-1, (real)3.60344899949804439e-1,
+                             (real)3.05326634961232344e-1, (real)1.63153871373020978e-2};
+static const real FAR_Q[] = {(real)2.33520497626869185e-3, (real)6.05183413124143191e-2,
+                             (real)5.27905102951428412e-1, (real)1.87295284992346725e0,
+                             (real)2.56852019228982242e0,  (real)1.0};
 
 INLINE vec erf_of(vec x) {
     const vec size = smaller(magnitude(x), splat(6));
@@ -190,7 +190,8 @@ INLINE vec erf_of(vec x) {
     const vec near = fused(size, splat(ERF_SERIES[0]), size * square * rest);
     const vec middle = splat(1) - decay * (polynomial(MIDDLE_P, 9, size) / polynomial(MIDDLE_Q, 9, size));
     const vec y = splat(1) / larger(square, splat(1));
-    const vec tail = splat((real)0.564189583547756287) - y * (polynomial(FAR_P, 6, y) / polynomial(FAR_Q, 6, y));
+    const vec tail =
+        splat((real)0.564189583547756287) - y * (polynomial(FAR_P, 6, y) / polynomial(FAR_Q, 6, y));
     const vec far = splat(1) - decay / larger(size, splat(1)) * tail;
     const vec result = pick(size <= splat((real)0.85), near, pick(size <= splat(4), middle, far));
     return pick(x != x, x, with_sign(result, x));

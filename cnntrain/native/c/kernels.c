@@ -4,6 +4,7 @@
 
 #include "activation.c"
 #include "conv.c"
+#include "conv_weights.c"
 #include "dense.c"
 #include "loss.c"
 #include "norm.c"

@@ -1,5 +1,5 @@
-/* Softmax (ops/stable.py) and the losses (losses/): cost and δ in one pass. Samples, or positions of them, are
-   the lanes; classes follow each other in a chain. */
+/* Softmax (ops/stable.py) and the losses (losses/): cost and δ in one pass. Samples, or positions of them,
+   are the lanes; classes follow each other in a chain. */
 #include "elementary.h"
 #include "sums.h"
 
@@ -8,7 +8,8 @@
 INLINE vec at_part(const real *p, long left) { return left == VL ? load(p) : load_part(p, left); }
 INLINE void put_part(real *p, vec v, long left) {
     if (left == VL) store(p, v);
-    else store_part(p, v, left);
+    else
+        store_part(p, v, left);
 }
 
 /* A sum with the digits that it has lost so far (Neumaier 1974, as error-free sums by Knuth 1969). */
@@ -105,7 +106,8 @@ static int cross_entropy(const Arg *arg) {
         const long left = least(VL, n - at);
         log_softmax_of(arg[3].r + at, delta + at, k, n, left);
         for (long i = at; i < at + left; i++) costs[i] = delta[labels[i] * n + i];
-        for (long c = 0; c < k; c++) put_part(delta + c * n + at, exp_of(at_part(delta + c * n + at, left)), left);
+        for (long c = 0; c < k; c++)
+            put_part(delta + c * n + at, exp_of(at_part(delta + c * n + at, left)), left);
         real right[VECTOR_BYTES / sizeof(real)];
         store(right, expm1_of(at_part(costs + at, left)));
         for (long i = 0; i < left; i++) delta[labels[at + i] * n + at + i] = right[i];
@@ -132,7 +134,8 @@ static int soft_cross_entropy(const Arg *arg) {
             put_part(costs + c * n + at, own * (log_t - log_p), left);
             const vec near_1 = expm1_of(log_p) * sum + (sum - own);
             const vec elsewhere = exp_of(log_p) * sum - own;
-            put_part(delta + c * n + at, pick(log_p > splat((real)-0.69314718055994531), near_1, elsewhere), left);
+            put_part(delta + c * n + at, pick(log_p > splat((real)-0.69314718055994531), near_1, elsewhere),
+                     left);
         }
     }
     arg[1].doubles[0] = sum_of(costs, k * n);
@@ -140,33 +143,37 @@ static int soft_cross_entropy(const Arg *arg) {
 }
 
 /* A loss of single numbers: total = Σ COST(z, t), delta = DELTA(z, t); p is an option of the loss. */
-#define LOSS(name, COST, DELTA)                                                                        \
-    INLINE vec name##_cost(vec z, vec t, vec p) { (void)p; return COST; }                              \
-    INLINE vec name##_delta(vec z, vec t, vec p) { (void)p; return DELTA; }                            \
-    static int name(const Arg *arg) {                                                                  \
-        const vec p = splat((real)arg[6].f);                                                           \
-        const long n = arg[5].i;                                                                       \
-        for (long at = 0; at < n; at += VL) {                                                          \
-            const long left = least(VL, n - at);                                                       \
-            const vec z = at_part(arg[3].r + at, left), t = at_part(arg[4].r + at, left);              \
-            put_part(arg[2].w + at, name##_cost(z, t, p), left);                                       \
-            put_part(arg[0].w + at, name##_delta(z, t, p), left);                                      \
-        }                                                                                              \
-        arg[1].doubles[0] = sum_of(arg[2].r, n);                                                       \
-        return 0;                                                                                      \
+#define LOSS(name, COST, DELTA)                                                                              \
+    INLINE vec name##_cost(vec z, vec t, vec p) {                                                            \
+        (void)p;                                                                                             \
+        return COST;                                                                                         \
+    }                                                                                                        \
+    INLINE vec name##_delta(vec z, vec t, vec p) {                                                           \
+        (void)p;                                                                                             \
+        return DELTA;                                                                                        \
+    }                                                                                                        \
+    static int name(const Arg *arg) {                                                                        \
+        const vec p = splat((real)arg[6].f);                                                                 \
+        const long n = arg[5].i;                                                                             \
+        for (long at = 0; at < n; at += VL) {                                                                \
+            const long left = least(VL, n - at);                                                             \
+            const vec z = at_part(arg[3].r + at, left), t = at_part(arg[4].r + at, left);                    \
+            put_part(arg[2].w + at, name##_cost(z, t, p), left);                                             \
+            put_part(arg[0].w + at, name##_delta(z, t, p), left);                                            \
+        }                                                                                                    \
+        arg[1].doubles[0] = sum_of(arg[2].r, n);                                                             \
+        return 0;                                                                                            \
     }
 
 INLINE vec above_zero(vec z) { return pick(z <= (vec){}, (vec){}, z); }
 INLINE vec within(vec z, vec limit) { return pick(z < -limit, -limit, pick(z > limit, limit, z)); }
-INLINE vec sign_of(vec z) {
-    return pick(z > (vec){}, splat(1), pick(z < (vec){}, splat(-1), z));
-}
+INLINE vec sign_of(vec z) { return pick(z > (vec){}, splat(1), pick(z < (vec){}, splat(-1), z)); }
 
 LOSS(squared_error, (z - t) * (z - t), z - t)
 LOSS(absolute_error, magnitude(z - t), sign_of(z - t))
 LOSS(huber, within(z - t, p) * ((z - t) - splat((real)0.5) * within(z - t, p)), within(z - t, p))
 LOSS(binary_cross_entropy, (above_zero(z) - t * z) + log1p_of(exp_of(-magnitude(z))),
      (splat(1) - t) * sigmoid_of(z) - t * sigmoid_of(-z))
-LOSS(hinge, above_zero(splat(1) - t * z), -t * pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
+LOSS(hinge, above_zero(splat(1) - t * z), -t *pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
 LOSS(squared_hinge, above_zero(splat(1) - t * z) * above_zero(splat(1) - t * z),
      splat(-2) * t * above_zero(splat(1) - t * z))
