@@ -93,12 +93,14 @@ everywhere() { # everywhere NAME ARGUMENTS...
         train "$name" "openblas-$core" "OPENBLAS_CORETYPE=$core" -- "$@"
     done
     train "$name" numpy-without-avx "NPY_DISABLE_CPU_FEATURES=X86_V3,X86_V4" -- "$@"
+    train "$name" libm-without-fma "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F" -- "$@"
     for threads in 1 2 3 4; do train "$name" "threads-$threads" -- "$@" --threads $threads; done
     same "$name" "$work/$name"
 }
 everywhere digits configs/digits.yaml
 everywhere residual configs/digits-residual.yaml --set train.epochs=3
 everywhere mlp-adam scripts/exactness/mlp.yaml
+everywhere everything scripts/exactness/everything.yaml
 if [ -d "$data/mnist" ]; then
     everywhere lenet5 configs/mnist-lenet5.yaml --data-dir "$data" --set train.epochs=1
 else

@@ -11,6 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from cnntrain.errors import ShapeError
+from cnntrain.ops import exact
+from cnntrain.ops.draws import beta, normal, uniform
 from cnntrain.registry import Registered
 from cnntrain.types import Array, Count, Fraction, Positive, Shape
 
@@ -149,8 +151,8 @@ class Rotation(Augmentation, kind="rotation"):
     degrees: Positive = 10.0
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
-        angle = np.radians(rng.uniform(-self.degrees, self.degrees, x.shape[-1]))
-        cos, sin = np.cos(angle), np.sin(angle)
+        angle = np.radians(uniform(rng, -self.degrees, self.degrees, x.shape[-1]))
+        cos, sin = exact.cos(angle), exact.sin(angle)
         return warp(x, np.array([[cos, -sin], [sin, cos]]))
 
 
@@ -161,8 +163,8 @@ class Scale(Augmentation, kind="scale"):
     by: Positive = 0.1
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
-        limit = math.log1p(self.by)
-        shrink = np.exp(-rng.uniform(-limit, limit, x.shape[-1]))
+        limit = exact.log1p(self.by)
+        shrink = exact.exp(-uniform(rng, -limit, limit, x.shape[-1]))
         zero = np.zeros_like(shrink)
         return warp(x, np.array([[shrink, zero], [zero, shrink]]))
 
@@ -174,7 +176,7 @@ class Shear(Augmentation, kind="shear"):
     degrees: Positive = 10.0
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
-        slope = np.tan(np.radians(rng.uniform(-self.degrees, self.degrees, x.shape[-1])))
+        slope = exact.tan(np.radians(uniform(rng, -self.degrees, self.degrees, x.shape[-1])))
         one, zero = np.ones_like(slope), np.zeros_like(slope)
         return warp(x, np.array([[one, zero], [slope, one]]))
 
@@ -192,7 +194,7 @@ class Elastic(Augmentation, kind="elastic"):
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
         _, h, w, n = x.shape
-        fields = rng.uniform(-1, 1, (2, h, w, n))
+        fields = uniform(rng, -1, 1, (2, h, w, n))
         down, across = (self.alpha * blur(field, self.sigma) for field in fields)
         rows, columns = grid(x.shape)
         return sample_at(x, rows + down, columns + across)
@@ -200,15 +202,25 @@ class Elastic(Augmentation, kind="elastic"):
 
 def blur(field: Array, sigma: float) -> Array:
     """Gaussian smoothing of (H, W, N) along both axes, 0 beyond the edges."""
-    smooth = [_gaussian_matrix(size, sigma) for size in field.shape[:2]]
-    return np.einsum("ih,hwn,jw->ijn", smooth[0], field, smooth[1], optimize=True)
+    for axis in (0, 1):
+        field = _smoothed(np.moveaxis(field, axis, 0), sigma).swapaxes(0, axis)
+    return field
+
+
+def _smoothed(field: Array, sigma: float) -> Array:
+    """Along the first axis, one row of sources after the other, because BLAS has no fixed order."""
+    total = np.zeros(field.shape)
+    for weights, row in zip(_gaussian_matrix(len(field), sigma).T, field, strict=True):
+        total += weights[:, None, None] * row
+    return total
 
 
 def _gaussian_matrix(size: int, sigma: float) -> Array:
     distance = np.subtract.outer(np.arange(size), np.arange(size))
     reach = np.arange(-4 * math.ceil(sigma), 4 * math.ceil(sigma) + 1)
-    whole = np.exp(-0.5 * (reach / sigma) ** 2).sum()
-    return np.exp(-0.5 * (distance / sigma) ** 2) / whole
+    whole = exact.exp(-0.5 * np.square(reach / sigma)).sum()
+    weights: Array = exact.exp(-0.5 * np.square(distance / sigma)) / whole
+    return weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +275,7 @@ class GaussianNoise(Augmentation, kind="gaussian_noise"):
     images_only: ClassVar[bool] = False
 
     def change(self, x: Array, rng: np.random.Generator) -> Array:
-        return x + x.dtype.type(self.std) * rng.standard_normal(x.shape, dtype=x.dtype.type)
+        return x + x.dtype.type(self.std) * normal(rng, x.shape).astype(x.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +294,7 @@ class Mixup(Augmentation, kind="mixup"):
         self, x: Array, y: Array, classes: int | None, rng: np.random.Generator
     ) -> tuple[Array, Array]:
         n = x.shape[-1]
-        share = np.asarray(rng.beta(self.alpha, self.alpha, n), x.dtype)
+        share = np.asarray(beta(rng, self.alpha, n), x.dtype)
         other = rng.permutation(n)
         if classes is not None and y.ndim == 1:  # with a single output, 1 means yes
             y = y[None] if classes == 1 else np.eye(classes)[:, y]  # (K, N)

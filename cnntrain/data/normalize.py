@@ -1,6 +1,7 @@
 """Normalization x ← (x - shift) / scale, with statistics of the training split only."""
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -85,8 +86,8 @@ def fit_normalizer(kind: Normalization, split: Split) -> Normalizer:
     sizes = zip(shape, split.sample_shape, strict=True)
     axes = (0, *(axis for axis, (kept, size) in enumerate(sizes, start=1) if kept != size))
     count = len(split) * math.prod(split.sample_shape) / math.prod(shape)
-    mean = _sum_of_powers(split, axes, 0.0, 1) / count
-    variance = _sum_of_powers(split, axes, mean, 2) / count
+    mean = _sum(_centered(split, 0.0), axes) / count
+    variance = _sum(map(np.square, _centered(split, mean)), axes) / count
     scale = np.where(is_constant(variance, mean, count), 1.0, np.sqrt(variance))
     return Normalizer(mean.reshape(shape), scale.reshape(shape))
 
@@ -96,8 +97,12 @@ def fit_targets(split: Split) -> Normalizer:
     return fit_normalizer("per_channel", Split(split.y, split.y))
 
 
-def _sum_of_powers(split: Split, axes: tuple[int, ...], center: Array | float, power: int) -> Array:
-    """Σ (x - center)^power over ``axes``, in float64, kept as axes of length 1."""
-    parts = ((chunk.astype(np.float64) - center) ** power for chunk in split.chunks())
+def _centered(split: Split, center: Array | float) -> Iterator[Array]:
+    """x - center in float64, chunk by chunk."""
+    return (chunk.astype(np.float64) - center for chunk in split.chunks())
+
+
+def _sum(parts: Iterable[Array], axes: tuple[int, ...]) -> Array:
+    """Σ over ``axes`` and all parts, kept as axes of length 1."""
     total: Array = sum(part.sum(axis=axes, keepdims=True) for part in parts)
     return total

@@ -1,7 +1,7 @@
 """Layers, one file each: pure forward and backward functions first, then a small frozen class.
 Importing this package registers every layer.
 
-May import: errors, types, registry, ops.
+May import: errors, types, registry, native, ops.
 """
 
 from cnntrain.layers.base import (

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.ops.draws import normal
 from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, Fraction, NonNegative, Params, Shape
 
@@ -96,7 +97,7 @@ class GaussianNoise(Layer, kind="gaussian_noise"):
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, None]:
         if not ctx.training:
             return x, None
-        noise = ctx.generator().standard_normal(x.shape, dtype=np.float32)
+        noise = normal(ctx.generator(), x.shape).astype(x.dtype)
         return x + noise * x.dtype.type(self.std), None
 
     def backward(

@@ -12,6 +12,7 @@ import numpy as np
 from annotated_types import Ge
 
 from cnntrain.errors import ShapeError
+from cnntrain.ops.draws import normal, uniform
 from cnntrain.registry import Registered
 from cnntrain.types import Array, NonNegative, Positive, Shape
 
@@ -34,12 +35,12 @@ class Initializer(Registered, family="initializer"):
 
 
 def _scaled_normal(shape: Shape, variance: float, rng: np.random.Generator) -> Array:
-    return rng.standard_normal(shape) * math.sqrt(variance)
+    return normal(rng, shape) * math.sqrt(variance)
 
 
 def _scaled_uniform(shape: Shape, variance: float, rng: np.random.Generator) -> Array:
     limit = math.sqrt(3.0 * variance)  # U(-a, a) has variance a²/3
-    return rng.uniform(-limit, limit, shape)
+    return uniform(rng, -limit, limit, shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +99,7 @@ class Normal(Initializer, kind="normal"):
     std: NonNegative = 0.01
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-        return rng.normal(self.mean, self.std, shape)
+        return self.mean + self.std * normal(rng, shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ class Uniform(Initializer, kind="uniform"):
     limit: Positive = 0.05
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-        return rng.uniform(-self.limit, self.limit, shape)
+        return uniform(rng, -self.limit, self.limit, shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,9 +171,9 @@ class TruncatedNormal(Initializer, kind="truncated_normal"):
     limit: Annotated[float, Ge(0.1)] = 2.0  # smaller limits would reject nearly every draw
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
-        drawn = rng.standard_normal(shape)
+        drawn = normal(rng, shape)
         while (outside := np.abs(drawn) > self.limit).any():
-            drawn[outside] = rng.standard_normal(np.count_nonzero(outside))
+            drawn[outside] = normal(rng, np.count_nonzero(outside))
         return self.mean + self.std * drawn
 
 
@@ -181,17 +182,29 @@ class Orthogonal(Initializer, kind="orthogonal"):
     """Orthonormal rows (or columns, if there are fewer columns than rows), times ``gain``.
 
     A filter counts as one row. Source: Saxe, McClelland & Ganguli 2014, section 3; from the QR
-    decomposition of a normal matrix, with signs as in Mezzadri 2007.
+    decomposition of a normal matrix with a positive diagonal of R, as in Mezzadri 2007.
     """
 
     gain: Positive = 1.0
 
     def draw(self, shape: Shape, fan_in: int, fan_out: int, rng: np.random.Generator) -> Array:
         rows, columns = shape[0], math.prod(shape[1:])
-        normal = rng.standard_normal((max(rows, columns), min(rows, columns)))
-        q, r = np.linalg.qr(normal)
-        q = q * np.sign(np.diag(r))
-        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+        short, long = sorted((rows, columns))
+        q = orthonormal_rows(normal(rng, (long, short)).T)
+        return self.gain * (q.T if rows >= columns else q).reshape(shape)
+
+
+def orthonormal_rows(a: Array) -> Array:
+    """The rows made orthogonal to those before them, and of length 1: modified Gram-Schmidt.
+
+    LAPACK is faster, but its bits depend on the CPU. Sums along a row have one order.
+    """
+    q = np.array(a, order="C")
+    for k, row in enumerate(q):
+        row /= np.sqrt((row * row).sum())
+        rest = q[k + 1 :]
+        rest -= (rest * row).sum(axis=1, keepdims=True) * row
+    return q
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
 from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.ops.shapes import require_image
+from cnntrain.ops.stable import power
 from cnntrain.ops.sums import centered, exact_sums, row_sums
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
@@ -205,25 +206,25 @@ class Lrn(Layer, kind="lrn"):
         return [(axis, Axis(shape[axis], self.size, before=reach, after=reach)) for axis in axes]
 
     def _share(self) -> float:
-        return self.alpha / self.size ** (1 if self.across == "channels" else 2)
+        return self.alpha / (self.size if self.across == "channels" else self.size * self.size)
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, LrnCache]:
         squares = x * x
         for axis, window in self._windows(x.shape):
             squares = sum_along(squares, window, axis)
         scale = self.k + self._share() * squares
-        return x * scale**-self.beta, LrnCache(x, scale)
+        return x * power(scale, -self.beta), LrnCache(x, scale)
 
     def backward(
         self, params: Arrays, cache: LrnCache, dy: Array, need_dx: bool = True
     ) -> tuple[Array, Params]:
         """∂C/∂x = dy s^-β - 2 β α/n · x · Σ over neighbours of (dy x s^(-β-1))."""
         x, scale = cache
-        power = scale**-self.beta
-        pull = dy * x * power / scale
+        to_beta = power(scale, -self.beta)
+        pull = dy * x * to_beta / scale
         for axis, window in self._windows(x.shape):
             pull = sum_along_backward(pull, window, axis)
-        return dy * power - (2 * self.beta * self._share()) * x * pull, {}
+        return dy * to_beta - (2 * self.beta * self._share()) * x * pull, {}
 
     def flops(self, in_shape: Shape) -> int:
         return (4 + 2 * self.size) * math.prod(in_shape)

@@ -8,15 +8,19 @@ import numpy as np
 
 from cnntrain.layers.base import Context, Example, Param, ParametricLayer
 from cnntrain.layers.initializers import Constant
+from cnntrain.native import prelu as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.sums import row_sums
 from cnntrain.types import Array, Arrays, Params, Shape
 
 
+@twinned(compiled.prelu_forward)
 def prelu_forward(z: Array, slope: Array) -> Array:
     """a = z for z > 0, else slope·z."""
     return np.where(z > 0, z, slope * z)
 
 
+@twinned(compiled.prelu_backward)
 def prelu_backward(da: Array, z: Array, slope: Array) -> tuple[Array, Array]:
     """(δ, ∂C/∂slope): δ = ∂C/∂a or slope·∂C/∂a; ∂C/∂slope = Σ ∂C/∂a · z where z <= 0."""
     below = row_sums(np.where(z > 0, 0, da * z).reshape(len(z), -1))  # (C,)

@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer, View
+from cnntrain.native import twinned
+from cnntrain.native import upsample2d as compiled
 from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, CountPair, Params, Shape, as_pair
 
@@ -32,6 +34,7 @@ def interpolation(length: int, factor: int, mode: str) -> Array:
     return matrix
 
 
+@twinned(compiled.resize)
 def resize(x: Array, vertical: Array, horizontal: Array) -> Array:
     """V x Hᵀ for every map: (C, H, W, N) -> (C, OH, OW, N) with V (OH, H) and H (OW, W)."""
     c, h, w, n = x.shape

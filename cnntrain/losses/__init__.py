@@ -1,7 +1,7 @@
 """Losses: the cost of a batch of outputs, and its derivative δ with respect to them.
 Importing this package registers every loss.
 
-May import: errors, types, registry, ops.
+May import: errors, types, registry, native, ops.
 """
 
 from cnntrain.losses.base import Loss

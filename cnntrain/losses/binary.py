@@ -14,6 +14,7 @@ from cnntrain.errors import ConfigError
 from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, total
 from cnntrain.native import losses as compiled
 from cnntrain.native import twinned
+from cnntrain.ops.exact import log, log1p
 from cnntrain.ops.stable import logistic_cost, sigmoid
 from cnntrain.types import Array, Shape
 
@@ -78,7 +79,7 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
 
     def constant(self, y: Array, out_shape: Shape) -> Array:
         share = np.clip(mean_targets(y, out_shape[0]).reshape(out_shape), LEAST_SHARE, MOST_SHARE)
-        logit: Array = np.log(share) - np.log1p(-share)
+        logit: Array = log(share) - log1p(-share)
         return logit
 
     def fitted(self, y: Array, classes: int | None) -> Self:

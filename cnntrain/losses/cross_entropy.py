@@ -1,6 +1,5 @@
 """Softmax and the negative log-likelihood of the true class, as one function."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
@@ -11,12 +10,13 @@ from cnntrain.errors import ConfigError
 from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, one_hot, total
 from cnntrain.native import losses as compiled
 from cnntrain.native import twinned
+from cnntrain.ops.exact import log
 from cnntrain.ops.stable import log_softmax, softmax
 from cnntrain.ops.sums import class_sums
 from cnntrain.registry import did_you_mean
 from cnntrain.types import Array, Fraction, NonNegative, Shape
 
-LOG_2 = math.log(2)
+LOG_2 = 0.6931471805599453
 LEAST_SHARE = 1e-12  # whose logarithm is finite
 
 
@@ -104,7 +104,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
 
     def constant(self, y: Array, out_shape: Shape) -> Array:
         shares = mean_targets(y, out_shape[0])[:, None]
-        return np.log(np.maximum(self._targets(shares, shares), LEAST_SHARE))[:, 0]
+        logs: Array = log(np.maximum(self._targets(shares, shares), LEAST_SHARE))
+        return logs[:, 0]
 
     def _targets(self, z: Array, y: Array) -> Array:
         t = as_targets(y, z)
@@ -183,7 +184,7 @@ class KlDivergence(Loss, kind="kl_divergence"):
         return softmax(z)
 
     def constant(self, y: Array, out_shape: Shape) -> Array:
-        logs: Array = np.log(np.maximum(mean_targets(y, out_shape[0]), LEAST_SHARE))
+        logs: Array = log(np.maximum(mean_targets(y, out_shape[0]), LEAST_SHARE))
         return logs
 
     @classmethod

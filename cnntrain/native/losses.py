@@ -58,6 +58,11 @@ def softplus(z: Array) -> Array:
     return elementwise("softplus_values", z)
 
 
+def power(x: Array, exponent: float) -> Array:
+    """x^exponent for x >= 0."""
+    return elementwise("power_values", x, exponent)
+
+
 def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
     """(-Σ_n log softmax(z_n)[y_n], softmax(z) - one-hot(y))."""
     k, n = z.shape

@@ -157,11 +157,13 @@ class Penalty:
         if not self:
             return 0.0
         return sum(
-            param.decay_mult
-            * (0.5 * self.l2 * _total(params[name] ** 2) + self.l1 * _total(abs(params[name])))
+            param.decay_mult * self._on(params[name])
             for name, param in network.params.items()
             if param.decay_mult
         )
+
+    def _on(self, W: Array) -> float:
+        return 0.5 * self.l2 * _total(np.square(W)) + self.l1 * _total(abs(W))
 
     def add_gradient(self, network: Network, params: Arrays, grads: Params) -> None:
         """∂C/∂W += l2 W + l1 sign(W)."""

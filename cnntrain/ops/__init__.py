@@ -1,4 +1,4 @@
 """Arithmetic shared by several layers.
 
-May import: errors, types.
+May import: errors, types, native.
 """

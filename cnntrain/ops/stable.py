@@ -64,6 +64,13 @@ def logistic_cost(z: Array, t: Array) -> Array:
     return (positive_part(z) - t * z) + np.log1p(np.exp(-np.abs(z)))
 
 
+@twinned(compiled.power)
+def power(x: Array, exponent: float) -> Array:
+    """x^exponent for x >= 0, elementwise."""
+    raised: Array = x**exponent
+    return raised
+
+
 @twinned(compiled.softplus)
 def softplus(z: Array) -> Array:
     """log(1 + e^z), elementwise."""

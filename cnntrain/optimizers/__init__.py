@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules, which turn a gradient into the change of an array.
 Importing this package registers all of them.
 
-May import: errors, types, registry.
+May import: errors, types, registry, ops.
 """
 
 from cnntrain.optimizers.base import Optimizer

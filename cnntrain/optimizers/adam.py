@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from cnntrain.native.update import Rule
-from cnntrain.ops.exact import power
+from cnntrain.ops.exact import exp, log, power
 from cnntrain.optimizers.base import Optimizer
 from cnntrain.types import Array, Fraction, NonNegative, Params, Positive
 
@@ -154,5 +154,5 @@ class Nadam(Adam, kind="nadam"):
 @lru_cache(maxsize=2)
 def momentum_schedule(beta1: float, decay: float, t: int) -> tuple[float, float, float]:
     """(μ_t, μ_{t+1}, Π_{i≤t} μ_i)."""
-    mus = beta1 * (1 - 0.5 * 0.96 ** (np.arange(1, t + 2) * decay))
+    mus = beta1 * (1 - 0.5 * exp(np.arange(1, t + 2) * (decay * log(0.96))))
     return float(mus[-2]), float(mus[-1]), float(np.prod(mus[:-1]))

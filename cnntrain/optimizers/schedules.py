@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge, Le
 
 from cnntrain.errors import ConfigError
+from cnntrain.ops.exact import exp, power, sin
 from cnntrain.registry import Registered
 from cnntrain.types import Count, Fraction, NonNegative, Positive
 
@@ -77,7 +78,7 @@ class Schedule(Registered, family="schedule"):
         if step >= warmup:
             return self.decay(step - warmup, warmup, clock)
         share = (step + 1) / warmup
-        return share if self.warmup == "linear" else self.warmup_start ** (1 - share)
+        return share if self.warmup == "linear" else power(self.warmup_start, 1 - share)
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         """The factor ``step`` steps after the warm-up, which took ``warmup`` steps."""
@@ -132,7 +133,7 @@ class Step(Schedule, kind="step"):
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         every = self.every_steps or rational(self.every_epochs or 1) * clock.steps_per_epoch
-        return float(self.gamma ** (step // every))
+        return power(self.gamma, step // every)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +156,7 @@ class MultiStep(Schedule, kind="multistep"):
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         epochs = (rational(epoch) for epoch in self.at_epochs)
         steps = self.at_steps or [epoch * clock.steps_per_epoch for epoch in epochs]
-        return float(self.gamma ** sum(step >= milestone for milestone in steps))
+        return power(self.gamma, sum(step >= milestone for milestone in steps))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +169,7 @@ class Exponential(Schedule, kind="exponential"):
         return rf"{self.gamma:g}^{{t / {clock.steps_per_epoch}}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return float(self.gamma ** (step / clock.steps_per_epoch))
+        return power(self.gamma, step / clock.steps_per_epoch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +186,7 @@ class Inv(Schedule, kind="inv"):
         return rf"(1 + {self.gamma:g} t)^{{-{self.power:g}}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return float((1 + self.gamma * step) ** -self.power)
+        return power(1 + self.gamma * step, -self.power)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +204,7 @@ class Poly(Schedule, kind="poly"):
         return rf"(1 - \frac{{t}}{{{_rest(self, clock)}}})^{{{self.power:g}}}"
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return float(_left(step, warmup, clock) ** self.power)
+        return power(_left(step, warmup, clock), self.power)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +222,7 @@ class Sigmoid(Schedule, kind="sigmoid"):
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
         x = self.gamma * (step - self.center_steps)
-        e = math.exp(-abs(x))
+        e = float(exp(-abs(x)))
         return (1 if x >= 0 else e) / (1 + e)
 
 
@@ -273,7 +274,8 @@ def cycle_ends(restarts: int, stretch: float) -> tuple[int, ...]:
 
 def half_wave(x: float) -> float:
     """½ (1 - cos(π x)), which rises from 0 to 1 with x, as sin²(½π x): exact also near 0."""
-    return math.sin(0.5 * math.pi * x) ** 2
+    sine = float(sin(0.5 * math.pi * x))
+    return sine * sine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,7 +327,7 @@ class Plateau(Schedule, kind="plateau"):
         return rf"\max({self.least:g}, {factor})" if self.least else factor
 
     def decay(self, step: int, warmup: int, clock: Clock) -> float:
-        return max(self.least, float(self.gamma**clock.drops))
+        return max(self.least, power(self.gamma, clock.drops))
 
     def drops_after(self, stale_epochs: int, drops: int) -> int:
         return drops + (stale_epochs > 0 and stale_epochs % self.patience_epochs == 0)

@@ -101,7 +101,7 @@ def training_bytes(
         weights,
         slots * gradients,
         running * one.peak + waiting * one.between,
-        (waiting or math.ceil(math.log2(shards))) * gradients,
+        (waiting or (shards - 1).bit_length()) * gradients,
         gradients + CHANGE_COPIES * largest,
     )
 

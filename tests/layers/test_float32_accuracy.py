@@ -11,7 +11,7 @@ from cnntrain.errors import ShapeError
 from cnntrain.layers import Layer
 
 U = 2.0**-24
-BOUND = 16 * U
+BOUND = 20 * U  # of chains of some hundred products next to an offset that cancels
 BOUND_OF_PRODUCTS = 100 * U  # of matrix products over positions: BLAS adds up some hundred in a row
 SIDE = 24  # of maps, in the fast tests
 INPUTS = {

@@ -11,6 +11,8 @@ from annotated_types import Ge, Le
 from cnntrain.data.dataset import Dataset, Split
 from cnntrain.data.locate import Find
 from cnntrain.data.sources.base import Source
+from cnntrain.ops.draws import normal, uniform
+from cnntrain.ops.exact import cos, sin
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import NonNegative, Shape
 
@@ -20,7 +22,7 @@ MOST_SAMPLES = 1_000_000
 def xor(n: int, noise: float, rng: np.random.Generator) -> Split:
     """Class 1 if the two coordinates, near ±1, have different signs."""
     corners = rng.integers(0, 2, (n, 2))
-    x = 2.0 * corners - 1 + noise * rng.standard_normal((n, 2))
+    x = 2.0 * corners - 1 + noise * normal(rng, (n, 2))
     return Split(x, corners[:, 0] ^ corners[:, 1])
 
 
@@ -29,14 +31,14 @@ def spirals(n: int, noise: float, rng: np.random.Generator) -> Split:
     arm = rng.integers(0, 2, n)
     t = np.sqrt(rng.random(n))  # the root distributes the points evenly along the arm
     angle = 3 * math.pi * t + math.pi * arm
-    x = (t * np.array([np.cos(angle), np.sin(angle)])).T
-    return Split(x + 0.2 * noise * rng.standard_normal((n, 2)), arm)
+    x = (t * np.array([cos(angle), sin(angle)])).T
+    return Split(x + 0.2 * noise * normal(rng, (n, 2)), arm)
 
 
 def sine(n: int, noise: float, rng: np.random.Generator) -> Split:
     """Regression of y = sin(πx) + noise for x in [-1, 1]."""
-    x = rng.uniform(-1, 1, (n, 1))
-    return Split(x, np.sin(math.pi * x) + noise * rng.standard_normal((n, 1)))
+    x = uniform(rng, -1, 1, (n, 1))
+    return Split(x, sin(math.pi * x) + noise * normal(rng, (n, 1)))
 
 
 DRAW: dict[str, Callable[[int, float, np.random.Generator], Split]] = {

@@ -9,6 +9,8 @@
 #include "loss.c"
 #include "norm.c"
 #include "pool.c"
+#include "prelu.c"
+#include "resize.c"
 #include "update.c"
 
 const Kernel TABLE[] = {

@@ -11,6 +11,7 @@
 #define DVL ((long)(VECTOR_BYTES / sizeof(double))) /* doubles in a vector */
 #define DPARTS (LANES / (VECTOR_BYTES / (long)sizeof(double)))
 typedef double dvec __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t dmask __attribute__((vector_size(VECTOR_BYTES)));
 
 #ifdef REAL_IS_DOUBLE
 #define BLOCK (LANES * 8) /* few, because a lane is no more precise than its numbers */

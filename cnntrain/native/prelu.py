@@ -1,0 +1,34 @@
+"""Compiled twins of ``layers/prelu.py``."""
+
+import numpy as np
+
+from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.types import Array
+
+
+def prelu_forward(z: Array, slope: Array) -> Array:
+    """a = z for z > 0, else slope·z."""
+    return _by_slope(z, z, slope)
+
+
+def prelu_backward(da: Array, z: Array, slope: Array) -> tuple[Array, Array]:
+    """(δ, ∂C/∂slope), the sums as in ``sums.h``."""
+    delta, below = _by_slope(da, z, slope), np.empty(len(z))
+    kernel("prelu_slope", z)(below, solid(da), solid(z), *_rows(z))
+    d_slope = below.sum(keepdims=True) if slope.size == 1 else below
+    return delta, d_slope.astype(da.dtype)
+
+
+def _by_slope(x: Array, z: Array, slope: Array) -> Array:
+    """x for z > 0, else slope·x."""
+    if x.shape != z.shape or slope.size not in (1, len(z)):
+        raise ValueError(f"{x.shape}, {z.shape} and {slope.size} slopes do not fit")
+    slopes = solid(np.broadcast_to(slope.reshape(-1), len(z)))
+    out = empty(z.shape, z.dtype)
+    kernel("prelu", z)(out, solid(x), solid(z), slopes, *_rows(z))
+    return out
+
+
+def _rows(z: Array) -> tuple[int, int]:
+    """Channels, and numbers in each."""
+    return len(z), z[0].size
