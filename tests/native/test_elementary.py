@@ -1,4 +1,4 @@
-"""exp, log, tanh, ... of the compiled engine: their largest error over dense grids, and their bits."""
+"""exp, log, tanh, ... of the compiled engine: the largest error over dense grids, and the bits."""
 
 import math
 
@@ -25,12 +25,16 @@ def near(rng, scale):
 def grid(name, dtype):
     rng, limit = np.random.default_rng(0), RANGE[dtype]
     if name in ("exp", "expm1"):
-        return np.concatenate([np.linspace(-1.2 * limit, limit, 100_001), near(rng, 1), near(rng, 1e-4)])
+        return np.concatenate(
+            [np.linspace(-1.2 * limit, limit, 100_001), near(rng, 1), near(rng, 1e-4)]
+        )
     if name == "log":
         whole = np.exp(np.linspace(-limit, limit, 100_001))
         return np.concatenate([whole, np.exp(near(rng, 0.1)), np.exp(near(rng, 1e-4))])
     if name == "log1p":
-        return np.concatenate([rng.random(50_000) * 1.9 - 0.95, np.exp(np.linspace(-80, 80, 50_001))])
+        return np.concatenate(
+            [rng.random(50_000) * 1.9 - 0.95, np.exp(np.linspace(-80, 80, 50_001))]
+        )
     return np.concatenate([np.linspace(-12, 12, 100_001), near(rng, 1), near(rng, 1e-4)])
 
 
@@ -44,7 +48,15 @@ EXACT = {
     "erf": lambda x: np.array([math.erf(value) for value in x], np.longdouble),
 }
 # of the last place; erf's reference is itself only good to about one of float64
-LARGEST = {"exp": 0.8, "expm1": 1.2, "log": 0.8, "log1p": 1.4, "tanh": 1.6, "sigmoid": 1.5, "erf": 2.0}
+LARGEST = {
+    "exp": 0.8,
+    "expm1": 1.2,
+    "log": 0.8,
+    "log1p": 1.4,
+    "tanh": 1.6,
+    "sigmoid": 1.5,
+    "erf": 2.0,
+}
 
 
 @pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="needs a longer double to compare")

@@ -60,7 +60,7 @@ ELEMENTWISE_1(tanh_values, tanh_of(z))
 ELEMENTWISE_1(sigmoid_values, sigmoid_of(z))
 ELEMENTWISE_1(erf_values, erf_of(z))
 ELEMENTWISE_1(softplus_values, softplus_of(z))
-ELEMENTWISE_1(power_values, exp_of(p * log_of(z))) /* z^p; error up to 1 + |p log z| units of the last place */
+ELEMENTWISE_1(power_values, exp_of(p *log_of(z))) /* z^p; error up to 1 + |p log z| units of the last place */
 
 ELEMENTWISE_2(sigmoid_delta, d *(z *(ONE - z)))
 ELEMENTWISE_2(tanh_delta, d *(ONE - z * z))
