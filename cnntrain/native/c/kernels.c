@@ -10,6 +10,7 @@
 #include "norm.c"
 #include "pool.c"
 #include "prelu.c"
+#include "random.c"
 #include "resize.c"
 #include "update.c"
 
