@@ -2,6 +2,7 @@
 # One hash on every CPU: the compiled kernels and whole trainings give the same bits for every
 # instruction set, BLAS kernel, NumPy dispatch and number of threads. Exit code 1 if not.
 #   sh scripts/exact.sh            # MNIST is included where CNNTRAIN_DATA (or ../shared/data) has it
+#   sh scripts/exact.sh --kernels  # only the kernels; --trainings: only those
 # Kernels for arm64 and riscv64 run in qemu where that and the cross compilers are installed (Debian:
 # qemu-user gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu). CNNTRAIN_PYTHON names the Python to use.
 set -eu
@@ -24,7 +25,6 @@ same() { # same WHAT FILE: whether all lines of the file are equal
 }
 
 # --- kernels ---------------------------------------------------------------------------------
-"$python" -m scripts.exactness.record "$work/calls"
 exact="-O3 -std=gnu11 -ffp-contract=off -fno-math-errno"
 replayed() { # replayed NAME RUNNER COMPILER FLAGS...: print the digest of all kernels' digests
     name=$1 runner=$2 compiler=$3
@@ -40,16 +40,6 @@ replayed() { # replayed NAME RUNNER COMPILER FLAGS...: print the digest of all k
     $runner "$work/$name" "$work/calls" >"$work/$name.digests"
     echo "$name $(sha256sum <"$work/$name.digests" | cut -c1-16)" >>"$work/kernels"
 }
-if [ "$(uname -m)" = x86_64 ]; then
-    sets=$("$python" -c 'from cnntrain.native import available; print(*available())')
-    for isa in $sets; do
-        case $isa in
-        v4) replayed v4 "" cc -march=x86-64-v4 -mprefer-vector-width=512 -DISA_V4 ;;
-        v3) replayed v3 "" cc -mavx2 -mfma -DISA_V3 ;;
-        *) replayed plain "" cc ;;
-        esac
-    done
-fi
 cross() { # cross MACHINE NAME FLAGS...
     machine=$1 name=$2
     shift 2
@@ -59,13 +49,28 @@ cross() { # cross MACHINE NAME FLAGS...
         echo "SKIPPED $name: qemu-$machine or $machine-linux-gnu-gcc is not installed"
     fi
 }
-cross aarch64 arm64-neon -DISA_NEON
-cross aarch64 arm64-plain
-cross riscv64 riscv64-plain
-same "kernels" "$work/kernels"
-if [ $failed = 1 ]; then
-    for file in "$work"/*.digests; do diff -q "$work/plain.digests" "$file" || diff "$work/plain.digests" "$file" | head -n 20; done
-fi
+kernels_agree() {
+    "$python" -m scripts.exactness.record "$work/calls"
+    if [ "$(uname -m)" = x86_64 ]; then
+        sets=$("$python" -c 'from cnntrain.native import available; print(*available())')
+        for isa in $sets; do
+            case $isa in
+            v4) replayed v4 "" cc -march=x86-64-v4 -mprefer-vector-width=512 -DISA_V4 ;;
+            v3) replayed v3 "" cc -mavx2 -mfma -DISA_V3 ;;
+            *) replayed plain "" cc ;;
+            esac
+        done
+    fi
+    cross aarch64 arm64-neon -DISA_NEON
+    cross aarch64 arm64-plain
+    cross riscv64 riscv64-plain
+    same "kernels" "$work/kernels"
+    if [ $failed = 1 ]; then
+        for file in "$work"/*.digests; do diff -q "$work/plain.digests" "$file" || diff "$work/plain.digests" "$file" | head -n 20; done
+    fi
+}
+[ "${1:-}" = --trainings ] || kernels_agree
+[ "${1:-}" != --kernels ] || exit $failed
 
 # --- trainings -------------------------------------------------------------------------------
 data=${CNNTRAIN_DATA:-../shared/data}

@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh
+export CNNTRAIN_REQUIRE_NATIVE=1 # compiled kernels that do not build are an error here
 # shellcheck disable=SC2086  # several packages are several words
 install_into_venv ".[test]" ${CNNTRAIN_TEST_WITH:-}
 
@@ -18,4 +19,5 @@ export OPENBLAS_NUM_THREADS=1 # two test processes on two cores
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+.venv/bin/clang-format --dry-run --Werror cnntrain/native/c/*.[ch] scripts/exactness/*.c
 exec .venv/bin/python -m pytest -n 2 -m "$selection" "$@"

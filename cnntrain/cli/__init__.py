@@ -63,7 +63,7 @@ def _show_version(ctx: click.Context) -> None:
     help="Show the version and the engine, and exit.",
 )
 def main() -> None:
-    """Train small neural networks from one YAML file, in pure NumPy.
+    """Train small neural networks from one YAML file, with the same bits on any CPU.
 
     \b
     First steps:

@@ -26,6 +26,7 @@ from cnntrain.cli.options import (
     show_default=True,
     help="Number of steps to time.",
 )
+@click.option("--compare", is_flag=True, help="Time both engines, one after the other.")
 @json_option
 def command(
     config: Path,
@@ -33,6 +34,7 @@ def command(
     data_dir: Path | None,
     threads: int | None,
     runs: int,
+    compare: bool,
     as_json: bool,
 ) -> int:
     """Time training steps of CONFIG, layer by layer.
@@ -41,9 +43,11 @@ def command(
     of all runs.
 
     \b
-    Example:
+    Examples:
       cnntrain time configs/mnist-lenet5.yaml --data-dir data
+      cnntrain time configs/mnist-lenet5.yaml --data-dir data --compare
     """
-    from cnntrain.commands.time import run_time
+    from cnntrain.commands.time import TimeOptions, run_time
 
-    return int(run_time(config, settings, data_dir, threads, runs, as_json))
+    options = TimeOptions(settings, data_dir, threads, runs, compare, as_json)
+    return int(run_time(config, options))

@@ -1,7 +1,7 @@
 """``cnntrain time``: where the time of a training step goes."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cnntrain.commands.target import tell_what_was_read
@@ -10,34 +10,71 @@ from cnntrain.data.locate import DataFolders
 from cnntrain.diagnostics.timing import LayerTime, StepTimes, time_step
 from cnntrain.environment import available_cores
 from cnntrain.errors import ExitCode
+from cnntrain.native import Engine, current, engine_named, using
 from cnntrain.runs.names import config_of
 from cnntrain.text import json_text, printable, table
-from cnntrain.training.experiment import training_clock
+from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import start
 from cnntrain.training.workers import Workers
+from cnntrain.views.explain.summary import engine_line
 
 
-def run_time(
-    path: Path,
-    settings: Sequence[str],
-    data_dir: Path | None,
-    threads: int | None,
-    runs: int,
-    as_json: bool,
-) -> ExitCode:
+@dataclass(frozen=True)
+class TimeOptions:
+    """The options of the command, as given."""
+
+    settings: Sequence[str] = ()
+    data_dir: Path | None = None
+    threads: int | None = None
+    runs: int = 20
+    compare: bool = False
+    as_json: bool = False
+
+
+def run_time(path: Path, options: TimeOptions) -> ExitCode:
     """Time steps on the first batch and print the table or the JSON document."""
     path = config_of(path)
-    config = read_config(path, settings)
+    config = read_config(path, options.settings)
     with config.places():
-        experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)
+        folders = DataFolders.of(options.data_dir, path.parent)
+        experiment = open_experiment(config.plan, folders.find)
         tell_what_was_read(experiment)
-        state = start(config.plan, experiment.network)
-    clock = training_clock(config.plan, len(experiment.data.train))
-    with Workers(threads or available_cores()) as workers:
-        times = time_step(experiment, state, clock, workers, runs)
-    print(json_text(asdict(times)) if as_json else printable(report(times)))
+    if not options.compare:
+        times = _timed(experiment, current(), options)
+        print(json_text(asdict(times)) if options.as_json else printable(report(times)))
+        return ExitCode.DONE
+    both = {name: _timed(experiment, engine_named(name), options) for name in ("native", "numpy")}
+    if options.as_json:
+        print(json_text({name: asdict(times) for name, times in both.items()}))
+    else:
+        print(printable(comparison(both["native"], both["numpy"])))
     return ExitCode.DONE
+
+
+def _timed(experiment: Experiment, engine: Engine, options: TimeOptions) -> StepTimes:
+    state = start(experiment.plan, experiment.network)
+    clock = training_clock(experiment.plan, len(experiment.data.train))
+    with using(engine), Workers(options.threads or available_cores()) as workers:
+        return time_step(experiment, state, clock, workers, options.runs)
+
+
+def comparison(native: StepTimes, numpy: StepTimes) -> str:
+    """One row per layer: milliseconds of both engines, and how many times as fast is native."""
+    head = ["layer", "native: forward", "backward", "numpy: forward", "backward", "times"]
+    rows = [head]
+    for ours, theirs in zip(native.layers, numpy.layers, strict=True):
+        each = (ours.forward_ms, ours.backward_ms, theirs.forward_ms, theirs.backward_ms)
+        ratio = (each[2] + each[3]) / max(each[0] + each[1], 1e-9)
+        rows.append([ours.name, *(f"{ms:.3f}" for ms in each), f"{ratio:.1f}"])
+    for name, ours_ms, theirs_ms in (
+        ("loss", native.loss_ms, numpy.loss_ms),
+        ("update", native.update_ms, numpy.update_ms),
+        ("whole step", native.step_ms, numpy.step_ms),
+    ):
+        ratio = theirs_ms / max(ours_ms, 1e-9)
+        rows.append([name, f"{ours_ms:.3f}", "", f"{theirs_ms:.3f}", "", f"{ratio:.1f}"])
+    return table(rows, left=1)
 
 
 def report(times: StepTimes) -> str:
@@ -52,7 +89,8 @@ def report(times: StepTimes) -> str:
     return (
         f"{table(rows, left=2)}\n\n"
         f"{shards} of {times.samples} samples takes {whole:.2f} ms on one thread, and loading it, "
-        f"in the background, {times.input_ms:.2f} ms; a whole step takes {times.step_ms:.2f} ms"
+        f"in the background, {times.input_ms:.2f} ms; a whole step takes {times.step_ms:.2f} ms\n"
+        f"{engine_line(times.engine, times.by_numpy, len(times.layers))}"
     )
 
 

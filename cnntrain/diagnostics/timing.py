@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cnntrain.layers import Context, Layer
+from cnntrain.native import current
 from cnntrain.network.graph import Node
-from cnntrain.network.network import Pass
+from cnntrain.network.network import Pass, by_numpy
 from cnntrain.network.objective import forward_backward
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import Experiment
@@ -46,6 +47,8 @@ class StepTimes:
     update_ms: float
     input_ms: float
     step_ms: float
+    engine: str
+    by_numpy: tuple[str, ...]  # layers for which the engine has no compiled kernels
 
 
 class Stopwatch(Layer):
@@ -113,6 +116,8 @@ def time_step(
         update_ms=change.ms,
         input_ms=read.ms,
         step_ms=step.ms,
+        engine=str(current()),
+        by_numpy=by_numpy(experiment.fast_network),
     )
 
 

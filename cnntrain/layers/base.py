@@ -11,6 +11,7 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.initializers import HeNormal, Initializer, Zeros
+from cnntrain.native import reaches_twin
 from cnntrain.ops.windows import Axis
 from cnntrain.registry import Registered, did_you_mean
 from cnntrain.types import Array, Arrays, NonNegative, Params, Shape
@@ -128,6 +129,11 @@ class Layer(Registered, family="layer"):
     def view(self, in_shape: Any) -> tuple[View, View] | None:
         """The inputs that one output sees, along height and width; None means all of them."""
         return (View(), View())
+
+    @classmethod
+    def has_twin(cls) -> bool:
+        """Whether the native engine has compiled kernels for it."""
+        return any(reaches_twin(getattr(cls, name)) for name in ("forward", *cls.arithmetic))
 
     @classmethod
     def examples(cls) -> list[Example]:

@@ -7,15 +7,24 @@ from typing import ClassVar
 import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.native import dropout as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.draws import normal
 from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, Fraction, NonNegative, Params, Shape
 
 
-def dropout_mask(shape: Shape, rate: float, rng: np.random.Generator, like: Array) -> Array:
-    """1/(1 - rate) where a unit is kept (probability 1 - rate), 0 where it is dropped."""
-    stays = rng.random(shape, dtype=np.float32) >= rate
-    return stays * like.dtype.type(1 / (1 - rate))
+@twinned(compiled.kept_units)
+def kept_units(shape: Shape, rate: float, rng: np.random.Generator) -> Array:
+    """Whether each unit is kept, which has the probability 1 - rate."""
+    kept: Array = rng.random(shape, dtype=np.float32) >= rate
+    return kept
+
+
+@twinned(compiled.masked)
+def masked(x: Array, kept: Array, rate: float) -> Array:
+    """x / (1 - rate) where a unit is kept, 0 where it is dropped."""
+    return x * (kept * x.dtype.type(1 / (1 - rate)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +56,13 @@ class Dropout(Layer, kind="dropout"):
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Array | None]:
         if not ctx.training or self.rate == 0:
             return x, None
-        mask = dropout_mask(self.mask_shape(x.shape), self.rate, ctx.generator(), like=x)
-        return x * mask, mask
+        kept = kept_units(self.mask_shape(x.shape), self.rate, ctx.generator())
+        return masked(x, kept, self.rate), kept
 
     def backward(
         self, params: Arrays, cache: Array | None, dy: Array, need_dx: bool = True
     ) -> tuple[Array, Params]:
-        return dy if cache is None else dy * cache, {}
+        return dy if cache is None else masked(dy, cache, self.rate), {}
 
     @classmethod
     def examples(cls) -> list[Example]:

@@ -14,7 +14,14 @@ from cnntrain.native.engine import (
     why_not,
     why_slow,
 )
-from cnntrain.native.twins import TWINS, has_twin, kernels_of, place_of_kernel, twinned
+from cnntrain.native.twins import (
+    TWINS,
+    has_twin,
+    kernels_of,
+    place_of_kernel,
+    reaches_twin,
+    twinned,
+)
 
 __all__ = [
     "NUMPY",
@@ -26,6 +33,7 @@ __all__ = [
     "has_twin",
     "kernels_of",
     "place_of_kernel",
+    "reaches_twin",
     "twinned",
     "using",
     "why_not",

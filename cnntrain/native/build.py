@@ -12,7 +12,7 @@ from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
 SOURCES = Path("cnntrain/native/c")
-EXACT = ["-O3", "-fPIC", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno"]
+EXACT = ["-O3", "-g0", "-fPIC", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno"]
 V3 = ["-mavx2", "-mfma", "-mbmi", "-mbmi2", "-mlzcnt", "-mf16c", "-DISA_V3"]
 V4 = ["-march=x86-64-v4", "-mprefer-vector-width=512", "-DISA_V4"]
 SETS = {
@@ -31,7 +31,7 @@ class BuildKernels(build_ext):
         ext.optional = not os.environ.get("CNNTRAIN_REQUIRE_NATIVE")
         strict = [] if ext.optional else ["-Wall", "-Wextra", "-Werror"]
         ext.extra_compile_args = [*EXACT, *strict]
-        ext.depends = sorted(str(path) for path in SOURCES.iterdir())
+        ext.depends = sorted(map(str, [*SOURCES.iterdir(), Path(__file__)]))
         sets = SETS.get(platform.machine().lower(), {}) | {"plain": []}
         ext.extra_objects = [
             self._compiled(f"kernels_{isa}_{number}", [*EXACT, *strict, *flags, *as_type])

@@ -1,12 +1,14 @@
 """Pairs of a NumPy function and its compiled twin: same name, same arguments, same result."""
 
 import functools
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from inspect import isfunction
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from cnntrain.native.engine import current
@@ -47,6 +49,19 @@ def twinned(native: Callable[..., T]) -> Callable[[Callable[P, T]], Callable[P, 
 def has_twin(function: Callable[..., Any]) -> bool:
     """Whether the native engine runs compiled code in place of this function."""
     return function in _TWIN_OF
+
+
+def reaches_twin(function: Callable[..., Any], depth: int = 3) -> bool:
+    """Whether a function, or one of this package that it calls, has a compiled twin."""
+    if has_twin(function):
+        return True
+    plain = inspect.unwrap(function)
+    names, around = plain.__code__.co_names, plain.__globals__
+    called = [around.get(name) for name in names]
+    modules = [found for found in called if isinstance(found, ModuleType)]
+    called += [getattr(module, name, None) for module in modules for name in names]
+    ours = [f for f in called if getattr(f, "__module__", "").startswith("cnntrain.")]
+    return depth > 0 and any(reaches_twin(f, depth - 1) for f in ours if isfunction(f))
 
 
 def kernels_of(function: Callable[..., Any]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from cnntrain.layers import Context, Param, Steps, WholeBatchLayer, alone
+from cnntrain.native import current
 from cnntrain.network.graph import AT_INPUT, Item, Node, at_item, lay_out
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
@@ -217,6 +218,13 @@ def _read(node: Node, values: Mapping[int, Array]) -> Any:
     """The input of a node: one array, or a tuple of arrays if its layer joins several."""
     arrays = tuple(values[k] for k in node.inputs)
     return arrays if node.layer.joins else arrays[0]
+
+
+def by_numpy(network: Network) -> tuple[str, ...]:
+    """Names of the layers that NumPy works out, because the engine has nothing else for them."""
+    return tuple(
+        node.name for node in network.nodes if current().isa is None or not node.layer.has_twin()
+    )
 
 
 def equal_units(network: Network, params: Arrays) -> list[str]:

@@ -19,6 +19,8 @@ import numpy as np
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.native import Engine, engine_named, using
+from cnntrain.native.activations import elementwise
+from cnntrain.native.update import update_arrays
 from cnntrain.network.network import Pass
 from cnntrain.optimizers import Optimizer
 
@@ -56,6 +58,9 @@ class Recorder:
 def _written(letter: str, argument: Any) -> bytes:
     if argument is None:
         return b"n 0\n"
+    if letter == "A":
+        parts = b"".join(_written("w", array) for array in argument)
+        return f"A {len(argument)}\n".encode() + parts
     if letter == "i":
         return f"i {int(argument)}\n".encode()
     if letter == "f":
@@ -91,6 +96,7 @@ def examples() -> None:
                     y = rng.random((*target_shape, 9)).astype(dtype)
                 member.forward(z, y if out_shape[0] > 1 or target_shape else y % 2)
         optimizers(np.dtype(dtype), rng)
+        elementary(np.dtype(dtype))
 
 
 def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generator) -> None:
@@ -110,12 +116,23 @@ def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generato
 
 
 def optimizers(dtype: np.dtype, rng: np.random.Generator) -> None:
-    """Three changes of one array by every optimizer with its defaults."""
+    """Three updates of two arrays by every optimizer with its defaults, averaged."""
     for kind in Optimizer.kinds.values():
         optimizer = kind()
-        state = {slot: np.zeros(37, dtype) for slot in optimizer.active_slots()}
+        weights, averages = (list(rng.standard_normal((2, 37)).astype(dtype)) for _ in range(2))
+        slots = [[np.zeros_like(W) for W in weights] for _ in optimizer.active_slots()]
         for step in range(3):
-            optimizer.change(rng.standard_normal(37).astype(dtype), state, 0.1, step)
+            rule = optimizer.compiled(0.1, step)
+            if rule is not None:
+                gradients = list(rng.standard_normal((2, 37)).astype(dtype))
+                update_arrays(weights, gradients, slots, [(rule, 0.01)] * 2, averages, 0.9)
+
+
+def elementary(dtype: np.dtype) -> None:
+    """Every elementary function from -100 to 100."""
+    x = np.linspace(-100, 100, 4001).astype(dtype)
+    for name in (name for name in LETTERS if name.endswith("_values")):
+        elementwise(name, x)
 
 
 def training() -> None:

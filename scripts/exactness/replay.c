@@ -9,8 +9,15 @@
 
 #include "../../cnntrain/native/c/kernels_table.h"
 
+typedef struct {
+    long count;
+    void **data;
+    long *sizes;
+} Arrays;
+
 union Arg {
     void *array;
+    const Arrays *arrays;
     int64_t i;
     double f;
 };
@@ -51,36 +58,71 @@ static uint64_t *digest_at(const Kernel *kernel, const char *type) {
     return &seen[k].digest;
 }
 
+#define MOST_ARRAYS 1000
+static struct {
+    void *data;
+    long size; /* of the result in it */
+} held[MOST_ARRAYS];
+static int held_count;
+
+/* One array of the file: its bytes, if it has any there, in a block of that size. */
+static void *array_from(FILE *in, char kind, long bytes) {
+    void *data = malloc((size_t)bytes + !bytes); /* no more, so that sanitizers see every step beyond */
+    if (!data || held_count == MOST_ARRAYS) fail("no memory");
+    held[held_count].data = data, held[held_count++].size = kind == 'w' ? bytes : 0;
+    if (kind == 's') return data;
+    if (fread(data, 1, (size_t)bytes, in) != (size_t)bytes || fgetc(in) != '\n') fail("damaged array");
+    return data;
+}
+
+static int64_t integer_from(FILE *in) {
+    int64_t found;
+    if (fscanf(in, "%" SCNd64, &found) != 1 || fgetc(in) != '\n') fail("damaged integer");
+    return found;
+}
+
+static Arrays *tuple_from(FILE *in, long count, long number) {
+    Arrays *tuple = malloc(sizeof(Arrays));
+    *tuple = (Arrays){count, malloc((size_t)(count + 1) * sizeof(void *)),
+                      malloc((size_t)(count + 1) * sizeof(long))};
+    for (long k = 0; k < count; k++) {
+        if (fgetc(in) != 'w') fail("damaged tuple");
+        const long bytes = integer_from(in);
+        tuple->data[k] = array_from(in, 'w', bytes), tuple->sizes[k] = bytes / number;
+    }
+    return tuple;
+}
+
+static union Arg argument_from(FILE *in, long number) {
+    const char kind = (char)fgetc(in);
+    union Arg found = {.array = NULL};
+    if (kind == 'f') {
+        if (fscanf(in, "%lf", &found.f) != 1 || fgetc(in) != '\n') fail("damaged number");
+        return found;
+    }
+    const int64_t size = integer_from(in);
+    if (kind == 'i') found.i = size;
+    else if (kind == 'A')
+        found.arrays = tuple_from(in, (long)size, number);
+    else if (kind != 'n')
+        found.array = array_from(in, kind, (long)size);
+    return found;
+}
+
 int main(int count, char **words) {
     FILE *in = count == 2 ? fopen(words[1], "rb") : NULL;
     if (!in) fail("usage: replay FILE");
-    char name[100], type[10], kind;
+    char name[100], type[10];
     int arguments;
     while (fscanf(in, "call %99s %9s %d\n", name, type, &arguments) == 3) {
-        const Kernel *kernel = find(strcmp(type, "f8") ? f4 : f8, name);
+        const int is_double = !strcmp(type, "f8");
+        const Kernel *kernel = find(is_double ? f8 : f4, name);
         union Arg arg[MOST_ARGUMENTS];
-        void *array[MOST_ARGUMENTS] = {0};
-        long size[MOST_ARGUMENTS] = {0};
-        for (int k = 0; k < arguments; k++) {
-            if (fscanf(in, "%c ", &kind) != 1) fail("damaged");
-            if (kind == 'f' && fscanf(in, "%lf", &arg[k].f) != 1) fail("damaged number");
-            if (kind != 'f' && fscanf(in, "%" SCNd64, &arg[k].i) != 1) fail("damaged integer");
-            if (fgetc(in) != '\n') fail("damaged line");
-            if (kind == 'n') arg[k].array = NULL;
-            if (kind != 'w' && kind != 'r' && kind != 's') continue;
-            const long bytes = (long)arg[k].i;
-            arg[k].array = aligned_alloc(64, ((size_t)bytes + 128) / 64 * 64);
-            array[k] = arg[k].array;
-            if (kind == 's') continue;
-            if (!arg[k].array || fread(arg[k].array, 1, (size_t)bytes, in) != (size_t)bytes) fail("cut short");
-            size[k] = kind == 'w' ? bytes : 0;
-            if (fgetc(in) != '\n') fail("damaged array");
-        }
-        if (kernel->run(arg)) fail("no memory");
-        for (int k = 0; k < arguments; k++) {
-            uint64_t *digest = digest_at(kernel, type);
-            *digest = digest_of(*digest, array[k], size[k]);
-            free(array[k]);
+        for (int k = 0; k < arguments; k++) arg[k] = argument_from(in, is_double ? 8 : 4);
+        if (kernel->run(arg)) fail("the kernel has failed");
+        for (uint64_t *digest = digest_at(kernel, type); held_count; free(held[held_count].data)) {
+            held_count--;
+            *digest = digest_of(*digest, held[held_count].data, held[held_count].size);
         }
     }
     if (!feof(in)) fail("damaged call");

@@ -2,7 +2,7 @@
 
 import json
 
-from cnntrain.commands.time import run_time
+from cnntrain.commands.time import TimeOptions, run_time
 from cnntrain.errors import ExitCode
 
 NETWORK = [
@@ -17,14 +17,24 @@ NAMES = ["conv1", "relu1", "batch_norm1", "flatten1", "dense1"]
 def timed(config_file, capsys, **options):
     path = config_file(data={"source": "digits"}, network=NETWORK, loss="cross_entropy")
     chosen = {"settings": (), "data_dir": None, "threads": 1, "runs": 2, "as_json": False}
-    assert run_time(path, **(chosen | options)) == ExitCode.DONE
+    assert run_time(path, TimeOptions(**(chosen | options))) == ExitCode.DONE
     return capsys.readouterr().out
 
 
 def test_the_table_has_a_row_for_every_layer(config_file, capsys):
     lines = timed(config_file, capsys).splitlines()
     assert [line.split()[0] for line in lines[2:9]] == [*NAMES, "loss", "update"]
-    assert "a whole step takes" in lines[-1]
+    assert "a whole step takes" in lines[-2]
+    assert lines[-1].startswith("engine: ")
+
+
+def test_both_engines_are_compared_layer_by_layer(config_file, capsys):
+    lines = timed(config_file, capsys, compare=True).splitlines()
+    assert [line.split()[0] for line in lines[2:]] == [*NAMES, "loss", "update", "whole"]
+    both = json.loads(timed(config_file, capsys, compare=True, as_json=True))
+    assert both["native"]["engine"].startswith("native (")
+    assert both["native"]["by_numpy"] == ["flatten1"]
+    assert (both["numpy"]["engine"], both["numpy"]["by_numpy"]) == ("numpy", NAMES)
 
 
 def test_json_figures_are_times(config_file, capsys):

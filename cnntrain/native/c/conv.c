@@ -1,19 +1,10 @@
-/* Two-dimensional convolution: layers/conv2d.py.
+/* Two-dimensional convolution: layers/conv2d.py, forward and ∂C/∂a.
 
-   Forward and ∂C/∂a are the same routine: every row of outputs is a product of packed weights with
-   panels of columns (position, sample), read at one offset per tap. ∂C/∂W is a set of dot products
-   along rows. To give every tap such an offset, a map is first copied with zeros at the ends of its
-   rows and each row split into the phases of the stride; where nothing changes, it is not copied. */
-#include "product.h"
-#include "sums.h"
+   Both are the same routine: every row of outputs is a product of packed weights with panels of columns
+   (position, sample), read at one offset per tap. Taps that are padding for a whole panel are left out. */
+#include "spread.h"
 
 #define FEW_FILTERS 32 /* up to here, panels are not worth a copy of their own (measured) */
-#define TAPS_SUMMED 3
-#define POSITIONS 1024 /* of dW are added up in one lane after the other before the lanes are */
-
-typedef struct {
-    long length, size, stride, before, dilation, out; /* as in ops/windows.py */
-} Axis;
 
 typedef struct {
     long count;
@@ -22,52 +13,17 @@ typedef struct {
 } Taps;
 
 typedef struct {
-    const real *x;
-    long plane, row; /* numbers in a channel and in a row */
-} Source;
-
-INLINE Axis axis_of(const Arg *arg) {
-    return (Axis){arg[0].i, arg[1].i, arg[2].i, arg[3].i, arg[4].i, arg[5].i};
-}
-
-INLINE long floor_div(long a, long b) { return a / b - (a % b < 0); }
-
-/* Where a map is read: in place, or in ``copy``, which gets its rows of ``length`` columns with ``left`` zeros
-   before them, split into ``phases`` of ``part`` columns, and zeros for one more panel. */
-static Source spread(const real *x, long channels, long rows, long length, long n, real *copy, long left,
-                     long phases, long part) {
-    if (!copy) return (Source){x, rows * length * n, length * n};
-    const Source to = {copy, rows * phases * part * n, phases * part * n};
-    for (long r = 0; r < channels * rows; r++)
-        for (long phase = 0; phase < phases; phase++) {
-            real *out = copy + r * to.row + phase * part * n;
-            const real *in = x + r * length * n;
-            const long first = least(part, most(0, -floor_div(phase - left, phases)));
-            const long stop = most(first, least(part, floor_div(length - 1 + left - phase, phases) + 1));
-            memset(out, 0, (size_t)(first * n) * sizeof(real));
-            if (phases == 1)
-                memcpy(out + first * n, in + (first - left) * n, (size_t)((stop - first) * n) * sizeof(real));
-            else
-                for (long u = first; u < stop; u++)
-                    memcpy(out + u * n, in + (u * phases + phase - left) * n, (size_t)n * sizeof(real));
-            memset(out + stop * n, 0, (size_t)((part - stop) * n) * sizeof(real));
-        }
-    memset(copy + channels * to.plane, 0, PANEL * sizeof(real));
-    return to;
-}
-
-typedef struct {
     Source in;
     const real *bias;
     long w_out, w_in, kh, kw; /* W[m, c, i, j] at W[m * w_out + c * w_in + i * kw + j] */
     long m, c, n;             /* outputs and inputs of a group, samples */
-    long step, limit;         /* column u, tap j reads input u * step + shift[j] if that is in 0 .. limit - 1 */
-    long *offset;             /* of the input of (i, j, c) */
-    long phase;               /* for which the offsets hold */
-    real *packed, *panel;     /* weights in the order (i, j, c); inputs of a panel */
-    real *strided;            /* outputs of a row before they are put ``stride`` apart */
-    Taps rows, cols;          /* taps that the current row and phase have */
-    long *used;               /* columns of the kernel that the current panel meets */
+    long step, limit;     /* column u, tap j reads input u * step + shift[j] if that is in 0 .. limit - 1 */
+    long *offset;         /* of the input of (i, j, c) */
+    long phase;           /* for which the offsets hold */
+    real *packed, *panel; /* weights in the order (i, j, c); inputs of a panel */
+    real *strided;        /* outputs of a row before they are put ``stride`` apart */
+    Taps rows, cols;      /* taps that the current row and phase have */
+    long *used;           /* columns of the kernel that the current panel meets */
     int relu;
 } Pass;
 
@@ -94,7 +50,8 @@ static void find_offsets(Pass *p, long phase) {
         }
 }
 
-/* Columns of the kernel that are not padding for all of the columns first .. last of a panel: their number. */
+/* Columns of the kernel that are not padding for all of the columns first .. last of a panel: their number.
+ */
 static long meet(Pass *p, long first, long last) {
     long count = 0;
     for (long j = 0; j < p->cols.count; j++)
@@ -104,7 +61,8 @@ static long meet(Pass *p, long first, long last) {
 }
 
 /* Neighbouring taps k0 .. k0 + count of one panel; x is where its first column would read with offset 0. */
-static void run_of_taps(Pass *p, const real *x, long k0, long count, long width, real *out, long out_row, int first) {
+static void run_of_taps(Pass *p, const real *x, long k0, long count, long width, real *out, long out_row,
+                        int first) {
     const int copied = p->m > FEW_FILTERS || width % VL != 0;
     for (long end = k0 + count; k0 < end; k0 += K_BLOCK, first = 0) {
         const long some = least(K_BLOCK, end - k0);
@@ -116,8 +74,14 @@ static void run_of_taps(Pass *p, const real *x, long k0, long count, long width,
             for (; q + VL <= width; q += VL) store(to + q, load(from + q));
             if (left) store(to + q, load_part(from + q, left));
         }
-        const Factors f = {.A = p->packed, .packed_count = p->kh * p->kw * p->c, .packed_from = k0,
-                           .B = copied ? p->panel : x, .b_step = PANEL, .offset = p->offset + k0, .count = some, .first = first};
+        const Factors f = {.A = p->packed,
+                           .packed_count = p->kh * p->kw * p->c,
+                           .packed_from = k0,
+                           .B = copied ? p->panel : x,
+                           .b_step = PANEL,
+                           .offset = p->offset + k0,
+                           .count = some,
+                           .first = first};
         panel_product(copied ? BY_COLUMN : BY_OFFSET, f, 0, p->m, out, out_row, width);
     }
 }
@@ -152,13 +116,15 @@ static void finish_row(const Pass *p, const real *bias, real *out, long out_row,
             if (bias) v += b;
             if (p->relu) v = larger(v, (vec){});
             if (left == VL) store(z + q, v);
-            else store_part(z + q, v, left);
+            else
+                store_part(z + q, v, left);
         }
     }
 }
 
 /* One output row of one group: ``columns`` positions, which go to out in steps of ``stride`` positions. */
-static void convolve_row(Pass *p, long group, const real *x, long columns, real *out, long out_row, long stride) {
+static void convolve_row(Pass *p, long group, const real *x, long columns, real *out, long out_row,
+                         long stride) {
     const long width = columns * p->n;
     real *to = stride == 1 ? out : p->strided;
     const long to_row = stride == 1 ? out_row : width;
@@ -169,7 +135,8 @@ static void convolve_row(Pass *p, long group, const real *x, long columns, real 
     finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
     for (long m = 0; stride > 1 && m < p->m; m++)
         for (long u = 0; u < columns; u++)
-            memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n, (size_t)p->n * sizeof(real));
+            memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n,
+                   (size_t)p->n * sizeof(real));
 }
 
 static void *pass_memory(Pass *p, long strided) {
@@ -217,19 +184,30 @@ static void taps_backward(const Axis *ax, long t, long out, Taps *taps) {
     }
 }
 
-/* z[f, oh, ow] = Σ_{i,j,c} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (i, j, c) */
+/* z[f, oh, ow] = Σ_{i,j,c} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (i, j, c)
+ */
 static int conv2d_forward(const Arg *arg) {
     real *z = arg[0].w;
     const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
     const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[22].i;
     const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
-    Pass p = {.bias = b, .w_out = c / groups * v.size * h.size, .w_in = v.size * h.size, .kh = v.size, .kw = h.size,
-              .m = f / groups, .c = c / groups, .n = n, .step = h.stride, .limit = h.length, .relu = (int)arg[8].i};
+    Pass p = {.bias = b,
+              .w_out = c / groups * v.size * h.size,
+              .w_in = v.size * h.size,
+              .kh = v.size,
+              .kw = h.size,
+              .m = f / groups,
+              .c = c / groups,
+              .n = n,
+              .step = h.stride,
+              .limit = h.length,
+              .relu = (int)arg[8].i};
     void *memory = pass_memory(&p, 0);
     if (!memory) return NO_MEMORY;
     p.in = spread(a, c, v.length, h.length, n, arg[21].w, h.before, h.stride, part);
     p.rows.count = v.size, p.cols.count = h.size;
-    for (long i = 0; i < v.size; i++) p.rows.tap[i] = i, p.rows.offset[i] = (i * v.dilation - v.before) * p.in.row;
+    for (long i = 0; i < v.size; i++)
+        p.rows.tap[i] = i, p.rows.offset[i] = (i * v.dilation - v.before) * p.in.row;
     for (long j = 0; j < h.size; j++) {
         const long at = j * h.dilation;
         p.cols.tap[j] = j, p.cols.shift[j] = at - h.before;
@@ -248,16 +226,27 @@ static int conv2d_forward(const Arg *arg) {
     return 0;
 }
 
-/* da[c, h, w] = Σ_{i,j,f} W[f, c, i, j] · delta[f, oh, ow] over all taps that read (h, w), a chain over (i, j, f);
+/* da[c, h, w] = Σ_{i,j,f} W[f, c, i, j] · delta[f, oh, ow] over all taps that read (h, w), a chain over (i,
+   j, f);
    + b[c] for a transposed convolution */
 static int conv2d_da(const Arg *arg) {
     real *da = arg[0].w;
     const real *delta = arg[1].r, *W = arg[2].r, *b = arg[3].r;
-    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[22].i, left = arg[23].i;
+    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[22].i,
+               left = arg[23].i;
     const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
     const long per_phase = (h.length + h.stride - 1) / h.stride;
-    Pass p = {.bias = b, .w_out = v.size * h.size, .w_in = c / groups * v.size * h.size, .kh = v.size, .kw = h.size,
-              .m = c / groups, .c = f / groups, .n = n, .step = 1, .limit = h.out, .relu = (int)arg[8].i};
+    Pass p = {.bias = b,
+              .w_out = v.size * h.size,
+              .w_in = c / groups * v.size * h.size,
+              .kh = v.size,
+              .kw = h.size,
+              .m = c / groups,
+              .c = f / groups,
+              .n = n,
+              .step = 1,
+              .limit = h.out,
+              .relu = (int)arg[8].i};
     void *memory = pass_memory(&p, p.m * per_phase * n);
     if (!memory) return NO_MEMORY;
     p.in = spread(delta, f, v.out, h.out, n, arg[21].w, left, 1, part);
@@ -277,125 +266,11 @@ static int conv2d_da(const Arg *arg) {
                 find_offsets(&p, t % v.stride * h.stride + r);
                 taps_backward(&v, t, v.out, &p.rows);
                 convolve_row(&p, g, x, (h.length - r + h.stride - 1) / h.stride,
-                             da + ((g * p.m * v.length + row) * h.length + r) * n, v.length * h.length * n, h.stride);
+                             da + ((g * p.m * v.length + row) * h.length + r) * n, v.length * h.length * n,
+                             h.stride);
             }
         }
     }
     free(memory);
-    return 0;
-}
-
-/* Dot products of ``filters`` rows of delta with the inputs of ``taps`` taps over some rows of outputs. */
-typedef struct {
-    const real *delta, *x;
-    long delta_filter, delta_row, x_row, rows, width;
-    const long *tap;
-    double *sum;
-    long sum_filter;
-    const long *at; /* of each tap in ``sum`` */
-} Dots;
-
-INLINE void dots(const int filters, const int taps, const Dots *p) {
-    real lanes[TILE_ROWS][TAPS_SUMMED][LANES];
-    for (int part = 0; part < PARTS; part++) {
-        vec sum[TILE_ROWS][TAPS_SUMMED];
-        UNROLL for (int f = 0; f < filters; f++)
-            UNROLL for (int t = 0; t < taps; t++) sum[f][t] = (vec){};
-        for (long o = 0; o < p->rows; o++) {
-            const real *d = p->delta + o * p->delta_row + part * VL, *x = p->x + o * p->x_row + part * VL;
-            long r = 0;
-            for (; r + LANES <= p->width; r += LANES) {
-                vec xs[TAPS_SUMMED];
-                UNROLL for (int t = 0; t < taps; t++) {
-                    xs[t] = load(x + p->tap[t] + r);
-                    PIN(xs[t]);
-                }
-                UNROLL for (int f = 0; f < filters; f++) {
-                    vec w = load(d + f * p->delta_filter + r);
-                    PIN(w);
-                    UNROLL for (int t = 0; t < taps; t++) sum[f][t] = fused(w, xs[t], sum[f][t]);
-                }
-            }
-            const long left = least(VL, p->width - r - part * VL);
-            if (left <= 0) continue;
-            UNROLL for (int f = 0; f < filters; f++)
-                UNROLL for (int t = 0; t < taps; t++)
-                    sum[f][t] = fused(load_part(d + f * p->delta_filter + r, left),
-                                      load_part(x + p->tap[t] + r, left), sum[f][t]);
-        }
-        UNROLL for (int f = 0; f < filters; f++)
-            UNROLL for (int t = 0; t < taps; t++) store(lanes[f][t] + part * VL, sum[f][t]);
-    }
-    for (int f = 0; f < filters; f++)
-        for (int t = 0; t < taps; t++) p->sum[f * p->sum_filter + p->at[t]] += (double)lane_tree(lanes[f][t]);
-}
-
-#define DOTS(filters, taps) static void dots_##filters##taps(const Dots *p) { dots(filters, taps, p); }
-EACH_ROWS(DOTS, 1)
-EACH_ROWS(DOTS, 2)
-EACH_ROWS(DOTS, 3)
-#define DOTS_NAME(filters, taps) dots_##filters##taps,
-typedef void (*DotsOf)(const Dots *);
-static const DotsOf DOTS_TABLE[TAPS_SUMMED][TILE_ROWS] = {
-    {EACH_ROWS(DOTS_NAME, 1)}, {EACH_ROWS(DOTS_NAME, 2)}, {EACH_ROWS(DOTS_NAME, 3)}};
-
-/* Output rows o .. o + some of one group: every filter with every tap. Inputs stay in the first-level cache
-   while the rows i of the kernel pass over them. */
-static void sum_rows(Dots p, const real *delta, const real *x, const Axis *v, long o, long some, long filters,
-                     const long *offset, const long *at, long taps, long in_row, long kw, double *sum) {
-    for (long f = 0; f < filters;) {
-        const int size = tile_rows(filters - f);
-        for (long t = 0; t < taps; t += TAPS_SUMMED)
-            for (long i = 0; i < v->size; i++) {
-                const long before = v->before - i * v->dilation; /* rows from ceil(before / s) on lie on the map */
-                const long first = most(o, -floor_div(-before, v->stride));
-                const long stop = least(o + some, floor_div(v->length - 1 + before, v->stride) + 1);
-                p.rows = stop - first;
-                if (p.rows <= 0) continue;
-                p.delta = delta + f * p.delta_filter + first * p.delta_row;
-                p.x = x + (first * v->stride - before) * in_row;
-                p.sum = sum + f * p.sum_filter + i * kw, p.tap = offset + t, p.at = at + t;
-                DOTS_TABLE[least(TAPS_SUMMED, taps - t) - 1][size - 1](&p);
-            }
-        f += size;
-    }
-}
-
-/* dW[f, c, i, j] = Σ_{n,oh,ow} delta[f, oh, ow] · padded a[c, oh·s + i·d, ow·s + j·d]: rows of outputs in
-   blocks of about POSITIONS, each over 16 lanes, their tree, and the blocks in double precision */
-static int conv2d_dW(const Arg *arg) {
-    real *dW = arg[0].w;
-    const real *delta = arg[1].r, *a = arg[2].r;
-    const long f = arg[3].i, c = arg[4].i, groups = arg[5].i, n = arg[6].i;
-    const Axis v = axis_of(arg + 7), h = axis_of(arg + 13);
-    const long m = f / groups, per_group = c / groups, taps = per_group * h.size, kernel = v.size * h.size;
-    const long part = arg[20].i, width = h.out * n;
-    const long block = most(1, least(v.out, POSITIONS / width));
-    char *memory = scratch(f * per_group * kernel * (long)sizeof(double) + 2 * taps * (long)sizeof(long) + 3 * 64);
-    char *pool = memory;
-    if (!memory) return NO_MEMORY;
-    const Source in = spread(a, c, v.length, h.length, n, arg[19].w, h.before, h.stride, part);
-    double *sum = piece(&pool, f * per_group * kernel * (long)sizeof(double));
-    long *offset = piece(&pool, taps * (long)sizeof(long)), *at = piece(&pool, taps * (long)sizeof(long));
-    memset(sum, 0, (size_t)(f * per_group * kernel) * sizeof(double));
-    for (long k = 0; k < taps; k++) {
-        const long j = k % h.size * h.dilation;
-        offset[k] = k / h.size * in.plane + (j % h.stride * part + j / h.stride) * n;
-        at[k] = k / h.size * kernel + k % h.size;
-    }
-    const Dots p = {.delta_filter = v.out * width, .delta_row = width, .x_row = v.stride * in.row, .width = width,
-                    .sum_filter = per_group * kernel};
-    for (long g = 0; g < groups; g++)
-        for (long o = 0; o < v.out; o += block)
-            sum_rows(p, delta + g * m * v.out * width, in.x + g * per_group * in.plane, &v, o, least(block, v.out - o), m,
-                     offset, at, taps, in.row, h.size, sum + g * m * per_group * kernel);
-    for (long k = 0; k < f * per_group * kernel; k++) dW[k] = (real)sum[k];
-    free(memory);
-    return 0;
-}
-
-/* db (F, 1) = Σ_{n,oh,ow} delta */
-static int conv2d_db(const Arg *arg) {
-    for (long f = 0; f < arg[2].i; f++) arg[0].w[f] = (real)sum_of(arg[1].r + f * arg[3].i, arg[3].i);
     return 0;
 }

@@ -21,9 +21,12 @@ static int product(const real *A, long a_row, long a_col, const real *B, real *o
         const int copied = width % VL != 0;
         if (copied) copy_panel(B + n0, k, n, width, panel);
         for (long k0 = 0; k0 < k; k0 += K_BLOCK) {
-            const Factors p = {.A = A + k0 * a_col, .a_step = form == BY_ROW ? a_row : a_col,
-                               .B = copied ? panel + k0 * PANEL : B + k0 * n + n0, .b_step = copied ? PANEL : n,
-                               .count = least(K_BLOCK, k - k0), .first = k0 == 0};
+            const Factors p = {.A = A + k0 * a_col,
+                               .a_step = form == BY_ROW ? a_row : a_col,
+                               .B = copied ? panel + k0 * PANEL : B + k0 * n + n0,
+                               .b_step = copied ? PANEL : n,
+                               .count = least(K_BLOCK, k - k0),
+                               .first = k0 == 0};
             panel_product(form, p, a_row, m, out + n0, n, width);
         }
     }
@@ -60,7 +63,8 @@ static int dense_da(const Arg *arg) {
         const long left = least(VL, j - i);
         vec sum = {};
         for (long k = 0; k < units; k++)
-            sum = fused(splat(delta[k]), left == VL ? load(W + k * j + i) : load_part(W + k * j + i, left), sum);
+            sum = fused(splat(delta[k]), left == VL ? load(W + k * j + i) : load_part(W + k * j + i, left),
+                        sum);
         store_part(da + i, sum, left);
     }
     return 0;

@@ -4,11 +4,13 @@
 
 #include "activation.c"
 #include "conv.c"
+#include "conv_weights.c"
 #include "dense.c"
 #include "loss.c"
 #include "norm.c"
 #include "pool.c"
 #include "prelu.c"
+#include "random.c"
 #include "resize.c"
 #include "update.c"
 

@@ -1,6 +1,7 @@
 /* Every kernel with the letters of its arguments: w an array that is written, r one that is read,
-   W R the same or None, S room for intermediate results or None, l and L arrays of int64 and b B of bytes (written, read), d D of doubles,
-   A a tuple of arrays that are written, i an integer, f a real number. An array must be contiguous and of the kernel's own type. */
+   W R the same or None, S room for intermediate results or None, l and L arrays of int64 and b B of bytes
+   (written, read), d D of doubles, A a tuple of arrays that are written, i an integer, f a real number. An
+   array must be contiguous and of the kernel's own type. */
 KERNEL(dense_forward, "wrrRiii")
 KERNEL(dense_da, "wrriii")
 KERNEL(dense_dW, "wWrrSiii")
@@ -57,6 +58,8 @@ KERNEL(avg_pool2d_backward, "wrriiiiiiiiiiiiiii")
 KERNEL(prelu, "wrrrii")
 KERNEL(prelu_slope, "drrii")
 KERNEL(resize_rows, "wrriiii")
+KERNEL(keep_units, "bLii")
+KERNEL(apply_mask, "wrBfiii")
 KERNEL(softmax, "wrii")
 KERNEL(log_softmax, "wrii")
 KERNEL(softmax_delta, "wrriii")

@@ -1,5 +1,5 @@
-/* Softmax (ops/stable.py) and the losses (losses/): cost and δ in one pass. Samples, or positions of them, are
-   the lanes; classes follow each other in a chain. */
+/* Softmax (ops/stable.py) and the losses (losses/): cost and δ in one pass. Samples, or positions of them,
+   are the lanes; classes follow each other in a chain. */
 #include "elementary.h"
 #include "sums.h"
 
@@ -8,7 +8,8 @@
 INLINE vec at_part(const real *p, long left) { return left == VL ? load(p) : load_part(p, left); }
 INLINE void put_part(real *p, vec v, long left) {
     if (left == VL) store(p, v);
-    else store_part(p, v, left);
+    else
+        store_part(p, v, left);
 }
 
 /* A sum with the digits that it has lost so far (Neumaier 1974, as error-free sums by Knuth 1969). */
@@ -31,8 +32,8 @@ INLINE vec largest_of(const real *z, long k, long r, long left) {
     return top;
 }
 
-/* What all but the largest add to Σ_j e^(z_j - max), for VL columns: it is 1, which is taken off first. ``out``
-   gets the terms, or only their exponents. */
+/* What all but the largest add to Σ_j e^(z_j - max), for VL columns: it is 1, which is taken off first.
+   ``out`` gets the terms, or only their exponents. */
 INLINE vec sum_of_others(const real *z, real *out, vec top, int only_exponents, long k, long r, long left) {
     Careful total = {splat(-1), (vec){}};
     for (long c = 0; c < k; c++) {
@@ -63,7 +64,8 @@ static int softmax(const Arg *arg) {
 
 /* log p_k = (z_k - max) - log1p(what the others add to the largest), for VL columns */
 INLINE void log_softmax_of(const real *z, real *log_p, long k, long r, long left) {
-    const vec others = sum_of_others(z, log_p, largest_of(z, k, r, left), 1, k, r, left), rest = log1p_of(others);
+    const vec others = sum_of_others(z, log_p, largest_of(z, k, r, left), 1, k, r, left),
+              rest = log1p_of(others);
     for (long c = 0; c < k; c++) put_part(log_p + c * r, at_part(log_p + c * r, left) - rest, left);
 }
 
@@ -134,7 +136,8 @@ static int soft_cross_entropy(const Arg *arg) {
             put_part(costs + c * n + at, own * (log_t - log_p), left);
             const vec near_1 = expm1_of(log_p) * sum + (sum - own);
             const vec elsewhere = exp_of(log_p) * sum - own;
-            put_part(delta + c * n + at, pick(log_p > splat((real)-0.69314718055994531), near_1, elsewhere), left);
+            put_part(delta + c * n + at, pick(log_p > splat((real)-0.69314718055994531), near_1, elsewhere),
+                     left);
         }
     }
     arg[1].doubles[0] = sum_of(costs, k * n);
@@ -142,33 +145,37 @@ static int soft_cross_entropy(const Arg *arg) {
 }
 
 /* A loss of single numbers: total = Σ COST(z, t), delta = DELTA(z, t); p is an option of the loss. */
-#define LOSS(name, COST, DELTA)                                                                        \
-    INLINE vec name##_cost(vec z, vec t, vec p) { (void)p; return COST; }                              \
-    INLINE vec name##_delta(vec z, vec t, vec p) { (void)p; return DELTA; }                            \
-    static int name(const Arg *arg) {                                                                  \
-        const vec p = splat((real)arg[6].f);                                                           \
-        const long n = arg[5].i;                                                                       \
-        for (long at = 0; at < n; at += VL) {                                                          \
-            const long left = least(VL, n - at);                                                       \
-            const vec z = at_part(arg[3].r + at, left), t = at_part(arg[4].r + at, left);              \
-            put_part(arg[2].w + at, name##_cost(z, t, p), left);                                       \
-            put_part(arg[0].w + at, name##_delta(z, t, p), left);                                      \
-        }                                                                                              \
-        arg[1].doubles[0] = sum_of(arg[2].r, n);                                                       \
-        return 0;                                                                                      \
+#define LOSS(name, COST, DELTA)                                                                              \
+    INLINE vec name##_cost(vec z, vec t, vec p) {                                                            \
+        (void)p;                                                                                             \
+        return COST;                                                                                         \
+    }                                                                                                        \
+    INLINE vec name##_delta(vec z, vec t, vec p) {                                                           \
+        (void)p;                                                                                             \
+        return DELTA;                                                                                        \
+    }                                                                                                        \
+    static int name(const Arg *arg) {                                                                        \
+        const vec p = splat((real)arg[6].f);                                                                 \
+        const long n = arg[5].i;                                                                             \
+        for (long at = 0; at < n; at += VL) {                                                                \
+            const long left = least(VL, n - at);                                                             \
+            const vec z = at_part(arg[3].r + at, left), t = at_part(arg[4].r + at, left);                    \
+            put_part(arg[2].w + at, name##_cost(z, t, p), left);                                             \
+            put_part(arg[0].w + at, name##_delta(z, t, p), left);                                            \
+        }                                                                                                    \
+        arg[1].doubles[0] = sum_of(arg[2].r, n);                                                             \
+        return 0;                                                                                            \
     }
 
 INLINE vec above_zero(vec z) { return pick(z <= (vec){}, (vec){}, z); }
 INLINE vec within(vec z, vec limit) { return pick(z < -limit, -limit, pick(z > limit, limit, z)); }
-INLINE vec sign_of(vec z) {
-    return pick(z > (vec){}, splat(1), pick(z < (vec){}, splat(-1), z));
-}
+INLINE vec sign_of(vec z) { return pick(z > (vec){}, splat(1), pick(z < (vec){}, splat(-1), z)); }
 
 LOSS(squared_error, (z - t) * (z - t), z - t)
 LOSS(absolute_error, magnitude(z - t), sign_of(z - t))
 LOSS(huber, within(z - t, p) * ((z - t) - splat((real)0.5) * within(z - t, p)), within(z - t, p))
 LOSS(binary_cross_entropy, (above_zero(z) - t * z) + log1p_within(exp_of(-magnitude(z))),
      (splat(1) - t) * sigmoid_of(z) - t * sigmoid_of(-z))
-LOSS(hinge, above_zero(splat(1) - t * z), -t * pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
+LOSS(hinge, above_zero(splat(1) - t * z), -t *pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
 LOSS(squared_hinge, above_zero(splat(1) - t * z) * above_zero(splat(1) - t * z),
      splat(-2) * t * above_zero(splat(1) - t * z))

@@ -24,7 +24,8 @@ union Arg {
     double f;
 };
 
-#define WORTH_RELEASING 300000 /* bytes of arrays: for less, handing over the interpreter lock takes longer (measured) */
+/* Bytes of arrays: for less work, handing over the interpreter lock takes longer than it saves (measured). */
+#define WORTH_RELEASING 300000
 
 #define SETS(SET) SET(plain)
 #if defined(__x86_64__)
@@ -48,7 +49,8 @@ static const Set ALL[] = {SETS(ENTRY){0, 0, 0}};
 static int is_supported(const char *isa) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    const int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    const int v3 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
     if (!strcmp(isa, "v3")) return v3;
     if (!strcmp(isa, "v4"))
         return v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -59,9 +61,7 @@ static int is_supported(const char *isa) {
 }
 
 /* Size of the numbers in an array, by letter; 0: those of the kernel's own type. */
-static Py_ssize_t item_size(char letter) {
-    return strchr("lLdD", letter) ? 8 : strchr("bB", letter) ? 1 : 0;
-}
+static Py_ssize_t item_size(char letter) { return strchr("lLdD", letter) ? 8 : strchr("bB", letter) ? 1 : 0; }
 
 static int take_array(char letter, PyObject *object, Py_ssize_t own_size, Py_buffer *view) {
     const int written = strchr("wWSlbd", letter) != NULL;
@@ -115,7 +115,8 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
     const Bound *bound = PyCapsule_GetPointer(self, "cnntrain.kernel");
     if (!bound) return NULL;
     if (count != bound->count)
-        return PyErr_Format(PyExc_TypeError, "%s takes %zd arguments, not %zd", bound->kernel->name, bound->count, count);
+        return PyErr_Format(PyExc_TypeError, "%s takes %zd arguments, not %zd", bound->kernel->name,
+                            bound->count, count);
     union Arg arguments[MOST_ARGUMENTS];
     Py_buffer views[MOST_ARGUMENTS];
     Tuple tuples[MOST_TUPLES] = {{{0}, NULL}};
@@ -145,7 +146,8 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         const int status = bound->kernel->run(arguments);
         if (released) PyEval_RestoreThread(released);
         if (status == 1) PyErr_NoMemory();
-        else if (status) PyErr_SetString(PyExc_IndexError, "a label is not the number of a class");
+        else if (status)
+            PyErr_SetString(PyExc_IndexError, "a label is not the number of a class");
         failed = status;
     }
     while (held) PyBuffer_Release(&views[--held]);
@@ -202,11 +204,12 @@ static PyObject *instruction_sets(PyObject *self, PyObject *unused) {
     return found;
 }
 
-static PyMethodDef METHODS[] = {
-    {"kernels", kernels, METH_VARARGS, "kernels(isa, type) -> {name: function}"},
-    {"instruction_sets", instruction_sets, METH_NOARGS, "Names of the sets that this CPU can run, best first."},
-    {NULL, NULL, 0, NULL}};
+static PyMethodDef METHODS[] = {{"kernels", kernels, METH_VARARGS, "kernels(isa, type) -> {name: function}"},
+                                {"instruction_sets", instruction_sets, METH_NOARGS,
+                                 "Names of the sets that this CPU can run, best first."},
+                                {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_kernels", "Compiled kernels.", 0, METHODS, NULL, NULL, NULL, NULL};
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_kernels", "Compiled kernels.", 0, METHODS, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit__kernels(void) { return PyModule_Create(&MODULE); }

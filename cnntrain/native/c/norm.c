@@ -16,7 +16,8 @@ static int row_dots(const Arg *arg) {
 
 #define COLUMNS 32 /* of a group that are added up together */
 
-/* lane[i][j] += x[k + i, j] over m rows of n numbers, of which the first ``some`` count: row k in lane k mod 16 */
+/* lane[i][j] += x[k + i, j] over m rows of n numbers, of which the first ``some`` count: row k in lane k mod
+ * 16 */
 INLINE void add_rows(const real *x, long m, long n, long some, double lane[LANES][COLUMNS]) {
     long k = 0;
     if (n == 1) {
@@ -52,12 +53,12 @@ static int exact_sums(const Arg *arg) {
 }
 
 /* A loop over numbers 0 .. n - 1 in vectors: STEP for a whole one at ``at``, PART for the last ``left``. */
-#define EACH_VECTOR(n, STEP, PART)                                                                     \
-    {                                                                                                  \
-        long at = 0;                                                                                   \
-        for (; at + VL <= (n); at += VL) STEP;                                                         \
-        const long left = (n) - at;                                                                    \
-        if (left > 0) PART;                                                                            \
+#define EACH_VECTOR(n, STEP, PART)                                                                           \
+    {                                                                                                        \
+        long at = 0;                                                                                         \
+        for (; at + VL <= (n); at += VL) STEP;                                                               \
+        const long left = (n) - at;                                                                          \
+        if (left > 0) PART;                                                                                  \
     }
 
 /* out[g, m, n] = (x[g, m, n] - near[g, n]) - rest[g, n] */
@@ -77,8 +78,11 @@ static int centered(const Arg *arg) {
         for (long k = 0; k < m; k++) {
             real *to = out + (g * m + k) * n;
             const real *from = x + (g * m + k) * n, *a = near + g * n, *b = rest + g * n;
-            EACH_VECTOR(n, store(to + at, (load(from + at) - load(a + at)) - load(b + at)),
-                        store_part(to + at, (load_part(from + at, left) - load_part(a + at, left)) - load_part(b + at, left), left))
+            EACH_VECTOR(
+                n, store(to + at, (load(from + at) - load(a + at)) - load(b + at)),
+                store_part(to + at,
+                           (load_part(from + at, left) - load_part(a + at, left)) - load_part(b + at, left),
+                           left))
         }
     }
     return 0;
@@ -91,15 +95,18 @@ static int batch_norm_forward(const Arg *arg) {
         real *y = arg[0].w + c * m, *x_hat = arg[1].w + c * m;
         const real *around = arg[2].r + c * m;
         const vec inverse = splat(arg[3].r[c]), gamma = splat(arg[4].r[c]), beta = splat(arg[5].r[c]);
-        EACH_VECTOR(m, {
-            const vec h = load(around + at) * inverse;
-            store(x_hat + at, h);
-            store(y + at, gamma * h + beta);
-        }, {
-            const vec h = load_part(around + at, left) * inverse;
-            store_part(x_hat + at, h, left);
-            store_part(y + at, gamma * h + beta, left);
-        })
+        EACH_VECTOR(
+            m,
+            {
+                const vec h = load(around + at) * inverse;
+                store(x_hat + at, h);
+                store(y + at, gamma * h + beta);
+            },
+            {
+                const vec h = load_part(around + at, left) * inverse;
+                store_part(x_hat + at, h, left);
+                store_part(y + at, gamma * h + beta, left);
+            })
     }
     return 0;
 }
@@ -111,8 +118,11 @@ static int batch_norm_dx(const Arg *arg) {
         real *dx = arg[0].w + c * m;
         const real *dy = arg[1].r + c * m, *x_hat = arg[2].r + c * m;
         const vec scale = splat(arg[3].r[c]), mean = splat(arg[4].r[c]), along = splat(-arg[5].r[c]);
-        EACH_VECTOR(m, store(dx + at, ((load(x_hat + at) * along + load(dy + at)) - mean) * scale),
-                    store_part(dx + at, ((load_part(x_hat + at, left) * along + load_part(dy + at, left)) - mean) * scale, left))
+        EACH_VECTOR(
+            m, store(dx + at, ((load(x_hat + at) * along + load(dy + at)) - mean) * scale),
+            store_part(dx + at,
+                       ((load_part(x_hat + at, left) * along + load_part(dy + at, left)) - mean) * scale,
+                       left))
     }
     return 0;
 }

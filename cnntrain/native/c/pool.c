@@ -9,7 +9,9 @@ INLINE Window window_of(const Arg *arg) { return (Window){arg[0].i, arg[1].i, ar
 
 /* First and last + 1 tap of output o that lie on the map. */
 INLINE long first_tap(const Window *w, long o) { return most(0, w->before - o * w->stride); }
-INLINE long stop_tap(const Window *w, long o) { return least(w->size, w->length + w->before - o * w->stride); }
+INLINE long stop_tap(const Window *w, long o) {
+    return least(w->size, w->length + w->before - o * w->stride);
+}
 
 INLINE void put_winner(uint8_t *bytes, int wide, long at, const real *winner, long n) {
     if (wide)
@@ -40,9 +42,11 @@ static int max_pool2d_forward(const Arg *arg) {
     for (long c = 0; c < channels; c++)
         for (long oh = 0; oh < v.out; oh++)
             for (long ow = 0; ow < h.out; ow++) {
-                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow), j1 = stop_tap(&h, ow);
+                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow),
+                           j1 = stop_tap(&h, ow);
                 const long to = ((c * v.out + oh) * h.out + ow) * n;
-                const real *from = x + ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
+                const real *from =
+                    x + ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
                 for (long k = 0; k < n; k += VL) {
                     const long some = least(VL, n - k);
                     vec best = splat(-(real)INFINITY), winner = {};
@@ -70,7 +74,8 @@ static int max_pool2d_forward(const Arg *arg) {
     return 0;
 }
 
-/* dx = delta where a tap won, added up in the order of the outputs; ``covers``: every input is in one window */
+/* dx = delta where a tap won, added up in the order of the outputs; ``covers``: every input is in one window
+ */
 static int max_pool2d_backward(const Arg *arg) {
     real *dx = arg[0].w;
     const uint8_t *winners = arg[1].read_bytes;
@@ -84,9 +89,12 @@ static int max_pool2d_backward(const Arg *arg) {
     for (long c = 0; c < channels; c++)
         for (long oh = 0; oh < v.out; oh++)
             for (long ow = 0; ow < h.out; ow++) {
-                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow), j1 = stop_tap(&h, ow);
+                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow),
+                           j1 = stop_tap(&h, ow);
                 const long from = ((c * v.out + oh) * h.out + ow) * n;
-                real *to = dx + ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
+                real *to =
+                    dx +
+                    ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
                 for (long k = 0; k < n; k += VL) {
                     const long some = least(VL, n - k);
                     const vec d = some == VL ? load(dy + from + k) : load_part(dy + from + k, some);
@@ -97,7 +105,8 @@ static int max_pool2d_backward(const Arg *arg) {
                             vec share = pick(winner == splat((real)(i * h.size + j)), d, (vec){});
                             if (!covers) share += some == VL ? load(at) : load_part(at, some);
                             if (some == VL) store(at, share);
-                            else store_part(at, share, some);
+                            else
+                                store_part(at, share, some);
                         }
                 }
             }
@@ -115,8 +124,10 @@ static int avg_pool2d_forward(const Arg *arg) {
     for (long c = 0; c < channels; c++)
         for (long oh = 0; oh < v.out; oh++)
             for (long ow = 0; ow < h.out; ow++) {
-                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow), j1 = stop_tap(&h, ow);
-                const real *from = x + ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
+                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow),
+                           j1 = stop_tap(&h, ow);
+                const real *from =
+                    x + ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
                 real *to = y + ((c * v.out + oh) * h.out + ow) * n;
                 for (long k = 0; k < n; k += TOGETHER) {
                     const long some = least(TOGETHER, n - k);
@@ -143,9 +154,12 @@ static int avg_pool2d_backward(const Arg *arg) {
     for (long c = 0; c < channels; c++)
         for (long oh = 0; oh < v.out; oh++)
             for (long ow = 0; ow < h.out; ow++) {
-                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow), j1 = stop_tap(&h, ow);
+                const long i0 = first_tap(&v, oh), i1 = stop_tap(&v, oh), j0 = first_tap(&h, ow),
+                           j1 = stop_tap(&h, ow);
                 const real *from = dy + ((c * v.out + oh) * h.out + ow) * n;
-                real *to = dx + ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
+                real *to =
+                    dx +
+                    ((c * v.length + oh * v.stride - v.before) * h.length + ow * h.stride - h.before) * n;
                 const vec count = splat(counts[oh * h.out + ow]);
                 for (long k = 0; k < n; k += VL) {
                     const long some = least(VL, n - k);
@@ -154,7 +168,8 @@ static int avg_pool2d_backward(const Arg *arg) {
                         for (long j = j0; j < j1; j++) {
                             real *at = to + (i * h.length + j) * n + k;
                             if (some == VL) store(at, load(at) + share);
-                            else store_part(at, load_part(at, some) + share, some);
+                            else
+                                store_part(at, load_part(at, some) + share, some);
                         }
                 }
             }

@@ -13,7 +13,8 @@ static int prelu(const Arg *arg) {
         long at = 0;
         for (; at + VL <= m; at += VL) store(out + at, by_slope(load(z + at), load(x + at), slope));
         const long left = m - at;
-        if (left) store_part(out + at, by_slope(load_part(z + at, left), load_part(x + at, left), slope), left);
+        if (left)
+            store_part(out + at, by_slope(load_part(z + at, left), load_part(x + at, left), slope), left);
     }
     return 0;
 }
@@ -28,7 +29,6 @@ INLINE double sum_below(const real *da, const real *z, long n) {
 /* out[c] = Σ_m da z where z <= 0 */
 static int prelu_slope(const Arg *arg) {
     const long channels = arg[3].i, m = arg[4].i;
-    for (long c = 0; c < channels; c++)
-        arg[0].doubles[c] = sum_below(arg[1].r + c * m, arg[2].r + c * m, m);
+    for (long c = 0; c < channels; c++) arg[0].doubles[c] = sum_below(arg[1].r + c * m, arg[2].r + c * m, m);
     return 0;
 }

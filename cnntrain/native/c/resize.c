@@ -14,7 +14,8 @@ static void weighted_rows(real *out, const real *weights, const real *x, long ro
             sum = fused(splat(weights[i]), left == VL ? load(p) : load_part(p, left), sum);
         }
         if (left == VL) store(out + at, sum);
-        else store_part(out + at, sum, left);
+        else
+            store_part(out + at, sum, left);
     }
 }
 

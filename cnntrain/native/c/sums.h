@@ -22,15 +22,18 @@ typedef float half_vec __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4),
 INLINE dvec dload(const real *p) { return __builtin_convertvector(*(const half_vec *)p, dvec); }
 #endif
 
-#define LANES_OF(type, n) type __attribute__((vector_size(n * sizeof(type)), aligned(sizeof(type)), may_alias))
-#define TREE(name, type)                                                                               \
-    /* The sum of 16 lanes: lanes i and i + 8 are added, then i and i + 4, i + 2, i + 1. */            \
-    INLINE type name(const type *lane) {                                                               \
-        typedef LANES_OF(type, 8) eight;                                                               \
-        const eight e = *(const eight *)lane + *(const eight *)(lane + 8);                             \
-        const LANES_OF(type, 4) f = __builtin_shufflevector(e, e, 0, 1, 2, 3) + __builtin_shufflevector(e, e, 4, 5, 6, 7); \
-        const LANES_OF(type, 2) t = __builtin_shufflevector(f, f, 0, 1) + __builtin_shufflevector(f, f, 2, 3); \
-        return t[0] + t[1];                                                                            \
+#define LANES_OF(type, n)                                                                                    \
+    type __attribute__((vector_size(n * sizeof(type)), aligned(sizeof(type)), may_alias))
+#define TREE(name, type)                                                                                     \
+    /* The sum of 16 lanes: lanes i and i + 8 are added, then i and i + 4, i + 2, i + 1. */                  \
+    INLINE type name(const type *lane) {                                                                     \
+        typedef LANES_OF(type, 8) eight;                                                                     \
+        const eight e = *(const eight *)lane + *(const eight *)(lane + 8);                                   \
+        const LANES_OF(type, 4) f =                                                                          \
+            __builtin_shufflevector(e, e, 0, 1, 2, 3) + __builtin_shufflevector(e, e, 4, 5, 6, 7);           \
+        const LANES_OF(type, 2) t =                                                                          \
+            __builtin_shufflevector(f, f, 0, 1) + __builtin_shufflevector(f, f, 2, 3);                       \
+        return t[0] + t[1];                                                                                  \
     }
 TREE(lane_tree, real)
 TREE(wide_lane_tree, double)
@@ -44,37 +47,39 @@ INLINE double add_careful(double total, double x, double *lost) {
 
 /* Σ over p < n of VALUE, which is in terms of ``at``, the place of a vector of doubles. The last numbers are
    copied, with zeros behind them, so that VALUE may read whole vectors. */
-#define SUM_OF(n, X, Y, VALUE)                                                                         \
-    double total = 0, lost = 0;                                                                        \
-    for (long begin = 0; begin < (n); begin += BLOCK) {                                                \
-        const long end = least((n), begin + BLOCK), whole = begin + (end - begin) / LANES * LANES;     \
-        dvec sum[DPARTS];                                                                              \
-        for (int part = 0; part < DPARTS; part++) sum[part] = (dvec){};                                \
-        const real *a = (X), *b = (Y); /* b is not read by every VALUE */                                                                 \
-        for (long p = begin; p < whole; p += LANES)                                                    \
-            for (int part = 0; part < DPARTS; part++) {                                                \
-                const long at = p + part * DVL;                                                        \
-                sum[part] += VALUE;                                                                    \
-            }                                                                                          \
-        if (whole < end) {                                                                             \
-            real last_a[LANES] = {0}, last_b[LANES] = {0};                                             \
-            memcpy(last_a, a + whole, (size_t)(end - whole) * sizeof(real));                           \
-            memcpy(last_b, b + whole, (size_t)(end - whole) * sizeof(real));                           \
-            a = last_a, b = last_b;                                                                    \
-            for (int part = 0; part < DPARTS; part++) {                                                \
-                const long at = part * DVL;                                                            \
-                sum[part] += VALUE;                                                                    \
-            }                                                                                          \
-        }                                                                                              \
-        double lane[LANES];                                                                            \
-        for (int part = 0; part < DPARTS; part++) memcpy(lane + part * DVL, &sum[part], sizeof(dvec)); \
-        total = add_careful(total, wide_lane_tree(lane), &lost);                                       \
-    }                                                                                                  \
+#define SUM_OF(n, X, Y, VALUE)                                                                               \
+    double total = 0, lost = 0;                                                                              \
+    for (long begin = 0; begin < (n); begin += BLOCK) {                                                      \
+        const long end = least((n), begin + BLOCK), whole = begin + (end - begin) / LANES * LANES;           \
+        dvec sum[DPARTS];                                                                                    \
+        for (int part = 0; part < DPARTS; part++) sum[part] = (dvec){};                                      \
+        const real *a = (X), *b = (Y); /* b is not read by every VALUE */                                    \
+        for (long p = begin; p < whole; p += LANES)                                                          \
+            for (int part = 0; part < DPARTS; part++) {                                                      \
+                const long at = p + part * DVL;                                                              \
+                sum[part] += VALUE;                                                                          \
+            }                                                                                                \
+        if (whole < end) {                                                                                   \
+            real last_a[LANES] = {0}, last_b[LANES] = {0};                                                   \
+            memcpy(last_a, a + whole, (size_t)(end - whole) * sizeof(real));                                 \
+            memcpy(last_b, b + whole, (size_t)(end - whole) * sizeof(real));                                 \
+            a = last_a, b = last_b;                                                                          \
+            for (int part = 0; part < DPARTS; part++) {                                                      \
+                const long at = part * DVL;                                                                  \
+                sum[part] += VALUE;                                                                          \
+            }                                                                                                \
+        }                                                                                                    \
+        double lane[LANES];                                                                                  \
+        for (int part = 0; part < DPARTS; part++) memcpy(lane + part * DVL, &sum[part], sizeof(dvec));       \
+        total = add_careful(total, wide_lane_tree(lane), &lost);                                             \
+    }                                                                                                        \
     return total - total == 0 ? total + lost : total; /* an infinity has lost nothing */
 
 /* Σ x[p] */
-INLINE double sum_of(const real *x, long n) { SUM_OF(n, x, x, dload(a + at)) }
+INLINE double sum_of(const real *x, long n){SUM_OF(n, x, x, dload(a + at))}
 
 /* Σ x[p] · y[p] */
-INLINE double dot_of(const real *x, const real *y, long n) { SUM_OF(n, x, y, dload(a + at) * dload(b + at)) }
+INLINE double dot_of(const real *x, const real *y, long n) {
+    SUM_OF(n, x, y, dload(a + at) * dload(b + at))
+}
 #endif

@@ -1,11 +1,22 @@
-/* W ← W + ΔW for all arrays in one call: the rules of the optimizers, with weight decay, averaging, the largest
-   change, and whether all is finite (optimizers/, training/update.py). The operations are those of the NumPy functions, in
-   their order, so both engines give the same bits. */
+/* W ← W + ΔW for all arrays in one call: the rules of the optimizers, with weight decay, averaging, the
+   largest change, and whether all is finite (optimizers/, training/update.py). The operations are those of
+   the NumPy functions, in their order, so both engines give the same bits. */
 #include "vec.h"
 
 enum {
-    RULE_SGD, RULE_MOMENTUM, RULE_NESTEROV, RULE_ADAM, RULE_AMSGRAD, RULE_NADAM, RULE_RMSPROP, RULE_RMSPROP_INSIDE,
-    RULE_CENTERED, RULE_CENTERED_INSIDE, RULE_ADADELTA, RULE_ADAGRAD, RULE_LION
+    RULE_SGD,
+    RULE_MOMENTUM,
+    RULE_NESTEROV,
+    RULE_ADAM,
+    RULE_AMSGRAD,
+    RULE_NADAM,
+    RULE_RMSPROP,
+    RULE_RMSPROP_INSIDE,
+    RULE_CENTERED,
+    RULE_CENTERED_INSIDE,
+    RULE_ADADELTA,
+    RULE_ADAGRAD,
+    RULE_LION
 };
 
 typedef struct {
@@ -17,10 +28,17 @@ INLINE vec change_by(const int rule, const int slots, Element *e) {
     const vec g = e->g, *c = e->c;
     vec *s = e->s;
     switch (rule) {
-    case RULE_SGD: return g * c[0];
-    case RULE_MOMENTUM: s[0] = s[0] * c[1] + g; return s[0] * c[0];
-    case RULE_NESTEROV: s[0] = s[0] * c[1] + g; return (g + c[1] * s[0]) * c[0];
-    case RULE_ADAM: case RULE_AMSGRAD: case RULE_NADAM: {
+    case RULE_SGD:
+        return g * c[0];
+    case RULE_MOMENTUM:
+        s[0] = s[0] * c[1] + g;
+        return s[0] * c[0];
+    case RULE_NESTEROV:
+        s[0] = s[0] * c[1] + g;
+        return (g + c[1] * s[0]) * c[0];
+    case RULE_ADAM:
+    case RULE_AMSGRAD:
+    case RULE_NADAM: {
         s[0] = s[0] * c[1] + c[2] * g;
         s[1] = s[1] * c[3] + (g * g) * c[4];
         if (rule == RULE_AMSGRAD) s[2] = pick((s[1] > s[2]) | (s[1] != s[1]), s[1], s[2]);
@@ -29,8 +47,12 @@ INLINE vec change_by(const int rule, const int slots, Element *e) {
         if (rule == RULE_NADAM) ahead += g * c[6];
         return ahead / (root(bound) + c[5]);
     }
-    case RULE_RMSPROP: case RULE_RMSPROP_INSIDE: case RULE_CENTERED: case RULE_CENTERED_INSIDE: {
-        const int centered = rule >= RULE_CENTERED, inside = rule == RULE_RMSPROP_INSIDE || rule == RULE_CENTERED_INSIDE;
+    case RULE_RMSPROP:
+    case RULE_RMSPROP_INSIDE:
+    case RULE_CENTERED:
+    case RULE_CENTERED_INSIDE: {
+        const int centered = rule >= RULE_CENTERED,
+                  inside = rule == RULE_RMSPROP_INSIDE || rule == RULE_CENTERED_INSIDE;
         const vec apart = centered ? g - s[1] : g;
         s[0] = s[0] * c[1] + (centered ? c[4] : c[2]) * (apart * apart);
         if (centered) s[1] = s[1] + c[2] * apart;
@@ -46,7 +68,9 @@ INLINE vec change_by(const int rule, const int slots, Element *e) {
         s[1] = s[1] * c[1] + c[2] * (d * d);
         return d * c[0];
     }
-    case RULE_ADAGRAD: s[0] = s[0] + g * g; return g / (root(s[0]) + c[3]) * c[0];
+    case RULE_ADAGRAD:
+        s[0] = s[0] + g * g;
+        return g / (root(s[0]) + c[3]) * c[0];
     default: {
         const vec along = c[1] * s[0] + c[2] * g;
         s[0] = s[0] * c[3] + c[4] * g;
@@ -67,7 +91,8 @@ typedef struct {
 INLINE mask is_bad(vec x) { return ~(x - x == (vec){}); }
 
 /* ``left`` numbers from ``at`` on. */
-INLINE void update_vector(const int rule, const int slots, Updated *u, const Element *constants, long at, long left) {
+INLINE void update_vector(const int rule, const int slots, Updated *u, const Element *constants, long at,
+                          long left) {
     Element e = *constants;
     e.g = left == VL ? load(u->g + at) : load_part(u->g + at, left);
     for (int k = 0; k < slots; k++) e.s[k] = left == VL ? load(u->s[k] + at) : load_part(u->s[k] + at, left);
@@ -76,20 +101,24 @@ INLINE void update_vector(const int rule, const int slots, Updated *u, const Ele
     if (u->decay[0] != 0) change = change - u->decay * W;
     W += change;
     if (left == VL) store(u->W + at, W);
-    else store_part(u->W + at, W, left);
+    else
+        store_part(u->W + at, W, left);
     mask inside = ~(mask){};
     for (long k = left; k < VL; k++) inside[k] = 0;
     u->bad_W |= is_bad(W) & inside;
     u->largest = pick((magnitude(change) > u->largest) & inside, magnitude(change), u->largest);
     for (int k = 0; k < slots; k++) {
         if (left == VL) store(u->s[k] + at, e.s[k]);
-        else store_part(u->s[k] + at, e.s[k], left);
+        else
+            store_part(u->s[k] + at, e.s[k], left);
         u->bad_slot[k] |= is_bad(e.s[k]) & inside;
     }
     if (!u->average) return;
-    const vec mean = (left == VL ? load(u->average + at) : load_part(u->average + at, left)) * u->keep + u->rest * W;
+    const vec mean =
+        (left == VL ? load(u->average + at) : load_part(u->average + at, left)) * u->keep + u->rest * W;
     if (left == VL) store(u->average + at, mean);
-    else store_part(u->average + at, mean, left);
+    else
+        store_part(u->average + at, mean, left);
 }
 
 INLINE void update_array(const int rule, const int slots, Updated *u, const Element *constants, long n) {
@@ -105,8 +134,8 @@ INLINE int any(mask m) {
 }
 
 /* W, g, three slots and averages: one array each, in the same order. ``each``: eight numbers per array, seven
-   constants of the rule and the weight decay; ``found``: five, the largest change and whether W and the slots are
-   no longer finite. */
+   constants of the rule and the weight decay; ``found``: five, the largest change and whether W and the slots
+   are no longer finite. */
 static int update_arrays(const Arg *arg) {
     const Arrays *W = arg[0].arrays, *g = arg[1].arrays, *average = arg[5].arrays;
     const double *each = arg[6].read_doubles;
@@ -114,16 +143,27 @@ static int update_arrays(const Arg *arg) {
     const int rule = (int)arg[8].i, slots = (int)arg[9].i;
     for (long a = 0; a < W->count; a++, each += 8, found += 5) {
         Element e = {.c = {{0}}};
-        Updated u = {.W = W->data[a], .g = g->data[a], .average = average->count ? average->data[a] : NULL,
-                     .decay = splat((real)each[7]), .keep = splat((real)arg[10].f), .rest = splat((real)arg[11].f)};
+        Updated u = {.W = W->data[a],
+                     .g = g->data[a],
+                     .average = average->count ? average->data[a] : NULL,
+                     .decay = splat((real)each[7]),
+                     .keep = splat((real)arg[10].f),
+                     .rest = splat((real)arg[11].f)};
         for (int k = 0; k < 7; k++) e.c[k] = splat((real)each[k]);
         for (int k = 0; k < slots; k++) u.s[k] = arg[2 + k].arrays->data[a];
         switch (4 * rule + slots) {
-#define CASE(rule, slots) case 4 * rule + slots: update_array(rule, slots, &u, &e, W->sizes[a]); break;
-            CASE(RULE_SGD, 0) CASE(RULE_MOMENTUM, 1) CASE(RULE_NESTEROV, 1) CASE(RULE_ADAM, 2) CASE(RULE_AMSGRAD, 3)
-            CASE(RULE_NADAM, 2) CASE(RULE_RMSPROP, 1) CASE(RULE_RMSPROP, 2) CASE(RULE_RMSPROP_INSIDE, 1)
-            CASE(RULE_RMSPROP_INSIDE, 2) CASE(RULE_CENTERED, 2) CASE(RULE_CENTERED, 3) CASE(RULE_CENTERED_INSIDE, 2)
-            CASE(RULE_CENTERED_INSIDE, 3) CASE(RULE_ADADELTA, 2) CASE(RULE_ADAGRAD, 1) CASE(RULE_LION, 1)
+#define CASE(rule, slots)                                                                                    \
+    case 4 * rule + slots:                                                                                   \
+        update_array(rule, slots, &u, &e, W->sizes[a]);                                                      \
+        break;
+            CASE(RULE_SGD, 0)
+            CASE(RULE_MOMENTUM, 1)
+            CASE(RULE_NESTEROV, 1)
+            CASE(RULE_ADAM, 2)
+            CASE(RULE_AMSGRAD, 3) CASE(RULE_NADAM, 2) CASE(RULE_RMSPROP, 1) CASE(RULE_RMSPROP, 2)
+                CASE(RULE_RMSPROP_INSIDE, 1) CASE(RULE_RMSPROP_INSIDE, 2) CASE(RULE_CENTERED, 2)
+                    CASE(RULE_CENTERED, 3) CASE(RULE_CENTERED_INSIDE, 2) CASE(RULE_CENTERED_INSIDE, 3)
+                        CASE(RULE_ADADELTA, 2) CASE(RULE_ADAGRAD, 1) CASE(RULE_LION, 1)
         }
         real largest[VECTOR_BYTES / sizeof(real)];
         store(largest, u.largest);

@@ -36,7 +36,7 @@ typedef int32_t bits;
 #else
 #define VECTOR_BYTES 16
 #endif
-#define VL ((long)(VECTOR_BYTES / sizeof(real))) /* numbers in a vector */
+#define VL ((long)(VECTOR_BYTES / sizeof(real)))            /* numbers in a vector */
 #define PARTS (LANES / (VECTOR_BYTES / (long)sizeof(real))) /* vectors in a virtual one */
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
@@ -92,13 +92,21 @@ INLINE vec with_sign(vec a, vec s) { return (vec)((mask)magnitude(a) | ((mask)s 
 #if defined(ISA_V4) && defined(REAL_IS_DOUBLE)
 INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 INLINE vec root(vec a) { return (vec)_mm512_sqrt_pd((__m512d)a); }
-INLINE vec load_part(const real *p, long n) { return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p); }
-INLINE void store_part(real *p, vec v, long n) { _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v); }
+INLINE vec load_part(const real *p, long n) {
+    return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+}
+INLINE void store_part(real *p, vec v, long n) {
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+}
 #elif defined(ISA_V4)
 INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 INLINE vec root(vec a) { return (vec)_mm512_sqrt_ps((__m512)a); }
-INLINE vec load_part(const real *p, long n) { return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p); }
-INLINE void store_part(real *p, vec v, long n) { _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v); }
+INLINE vec load_part(const real *p, long n) {
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+INLINE void store_part(real *p, vec v, long n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+}
 #else
 #if defined(ISA_V3) && defined(REAL_IS_DOUBLE)
 INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
@@ -107,10 +115,14 @@ INLINE vec root(vec a) { return (vec)_mm256_sqrt_pd((__m256d)a); }
 INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 INLINE vec root(vec a) { return (vec)_mm256_sqrt_ps((__m256)a); }
 #elif defined(ISA_NEON) && defined(REAL_IS_DOUBLE)
-INLINE vec fused(vec a, vec b, vec c) { return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+INLINE vec fused(vec a, vec b, vec c) {
+    return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
 INLINE vec root(vec a) { return (vec)vsqrtq_f64((float64x2_t)a); }
 #elif defined(ISA_NEON)
-INLINE vec fused(vec a, vec b, vec c) { return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+INLINE vec fused(vec a, vec b, vec c) {
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
 INLINE vec root(vec a) { return (vec)vsqrtq_f32((float32x4_t)a); }
 #else
 #ifdef REAL_IS_DOUBLE
@@ -132,7 +144,9 @@ INLINE vec root(vec a) {
 }
 #endif
 #if defined(ISA_V3) && defined(REAL_IS_DOUBLE)
-INLINE __m256i first_of(long n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }
+INLINE __m256i first_of(long n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
 INLINE vec load_part(const real *p, long n) { return (vec)_mm256_maskload_pd(p, first_of(n)); }
 INLINE void store_part(real *p, vec v, long n) { _mm256_maskstore_pd(p, first_of(n), (__m256d)v); }
 #elif defined(ISA_V3)
@@ -152,6 +166,14 @@ INLINE void store_part(real *p, vec v, long n) {
 }
 #endif
 #endif
+
+/* The numbers at p, of which n, one or more, are there. */
+INLINE vec load_up_to(const real *p, long n) { return n >= VL ? load(p) : load_part(p, n); }
+INLINE void store_up_to(real *p, vec v, long n) {
+    if (n >= VL) store(p, v);
+    else
+        store_part(p, v, n);
+}
 
 /* Keep a loaded vector in its register: compilers would fold the load into each of its uses. */
 #if defined(ISA_V4)

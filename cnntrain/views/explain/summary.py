@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from cnntrain.config.plan import Plan
 from cnntrain.layers import Param
+from cnntrain.native import current
 from cnntrain.network.graph import AT_INPUT, INPUT, Node
-from cnntrain.network.network import Network
+from cnntrain.network.network import Network, by_numpy
 from cnntrain.network.reorder import moved
 from cnntrain.text import flops, size, table
 from cnntrain.training.memory import TrainingBytes, training_bytes
@@ -48,6 +49,8 @@ class Summary:
     activation_bytes: int
     training: TrainingBytes
     peak_bytes: int
+    engine: str
+    by_numpy: tuple[str, ...]  # layers for which the engine has no compiled kernels
 
 
 def summarize(plan: Plan, network: Network, samples: int, threads: int) -> Summary:
@@ -69,7 +72,16 @@ def summarize(plan: Plan, network: Network, samples: int, threads: int) -> Summa
         activation_bytes=sum(layer.activation_bytes for layer in layers),
         training=training,
         peak_bytes=training.total,
+        engine=str(current()),
+        by_numpy=by_numpy(network),
     )
+
+
+def engine_line(engine: str, names: tuple[str, ...], count: int) -> str:
+    """The engine, and what it leaves to NumPy."""
+    if not names or len(names) == count:
+        return f"engine: {engine}"
+    return f"engine: {engine}; by NumPy: {', '.join(names)}"
 
 
 def _layers(network: Network, bytes_per_number: int) -> Iterator[LayerSummary]:
@@ -195,6 +207,7 @@ def _footer(found: Summary) -> Iterator[str]:
     ):
         if amount:
             yield f"  {size(amount, digits=2):>10}  {what}"
+    yield engine_line(found.engine, found.by_numpy, len(found.layers))
     if found.frozen_parameters:
         yield f"{found.frozen_parameters:,} of {found.parameters:,} parameters are frozen"
     noted = [(layer.name, note) for layer in found.layers for note in layer.notes]

@@ -62,7 +62,8 @@ def test_every_source_location_is_correct(member):
     for place in code:
         lines = (Path(cnntrain.__file__).parents[1] / place.file).read_text("utf-8").splitlines()
         name = place.function.rpartition(".")[2]
-        pattern = rf"static int {name.removesuffix(' (compiled)')}\(|[A-Z_0-9]+\({name.split()[0]}\b"
+        kernel = name.removesuffix(" (compiled)")
+        pattern = rf"static int {kernel}\(|[A-Z_0-9]+\({kernel}\b"
         is_c = place.file.endswith((".c", ".h"))
         assert re.match(pattern if is_c else rf"\s*def {name}\(", lines[place.line - 1])
     assert (ROOT / code[0].file).is_file()
