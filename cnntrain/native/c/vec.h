@@ -156,7 +156,8 @@ INLINE void store_part(real *p, vec v, long n) {
 INLINE vec load_up_to(const real *p, long n) { return n >= VL ? load(p) : load_part(p, n); }
 INLINE void store_up_to(real *p, vec v, long n) {
     if (n >= VL) store(p, v);
-    else store_part(p, v, n);
+    else
+        store_part(p, v, n);
 }
 
 /* Keep a loaded vector in its register: compilers would fold the load into each of its uses. */
