@@ -5,6 +5,7 @@ best that the CPU has is taken. ``CNNTRAIN_ENGINE`` (auto, native or numpy) choo
 ``CNNTRAIN_ISA`` names an instruction set, ``CNNTRAIN_NATIVE=off`` is the same as numpy.
 """
 
+import importlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -18,18 +19,20 @@ import numpy as np
 from cnntrain.errors import ConfigError
 from cnntrain.types import Array, Shape
 
+_kernels: Any = None
+_missing: str | None = None  # why there are none
 try:
-    from cnntrain.native import _kernels
+    _kernels = importlib.import_module("cnntrain.native._kernels")
+except ModuleNotFoundError:
+    _missing = "they were not built"
 except ImportError as error:
-    _missing: str | None = str(error)
-else:
-    _missing = None
+    _missing = str(error)
 
 EngineName = Literal["auto", "native", "numpy"]
 ENGINES: tuple[EngineName, ...] = ("auto", "native", "numpy")
 LINE = 64  # bytes of a cache line
 LARGE = 1 << 16  # bytes from which on its place is worth two microseconds
-REMEDY = "install a C compiler (gcc or clang) and cnntrain once more"
+REMEDY = "install a C compiler (gcc or clang), then cnntrain again"
 
 Kernels = Mapping[str, Callable[..., None]]
 
@@ -67,7 +70,7 @@ def available() -> tuple[str, ...]:
 
 def why_not() -> str | None:
     """Why there are no compiled kernels, and what to do; None if there are."""
-    return None if _missing is None else f"no compiled kernels ({_missing}); {REMEDY}"
+    return None if _missing is None else f"no compiled kernels: {_missing}; {REMEDY}"
 
 
 @cache

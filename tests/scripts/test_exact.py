@@ -1,4 +1,4 @@
-"""The rigs of the compiled engine, as scripts: one hash everywhere, and no access outside an array."""
+"""The rigs of the compiled engine: one hash everywhere, and no access outside an array."""
 
 import os
 import shutil
