@@ -32,39 +32,40 @@ INLINE vec largest_of(const real *z, long k, long r, long left) {
     return top;
 }
 
-/* a_k = e^(z_k - max) / Σ_j e^(z_j - max) along the first axis of (K, R) */
+/* What all but the largest add to Σ_j e^(z_j - max), for VL columns: it is 1, which is taken off first.
+   ``out`` gets the terms, or only their exponents. */
+INLINE vec sum_of_others(const real *z, real *out, vec top, int only_exponents, long k, long r, long left) {
+    Careful total = {splat(-1), (vec){}};
+    for (long c = 0; c < k; c++) {
+        const vec exponent = at_part(z + c * r, left) - top, term = exp_of(exponent);
+        put_part(out + c * r, only_exponents ? exponent : term, left);
+        add_to(&total, term);
+    }
+    return total.sum + total.lost;
+}
+
+/* a_k = e^(z_k - max) / Σ_j e^(z_j - max) for VL columns; gives what all but the largest add to the sum */
+INLINE vec softmax_of(const real *z, real *a, vec top, long k, long r, long left) {
+    const vec others = sum_of_others(z, a, top, 0, k, r, left), sum = splat(1) + others;
+    for (long c = 0; c < k; c++) put_part(a + c * r, at_part(a + c * r, left) / sum, left);
+    return others;
+}
+
+/* Along the first axis of (K, R) */
 static int softmax(const Arg *arg) {
     const long k = arg[2].i, r = arg[3].i;
     for (long at = 0; at < r; at += VL) {
-        real *a = arg[0].w + at;
         const real *z = arg[1].r + at;
         const long left = least(VL, r - at);
-        const vec top = largest_of(z, k, r, left);
-        Careful total = {(vec){}, (vec){}};
-        for (long c = 0; c < k; c++) {
-            const vec e = exp_of(at_part(z + c * r, left) - top);
-            put_part(a + c * r, e, left);
-            add_to(&total, e);
-        }
-        const vec sum = total.sum + total.lost;
-        for (long c = 0; c < k; c++) put_part(a + c * r, at_part(a + c * r, left) / sum, left);
+        softmax_of(z, arg[0].w + at, largest_of(z, k, r, left), k, r, left);
     }
     return 0;
 }
 
 /* log p_k = (z_k - max) - log1p(what the others add to the largest), for VL columns */
 INLINE void log_softmax_of(const real *z, real *log_p, long k, long r, long left) {
-    const vec top = largest_of(z, k, r, left);
-    Careful others = {(vec){}, (vec){}};
-    vec tops = splat(-1);
-    for (long c = 0; c < k; c++) {
-        const vec shifted = at_part(z + c * r, left) - top;
-        const mask is_top = shifted == (vec){};
-        add_to(&others, pick(is_top, (vec){}, exp_of(shifted)));
-        tops += pick(is_top, splat(1), (vec){});
-        put_part(log_p + c * r, shifted, left);
-    }
-    const vec rest = log1p_of(others.sum + others.lost + tops);
+    const vec others = sum_of_others(z, log_p, largest_of(z, k, r, left), 1, k, r, left),
+              rest = log1p_of(others);
     for (long c = 0; c < k; c++) put_part(log_p + c * r, at_part(log_p + c * r, left) - rest, left);
 }
 
@@ -103,13 +104,14 @@ static int cross_entropy(const Arg *arg) {
     for (long i = 0; i < n; i++)
         if (labels[i] < 0 || labels[i] >= k) return OUT_OF_RANGE;
     for (long at = 0; at < n; at += VL) {
+        const real *z = arg[3].r + at;
         const long left = least(VL, n - at);
-        log_softmax_of(arg[3].r + at, delta + at, k, n, left);
-        for (long i = at; i < at + left; i++) costs[i] = delta[labels[i] * n + i];
-        for (long c = 0; c < k; c++)
-            put_part(delta + c * n + at, exp_of(at_part(delta + c * n + at, left)), left);
+        const vec top = largest_of(z, k, n, left), others = softmax_of(z, delta + at, top, k, n, left);
+        for (long i = 0; i < left; i++) costs[at + i] = z[labels[at + i] * n + i];
+        const vec log_p = (at_part(costs + at, left) - top) - log1p_of(others);
+        put_part(costs + at, log_p, left);
         real right[VECTOR_BYTES / sizeof(real)];
-        store(right, expm1_of(at_part(costs + at, left)));
+        store(right, expm1_of(log_p));
         for (long i = 0; i < left; i++) delta[labels[at + i] * n + at + i] = right[i];
     }
     arg[1].doubles[0] = -sum_of(costs, n);
@@ -169,11 +171,14 @@ INLINE vec above_zero(vec z) { return pick(z <= (vec){}, (vec){}, z); }
 INLINE vec within(vec z, vec limit) { return pick(z < -limit, -limit, pick(z > limit, limit, z)); }
 INLINE vec sign_of(vec z) { return pick(z > (vec){}, splat(1), pick(z < (vec){}, splat(-1), z)); }
 
+/* products in the arguments of a macro would be formatted as pointers */
+/* clang-format off */
 LOSS(squared_error, (z - t) * (z - t), z - t)
 LOSS(absolute_error, magnitude(z - t), sign_of(z - t))
 LOSS(huber, within(z - t, p) * ((z - t) - splat((real)0.5) * within(z - t, p)), within(z - t, p))
-LOSS(binary_cross_entropy, (above_zero(z) - t * z) + log1p_of(exp_of(-magnitude(z))),
+LOSS(binary_cross_entropy, (above_zero(z) - t * z) + log1p_within(exp_of(-magnitude(z))),
      (splat(1) - t) * sigmoid_of(z) - t * sigmoid_of(-z))
-LOSS(hinge, above_zero(splat(1) - t * z), -t *pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
+LOSS(hinge, above_zero(splat(1) - t * z), -t * pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
 LOSS(squared_hinge, above_zero(splat(1) - t * z) * above_zero(splat(1) - t * z),
      splat(-2) * t * above_zero(splat(1) - t * z))
+/* clang-format on */

@@ -69,8 +69,23 @@ INLINE vec load(const real *p) { return *(const loose_vec *)p; }
 INLINE void store(real *p, vec v) { *(loose_vec *)p = v; }
 INLINE vec splat(real x) { return x - (vec){}; }
 INLINE vec pick(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (mask)b)); }
+/* a or b: b if they are equal, or if one of them is NaN; so do the instructions of x86 */
+#if defined(ISA_V4) && defined(REAL_IS_DOUBLE)
+INLINE vec larger(vec a, vec b) { return (vec)_mm512_max_pd((__m512d)a, (__m512d)b); }
+INLINE vec smaller(vec a, vec b) { return (vec)_mm512_min_pd((__m512d)a, (__m512d)b); }
+#elif defined(ISA_V4)
+INLINE vec larger(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE vec smaller(vec a, vec b) { return (vec)_mm512_min_ps((__m512)a, (__m512)b); }
+#elif defined(ISA_V3) && defined(REAL_IS_DOUBLE)
+INLINE vec larger(vec a, vec b) { return (vec)_mm256_max_pd((__m256d)a, (__m256d)b); }
+INLINE vec smaller(vec a, vec b) { return (vec)_mm256_min_pd((__m256d)a, (__m256d)b); }
+#elif defined(ISA_V3)
+INLINE vec larger(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
+INLINE vec smaller(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
+#else
 INLINE vec larger(vec a, vec b) { return pick(a > b, a, b); }
 INLINE vec smaller(vec a, vec b) { return pick(a < b, a, b); }
+#endif
 INLINE vec magnitude(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
 INLINE vec with_sign(vec a, vec s) { return (vec)((mask)magnitude(a) | ((mask)s & (mask)splat((real)-0.0))); }
 
