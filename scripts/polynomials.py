@@ -1,6 +1,6 @@
 """Write cnntrain/native/c/polynomials.h: the polynomials of the elementary functions.
 
-    python -m scripts.polynomials > cnntrain/native/c/polynomials.h    # needs mpmath
+    python -m scripts.polynomials > cnntrain/native/c/polynomials.h     # needs mpmath
 
 Each has the least largest error on its interval (Remez 1934), found in 240 bits, and is then
 rounded to float32 or float64; its error, relative to the function that it helps to compute, is

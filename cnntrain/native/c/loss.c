@@ -171,11 +171,14 @@ INLINE vec above_zero(vec z) { return pick(z <= (vec){}, (vec){}, z); }
 INLINE vec within(vec z, vec limit) { return pick(z < -limit, -limit, pick(z > limit, limit, z)); }
 INLINE vec sign_of(vec z) { return pick(z > (vec){}, splat(1), pick(z < (vec){}, splat(-1), z)); }
 
+/* products in the arguments of a macro would be formatted as pointers */
+/* clang-format off */
 LOSS(squared_error, (z - t) * (z - t), z - t)
 LOSS(absolute_error, magnitude(z - t), sign_of(z - t))
 LOSS(huber, within(z - t, p) * ((z - t) - splat((real)0.5) * within(z - t, p)), within(z - t, p))
 LOSS(binary_cross_entropy, (above_zero(z) - t * z) + log1p_within(exp_of(-magnitude(z))),
      (splat(1) - t) * sigmoid_of(z) - t * sigmoid_of(-z))
-LOSS(hinge, above_zero(splat(1) - t * z), -t *pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
+LOSS(hinge, above_zero(splat(1) - t * z), -t * pick(splat(1) - t * z > (vec){}, splat(1), (vec){}))
 LOSS(squared_hinge, above_zero(splat(1) - t * z) * above_zero(splat(1) - t * z),
      splat(-2) * t * above_zero(splat(1) - t * z))
+/* clang-format on */

@@ -156,14 +156,23 @@ static int update_arrays(const Arg *arg) {
     case 4 * rule + slots:                                                                                   \
         update_array(rule, slots, &u, &e, W->sizes[a]);                                                      \
         break;
-            CASE(RULE_SGD, 0)
-            CASE(RULE_MOMENTUM, 1)
-            CASE(RULE_NESTEROV, 1)
-            CASE(RULE_ADAM, 2)
-            CASE(RULE_AMSGRAD, 3) CASE(RULE_NADAM, 2) CASE(RULE_RMSPROP, 1) CASE(RULE_RMSPROP, 2)
-                CASE(RULE_RMSPROP_INSIDE, 1) CASE(RULE_RMSPROP_INSIDE, 2) CASE(RULE_CENTERED, 2)
-                    CASE(RULE_CENTERED, 3) CASE(RULE_CENTERED_INSIDE, 2) CASE(RULE_CENTERED_INSIDE, 3)
-                        CASE(RULE_ADADELTA, 2) CASE(RULE_ADAGRAD, 1) CASE(RULE_LION, 1)
+            CASE(RULE_SGD, 0);
+            CASE(RULE_MOMENTUM, 1);
+            CASE(RULE_NESTEROV, 1);
+            CASE(RULE_ADAM, 2);
+            CASE(RULE_AMSGRAD, 3);
+            CASE(RULE_NADAM, 2);
+            CASE(RULE_RMSPROP, 1);
+            CASE(RULE_RMSPROP, 2);
+            CASE(RULE_RMSPROP_INSIDE, 1);
+            CASE(RULE_RMSPROP_INSIDE, 2);
+            CASE(RULE_CENTERED, 2);
+            CASE(RULE_CENTERED, 3);
+            CASE(RULE_CENTERED_INSIDE, 2);
+            CASE(RULE_CENTERED_INSIDE, 3);
+            CASE(RULE_ADADELTA, 2);
+            CASE(RULE_ADAGRAD, 1);
+            CASE(RULE_LION, 1);
         }
         real largest[VECTOR_BYTES / sizeof(real)];
         store(largest, u.largest);

@@ -231,8 +231,9 @@ def _code(member: type[Registered]) -> Iterator[Code]:
 
 
 def _called(method: FunctionType) -> Iterator[FunctionType]:
-    for name in method.__code__.co_names:
-        found = method.__globals__.get(name)
+    plain = inspect.unwrap(method)
+    for name in plain.__code__.co_names:
+        found = plain.__globals__.get(name)
         if isinstance(found, FunctionType) and found.__module__.startswith("cnntrain."):
             yield found
 
