@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from cnntrain.config.plan import Plan
 from cnntrain.environment import available_cores, physical_memory
 from cnntrain.errors import ShapeError
+from cnntrain.native import current
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.reorder import reordered
 from cnntrain.text import gibibytes
@@ -23,6 +24,8 @@ from cnntrain.training.shards import shard_count
 from cnntrain.types import Arrays
 
 COPIES = 3  # of all parameters, at the least: weights, gradients, changes
+KERNEL_COPIES = 3  # of a convolution's weights, unseen by NumPy: packed, and sums as doubles
+IMAGE_KERNEL = 4  # axes of the weights of a convolution
 CHANGE_COPIES = 3  # of the largest array, while an optimizer works out its change
 
 
@@ -97,10 +100,12 @@ def training_bytes(
     gradients = network.parameter_count * itemsize
     largest = max((math.prod(p.shape) for p in network.params.values()), default=0) * itemsize
     slots = len(plan.optimizer.active_slots()) + (plan.train.average is not None)
+    kernels = [math.prod(p.shape) for p in network.params.values() if len(p.shape) == IMAGE_KERNEL]
+    own = KERNEL_COPIES * max(kernels, default=0) * itemsize if current().isa else 0
     return TrainingBytes(
         weights,
         slots * gradients,
-        running * one.peak + waiting * one.between,
+        running * (one.peak + own) + waiting * one.between,
         (waiting or (shards - 1).bit_length()) * gradients,
         gradients + CHANGE_COPIES * largest,
     )
