@@ -16,11 +16,11 @@ each other, directly or indirectly; ``tests/test_layering.py`` enforces both.
     4    network                  a graph of layers: shapes, arrays, forward, backward, objective
     5    config                   YAML -> frozen plan; errors with line and column
     6    training                 plan and state -> stream of events
-    7    runs                     events -> files and terminal; checkpoints, locks, signals
-    8    diagnostics              gradient checking, self-test, timing
-    9    views                    networks, steps and runs made visible: explain, trace, report
-    10   commands                 the commands, independent of the command line
-    11   cli                      click, one short file per command; no logic
+    7    runs                     events -> files and terminal; checkpoints, locks, signals;
+         diagnostics              gradient checking, self-test, timing
+    8    views                    networks, steps and runs made visible: explain, trace, report
+    9    commands                 the commands, independent of the command line
+    10   cli                      click, one short file per command; no logic
 
 Data flows one way: ``config`` turns text into frozen values, ``network`` turns values into shapes
 and arrays, ``training`` yields events, ``runs`` consumes them.

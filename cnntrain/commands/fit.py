@@ -199,8 +199,8 @@ def _run_folder(
 
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
-    slow = why_slow()
-    return [f"training with NumPy: {slow}"] * (slow is not None) + [
+    slow = [f"training with NumPy: {why}" for why in (why_slow(),) if why is not None]
+    return slow + [
         f"all units of {name} start equal, and so do the weights that read them: they get the "
         "same gradient and never become different; use a random 'init'"
         for name in equal_units(experiment.network, fresh.params)

@@ -79,11 +79,11 @@ class Sigmoid(Activation, kind="sigmoid"):
     formula: ClassVar[str] = r"a = \frac{1}{1 + e^{-z}}"
     derivative: ClassVar[str] = "f' = a (1 - a)"
 
-    @twinned(compiled.sigmoid)
+    @twinned(compiled.f("sigmoid_values"))
     def f(self, z: Array) -> Array:
         return stable.sigmoid(z)
 
-    @twinned(compiled.sigmoid_delta)
+    @twinned(compiled.delta("sigmoid_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (kept * (1 - kept))
 
@@ -95,11 +95,11 @@ class Tanh(Activation, kind="tanh"):
     formula: ClassVar[str] = r"a = \tanh z"
     derivative: ClassVar[str] = "f' = 1 - a^2"
 
-    @twinned(compiled.tanh)
+    @twinned(compiled.f("tanh_values"))
     def f(self, z: Array) -> Array:
         return np.tanh(z)
 
-    @twinned(compiled.tanh_delta)
+    @twinned(compiled.delta("tanh_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (1 - kept * kept)
 
@@ -112,11 +112,11 @@ class Relu(Activation, kind="relu"):
     derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > 0 \;\text{else}\; 0"
     commutes_with_max: ClassVar[bool] = True
 
-    @twinned(compiled.relu)
+    @twinned(compiled.f("relu"))
     def f(self, z: Array) -> Array:
         return stable.positive_part(z)
 
-    @twinned(compiled.relu_delta)
+    @twinned(compiled.delta("relu_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (kept > 0)
 
@@ -129,11 +129,11 @@ class Relu6(Activation, kind="relu6"):
     derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; 0 < z < 6 \;\text{else}\; 0"
     commutes_with_max: ClassVar[bool] = True
 
-    @twinned(compiled.relu6)
+    @twinned(compiled.f("relu6"))
     def f(self, z: Array) -> Array:
         return np.clip(z, 0, 6)
 
-    @twinned(compiled.relu6_delta)
+    @twinned(compiled.delta("relu6_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * ((kept > 0) & (kept < 6))
 
@@ -152,11 +152,11 @@ class LeakyRelu(Activation, kind="leaky_relu"):
 
     keeps_z: ClassVar[bool] = True  # with slope 0 the sign of z is lost in a
 
-    @twinned(compiled.leaky_relu)
+    @twinned(compiled.f("leaky_relu", "slope"))
     def f(self, z: Array) -> Array:
         return z * stable.by_sign(z, 1, self.slope)
 
-    @twinned(compiled.leaky_relu_delta)
+    @twinned(compiled.delta("leaky_relu_delta", "slope"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * stable.by_sign(kept, 1, self.slope)
 
@@ -175,11 +175,11 @@ class Elu(Activation, kind="elu"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.elu)
+    @twinned(compiled.f("elu", "alpha"))
     def f(self, z: Array) -> Array:
         return stable.positive_part(z) + self.alpha * np.expm1(stable.negative_part(z))
 
-    @twinned(compiled.elu_delta)
+    @twinned(compiled.delta("elu_delta", "alpha"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * (stable.by_sign(kept, 1, self.alpha) * np.exp(stable.negative_part(kept)))
 
@@ -204,12 +204,12 @@ class Selu(Activation, kind="selu"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.selu)
+    @twinned(compiled.f("elu", "ALPHA", "SCALE"))
     def f(self, z: Array) -> Array:
         below = self.ALPHA * np.expm1(stable.negative_part(z))
         return self.SCALE * (stable.positive_part(z) + below)
 
-    @twinned(compiled.selu_delta)
+    @twinned(compiled.delta("elu_delta", "ALPHA", "SCALE"))
     def delta(self, da: Array, kept: Array) -> Array:
         scale = self.SCALE * stable.by_sign(kept, 1, self.ALPHA)
         return da * (scale * np.exp(stable.negative_part(kept)))
@@ -229,12 +229,12 @@ class Celu(Activation, kind="celu"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.celu)
+    @twinned(compiled.f("celu", "alpha"))
     def f(self, z: Array) -> Array:
         below = np.expm1(stable.negative_part(z) / self.alpha)
         return stable.positive_part(z) + self.alpha * below
 
-    @twinned(compiled.celu_delta)
+    @twinned(compiled.delta("celu_delta", "alpha"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * np.exp(stable.negative_part(kept) / self.alpha)
 
@@ -293,11 +293,11 @@ class Silu(Activation, kind="silu"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.silu)
+    @twinned(compiled.f("silu"))
     def f(self, z: Array) -> Array:
         return z * stable.sigmoid(z)
 
-    @twinned(compiled.silu_delta)
+    @twinned(compiled.delta("silu_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         s = stable.sigmoid(kept)
         return da * (s * (1 + kept * (1 - s)))
@@ -312,11 +312,11 @@ class Mish(Activation, kind="mish"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.mish)
+    @twinned(compiled.f("mish"))
     def f(self, z: Array) -> Array:
         return z * np.tanh(stable.softplus(z))
 
-    @twinned(compiled.mish_delta)
+    @twinned(compiled.delta("mish_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         t = np.tanh(stable.softplus(kept))
         return da * (t + kept * (1 - t * t) * stable.sigmoid(kept))
@@ -331,11 +331,11 @@ class Softplus(Activation, kind="softplus"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.softplus)
+    @twinned(compiled.f("softplus_values"))
     def f(self, z: Array) -> Array:
         return stable.softplus(z)
 
-    @twinned(compiled.softplus_delta)
+    @twinned(compiled.delta("softplus_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * stable.sigmoid(kept)
 
@@ -347,11 +347,11 @@ class Softsign(Activation, kind="softsign"):
     formula: ClassVar[str] = r"a = \frac{z}{1 + |z|}"
     derivative: ClassVar[str] = "f' = (1 - |a|)^2"
 
-    @twinned(compiled.softsign)
+    @twinned(compiled.f("softsign"))
     def f(self, z: Array) -> Array:
         return z / (1 + np.abs(z))
 
-    @twinned(compiled.softsign_delta)
+    @twinned(compiled.delta("softsign_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * np.square(1 - np.abs(kept))
 
@@ -365,11 +365,11 @@ class HardSigmoid(Activation, kind="hard_sigmoid"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.hard_sigmoid)
+    @twinned(compiled.f("hard_sigmoid"))
     def f(self, z: Array) -> Array:
         return np.clip(z / 6 + 0.5, 0, 1)
 
-    @twinned(compiled.hard_sigmoid_delta)
+    @twinned(compiled.delta("hard_sigmoid_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * ((np.abs(kept) < 3) / kept.dtype.type(6))
 
@@ -385,11 +385,11 @@ class HardSwish(Activation, kind="hard_swish"):
 
     keeps_z: ClassVar[bool] = True
 
-    @twinned(compiled.hard_swish)
+    @twinned(compiled.f("hard_swish"))
     def f(self, z: Array) -> Array:
         return z * np.clip(z / 6 + 0.5, 0, 1)
 
-    @twinned(compiled.hard_swish_delta)
+    @twinned(compiled.delta("hard_swish_delta"))
     def delta(self, da: Array, kept: Array) -> Array:
         return da * np.where(np.abs(kept) < 3, kept / 3 + 0.5, kept > 0)
 

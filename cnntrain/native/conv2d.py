@@ -1,32 +1,12 @@
 """Compiled twins of ``layers/conv2d.py``."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.windows import Axis, is_sound, numbers
 from cnntrain.types import Array, Shape
 
 PANEL = 64  # at least the numbers in a panel of any instruction set
-
-
-class Axis(Protocol):
-    """A window along one axis (``ops/windows.py``)."""
-
-    @property
-    def length(self) -> int: ...
-    @property
-    def size(self) -> int: ...
-    @property
-    def stride(self) -> int: ...
-    @property
-    def before(self) -> int: ...
-    @property
-    def dilation(self) -> int: ...
-    @property
-    def out(self) -> int: ...
-
-
-def _numbers(axis: Axis) -> tuple[int, ...]:
-    return axis.length, axis.size, axis.stride, axis.before, axis.dilation, axis.out
 
 
 def _check(
@@ -41,7 +21,7 @@ def _check(
         and maps[:3] == (c * groups, vertical.length, horizontal.length)
         and outputs == (f, vertical.out, horizontal.out, maps[3])
         and kernel_size == [axis.size for axis in axes]
-        and all(axis.before >= 0 and min(_numbers(axis)[:3]) >= 1 <= axis.dilation for axis in axes)
+        and all(map(is_sound, axes))
     )
     if not fits:
         raise ValueError(f"maps {maps}, outputs {outputs} and weights {W} do not fit")
@@ -79,12 +59,12 @@ def _room_for_outputs(delta: Array, axis: Axis) -> tuple[Any, int, int]:
 def conv2d_forward(
     a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, groups: int = 1
 ) -> Array:
-    """z, each number a chain of fused multiply-adds over (c, i, j); b is added last."""
+    """z, each number a chain of fused multiply-adds over (i, j, c); b is added last."""
     f, n = len(W), a.shape[-1]
     out = (f, vertical.out, horizontal.out, n)
     _check(a.shape, out, W.shape, vertical, horizontal, groups)
     z = empty(out, a.dtype)
-    sizes = (f, len(a), groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
+    sizes = (f, len(a), groups, n, *numbers(vertical), *numbers(horizontal))
     kernel("conv2d_forward", a)(
         z, solid(a), solid(W), solid(b), *sizes, *_room_for_taps(a, horizontal)
     )
@@ -97,26 +77,26 @@ def conv2d_dW(
     """∂C/∂W, over blocks of positions: 16 lanes, their tree, the blocks in double precision."""
     _check(a.shape, delta.shape, W_shape, vertical, horizontal, groups)
     dW = empty(W_shape, delta.dtype)
-    sizes = (len(delta), len(a), groups, a.shape[-1], *_numbers(vertical), *_numbers(horizontal))
+    sizes = (len(delta), len(a), groups, a.shape[-1], *numbers(vertical), *numbers(horizontal))
     kernel("conv2d_dW", delta)(dW, solid(delta), solid(a), *sizes, *_room_for_taps(a, horizontal))
     return dW
 
 
 def conv2d_db(delta: Array) -> Array:
-    """∂C/∂b, over blocks of 512 numbers: 16 lanes, their tree, the blocks in double precision."""
+    """∂C/∂b, in double precision: 16 lanes and their tree."""
     db = empty((len(delta), 1), delta.dtype)
     kernel("conv2d_db", delta)(db, solid(delta), len(delta), delta.size // len(delta))
     return db
 
 
 def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: int = 1) -> Array:
-    """∂C/∂a, each number a chain of fused multiply-adds over (f, i, j)."""
+    """∂C/∂a, each number a chain of fused multiply-adds over (i, j, f)."""
     f, n = len(W), delta.shape[-1]
     c = W.shape[1] * groups
     maps = (c, vertical.length, horizontal.length, n)
     _check(maps, delta.shape, W.shape, vertical, horizontal, groups)
     da = empty(maps, delta.dtype)
-    sizes = (f, c, groups, n, 0, *_numbers(vertical), *_numbers(horizontal))
+    sizes = (f, c, groups, n, *numbers(vertical), *numbers(horizontal))
     room = _room_for_outputs(delta, horizontal)
-    kernel("conv2d_da", delta)(da, solid(delta), solid(W), None, *sizes, *room)
+    kernel("conv2d_da", delta)(da, solid(delta), solid(W), *sizes, *room)
     return da

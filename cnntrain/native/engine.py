@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +28,7 @@ except ModuleNotFoundError:
 except ImportError as error:
     _missing = str(error)
 
-EngineName = Literal["auto", "native", "numpy"]
-ENGINES: tuple[EngineName, ...] = ("auto", "native", "numpy")
+ENGINES = ("auto", "native", "numpy")
 LINE = 64  # bytes of a cache line
 LARGE = 1 << 16  # bytes from which on its place is worth two microseconds
 REMEDY = "install a C compiler (gcc or clang), then cnntrain again"
@@ -92,9 +91,7 @@ def engine_named(name: str | None = None) -> Engine:
     name = name or os.environ.get("CNNTRAIN_ENGINE") or "auto"
     if name not in ENGINES:
         raise ConfigError(f"engine {name!r}: must be auto, native or numpy", ())
-    if name == "numpy" or (name == "auto" and _is_off()):
-        return NUMPY
-    if name == "auto" and why_not() is not None:
+    if name == "numpy" or (name == "auto" and (_is_off() or _missing is not None)):
         return NUMPY
     return native(os.environ.get("CNNTRAIN_ISA") or None)
 

@@ -1,7 +1,6 @@
 """Compiled twins of ``losses/`` and of the softmax in ``ops/stable.py``.
 
-Every loss is (Σ cost, δ): the costs are added up as in ``sums.h``, in double precision from one
-block of 512 to the next.
+Every loss is (Σ cost, δ): the costs are added up in double precision, as in ``sums.h``.
 """
 
 import math

@@ -4,21 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnntrain.native.conv2d import Axis
 from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.windows import Axis, is_sound, numbers
 from cnntrain.types import Array, Shape
 
 MOST_IN_A_BYTE = 256  # taps
 
 
-def _numbers(axis: Axis) -> tuple[int, ...]:
-    return axis.length, axis.size, axis.stride, axis.before, axis.dilation, axis.out
-
-
 def _sizes(channels: int, n: int, *axes: Axis) -> tuple[int, ...]:
-    if any(axis.before < 0 or min(_numbers(axis)[:3]) < 1 or axis.dilation != 1 for axis in axes):
+    if not all(is_sound(axis) and axis.dilation == 1 for axis in axes):
         raise ValueError("windows must have a size and a stride of at least 1")
-    return (channels, n, *_numbers(axes[0]), *_numbers(axes[1]))
+    return (channels, n, *numbers(axes[0]), *numbers(axes[1]))
 
 
 def _check(array: Array, c: int, h: int, w: int, n: int) -> None:
@@ -75,4 +71,4 @@ def avg_pool2d_backward(dy: Array, vertical: Axis, horizontal: Axis, counts: Arr
 def _run_average(name: str, out: Array, given: Array, counts: Array, sizes: Shape) -> None:
     if counts.size != sizes[7] * sizes[13]:
         raise ValueError(f"counts {counts.shape} do not fit the windows")
-    kernel(name, given)(out, solid(given), solid(counts), 0, *sizes)
+    kernel(name, given)(out, solid(given), solid(counts), *sizes)

@@ -26,7 +26,6 @@ class Twin:
 
 
 TWINS: dict[str, Twin] = {}  # by module and name of the NumPy function
-_TWIN_OF: dict[Callable[..., Any], Twin] = {}  # by what stands in the place of both
 SOURCES = Path(__file__).parent / "c"
 
 
@@ -34,21 +33,24 @@ def twinned(native: Callable[..., T]) -> Callable[[Callable[P, T]], Callable[P, 
     """``@twinned(compiled.f)`` above f: the native engine runs ``compiled.f`` in its place."""
 
     def pair(numpy: Callable[P, T]) -> Callable[P, T]:
-        twin = TWINS[f"{numpy.__module__}.{numpy.__qualname__}"] = Twin(numpy, native)
+        TWINS[_name(numpy)] = Twin(numpy, native)
 
         @functools.wraps(numpy)
         def run(*args: P.args, **kwargs: P.kwargs) -> T:
             return (native if current().isa else numpy)(*args, **kwargs)
 
-        _TWIN_OF[run] = twin
         return run
 
     return pair
 
 
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
 def has_twin(function: Callable[..., Any]) -> bool:
     """Whether the native engine runs compiled code in place of this function."""
-    return function in _TWIN_OF
+    return _name(function) in TWINS
 
 
 def reaches_twin(function: Callable[..., Any], depth: int = 3) -> bool:
@@ -66,7 +68,7 @@ def reaches_twin(function: Callable[..., Any], depth: int = 3) -> bool:
 
 def kernels_of(function: Callable[..., Any]) -> list[str]:
     """Names of the compiled kernels that stand in for a function; none if it has no twin."""
-    twin = _TWIN_OF.get(function)
+    twin = TWINS.get(_name(function))
     if twin is None:
         return []
     return [name for name in dict.fromkeys(_words(twin.native)) if name in _places()]
@@ -80,7 +82,8 @@ def place_of_kernel(name: str) -> tuple[Path, int]:
 def _words(function: Any, depth: int = 3) -> Iterator[str]:
     """The strings in a function and in those of its module that it calls."""
     code: CodeType = function.__code__
-    yield from (word for word in code.co_consts if isinstance(word, str))
+    closed_over = [cell.cell_contents for cell in function.__closure__ or ()]
+    yield from (word for word in (*code.co_consts, *closed_over) if isinstance(word, str))
     for name in code.co_names if depth else ():
         called = function.__globals__.get(name)
         if getattr(called, "__module__", None) == function.__module__ and hasattr(
@@ -90,9 +93,16 @@ def _words(function: Any, depth: int = 3) -> Iterator[str]:
 
 
 @cache
+def kernel_letters() -> dict[str, str]:
+    """The letters of every kernel's arguments (``c/kernels.h``)."""
+    text = (SOURCES / "kernels.h").read_text("utf-8")
+    return dict(re.findall(r'^KERNEL\((\w+), "(\w+)"\)', text, re.MULTILINE))
+
+
+@cache
 def _places() -> dict[str, tuple[Path, int]]:
     """The place of every kernel, where the C sources name it."""
-    listed = re.findall(r"^KERNEL\((\w+)", (SOURCES / "kernels.h").read_text("utf-8"), re.MULTILINE)
+    listed = kernel_letters()
     found = {}
     for path in sorted(SOURCES.glob("*.[ch]")):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):

@@ -7,25 +7,26 @@ float32 and float64, and of a few training steps with every optimizer. Each arra
 was before the call.
 """
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.native import Engine, engine_named, using
 from cnntrain.native.activations import elementwise
+from cnntrain.native.twins import kernel_letters
 from cnntrain.native.update import update_arrays
 from cnntrain.network.network import Pass
 from cnntrain.optimizers import Optimizer
 
-HEADER = Path(__file__).parents[2] / "cnntrain" / "native" / "c" / "kernels.h"
-LETTERS = dict(re.findall(r'^KERNEL\((\w+), "(\w+)"\)', HEADER.read_text("utf-8"), re.MULTILINE))
+LETTERS = kernel_letters()
 BATCHES = (1, 3, 17, 64)
 
 
@@ -102,14 +103,11 @@ def examples() -> None:
 def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generator) -> None:
     """One layer on a batch of n samples."""
 
-    def draw(shape: Any) -> Any:
-        return rng.uniform(-example.reach, example.reach, (*shape, n)).astype(dtype)
-
-    layer, shape = example.layer, example.in_shape
-    x = tuple(map(draw, shape)) if layer.joins else draw(shape)
+    layer, drawn = example.layer, example_input(replace(example, batch=n), rng)
+    x = tuple(a.astype(dtype) for a in drawn) if layer.joins else drawn.astype(dtype)
     params = {
         letter: np.asarray(param.init.draw(param.shape, param.fan_in, param.fan_out, rng), dtype)
-        for letter, param in layer.params(shape).items()
+        for letter, param in layer.params(example.in_shape).items()
     }
     y, cache = layer.forward(params, x, Pass(training=True, seed=n).context(0))
     layer.backward(params, cache, rng.standard_normal(y.shape).astype(dtype))

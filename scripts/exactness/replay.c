@@ -8,19 +8,7 @@
 #include <string.h>
 
 #include "../../cnntrain/native/c/kernels_table.h"
-
-typedef struct {
-    long count;
-    void **data;
-    long *sizes;
-} Arrays;
-
-union Arg {
-    void *array;
-    const Arrays *arrays;
-    int64_t i;
-    double f;
-};
+#include "../../cnntrain/native/c/untyped.h"
 
 extern const Kernel f4[], f8[];
 

@@ -1,19 +1,16 @@
 """Kernels compiled from changed sources, called through ctypes."""
 
 import ctypes
-import re
 import shutil
 import subprocess
 
 import numpy as np
 
 from cnntrain.native import Engine
-from cnntrain.native.twins import SOURCES
+from cnntrain.native.twins import SOURCES, kernel_letters
 
 ARRAYS, INTEGER = "wWrRSdDlLbB", "i"
-LETTERS = dict(
-    re.findall(r'^KERNEL\((\w+), "(\w+)"\)', (SOURCES / "kernels.h").read_text(), re.MULTILINE)
-)
+LETTERS = kernel_letters()
 
 
 class Argument(ctypes.Union):

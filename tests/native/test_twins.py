@@ -6,12 +6,14 @@ function with a twin is noted; each call is then made again under every instruct
 
 import copy
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
 from cnntrain.layers.conv2d import conv2d_da, conv2d_dW, conv2d_forward
 from cnntrain.layers.dense import dense_backward, dense_forward
@@ -43,14 +45,11 @@ def run_layers(dtype):
 
 
 def run_layer(example, n, dtype, rng):
-    def draw(shape):
-        return rng.uniform(-example.reach, example.reach, (*shape, n)).astype(dtype)
-
-    layer, shape = example.layer, example.in_shape
-    x = tuple(map(draw, shape)) if layer.joins else draw(shape)
+    layer, drawn = example.layer, example_input(replace(example, batch=n), rng)
+    x = tuple(a.astype(dtype) for a in drawn) if layer.joins else drawn.astype(dtype)
     params = {
         letter: np.asarray(param.init.draw(param.shape, param.fan_in, param.fan_out, rng), dtype)
-        for letter, param in layer.params(shape).items()
+        for letter, param in layer.params(example.in_shape).items()
     }
     y, cache = layer.forward(params, x, Pass(training=True).context(0))
     layer.backward(params, cache, rng.standard_normal(y.shape).astype(dtype))

@@ -24,7 +24,6 @@ typedef struct {
     real *strided;        /* outputs of a row before they are put ``stride`` apart */
     Taps rows, cols;      /* taps that the current row and phase have */
     long *used;           /* columns of the kernel that the current panel meets */
-    int relu;
 } Pass;
 
 /* Weights in blocks of tile_rows(), in the order (i, j, c), so that taps can be left out. */
@@ -50,8 +49,7 @@ static void find_offsets(Pass *p, long phase) {
         }
 }
 
-/* Columns of the kernel that are not padding for all of the columns first .. last of a panel: their number.
- */
+/* Columns of the kernel that are not padding for all of the columns first .. last; their number. */
 static long meet(Pass *p, long first, long last) {
     long count = 0;
     for (long j = 0; j < p->cols.count; j++)
@@ -104,21 +102,12 @@ static void panel_of(Pass *p, const real *x, long used, long width, real *out, l
         for (long m = 0; m < p->m; m++) memset(out + m * out_row, 0, (size_t)width * sizeof(real));
 }
 
-/* z + b, then max(z, 0) if asked for, of one row of every output. */
-static void finish_row(const Pass *p, const real *bias, real *out, long out_row, long width) {
-    if (!bias && !p->relu) return;
-    for (long m = 0; m < p->m; m++) {
+/* z + b of one row of every output. */
+static void add_bias(const Pass *p, const real *bias, real *out, long out_row, long width) {
+    for (long m = 0; bias && m < p->m; m++) {
         real *z = out + m * out_row;
-        const vec b = splat(bias ? bias[m] : 0);
-        for (long q = 0; q < width; q += VL) {
-            const long left = least(VL, width - q);
-            vec v = left == VL ? load(z + q) : load_part(z + q, left);
-            if (bias) v += b;
-            if (p->relu) v = larger(v, (vec){});
-            if (left == VL) store(z + q, v);
-            else
-                store_part(z + q, v, left);
-        }
+        const vec b = splat(bias[m]);
+        for (long q = 0; q < width; q += VL) store_up_to(z + q, load_up_to(z + q, width - q) + b, width - q);
     }
 }
 
@@ -132,7 +121,7 @@ static void convolve_row(Pass *p, long group, const real *x, long columns, real 
         const long some = least(PANEL, width - q);
         panel_of(p, x + q, meet(p, q / p->n, (q + some - 1) / p->n), some, to + q, to_row);
     }
-    finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
+    add_bias(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
     for (long m = 0; stride > 1 && m < p->m; m++)
         for (long u = 0; u < columns; u++)
             memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n,
@@ -189,22 +178,23 @@ static void taps_backward(const Axis *ax, long t, long out, Taps *taps) {
 static int conv2d_forward(const Arg *arg) {
     real *z = arg[0].w;
     const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
-    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[22].i;
-    const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
-    Pass p = {.bias = b,
-              .w_out = c / groups * v.size * h.size,
-              .w_in = v.size * h.size,
-              .kh = v.size,
-              .kw = h.size,
-              .m = f / groups,
-              .c = c / groups,
-              .n = n,
-              .step = h.stride,
-              .limit = h.length,
-              .relu = (int)arg[8].i};
+    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[21].i;
+    const Axis v = axis_of(arg + 8), h = axis_of(arg + 14);
+    Pass p = {
+        .bias = b,
+        .w_out = c / groups * v.size * h.size,
+        .w_in = v.size * h.size,
+        .kh = v.size,
+        .kw = h.size,
+        .m = f / groups,
+        .c = c / groups,
+        .n = n,
+        .step = h.stride,
+        .limit = h.length,
+    };
     void *memory = pass_memory(&p, 0);
     if (!memory) return NO_MEMORY;
-    p.in = spread(a, c, v.length, h.length, n, arg[21].w, h.before, h.stride, part);
+    p.in = spread(a, c, v.length, h.length, n, arg[20].w, h.before, h.stride, part);
     p.rows.count = v.size, p.cols.count = h.size;
     for (long i = 0; i < v.size; i++)
         p.rows.tap[i] = i, p.rows.offset[i] = (i * v.dilation - v.before) * p.in.row;
@@ -227,29 +217,28 @@ static int conv2d_forward(const Arg *arg) {
 }
 
 /* da[c, h, w] = Σ_{i,j,f} W[f, c, i, j] · delta[f, oh, ow] over all taps that read (h, w), a chain over (i,
-   j, f);
-   + b[c] for a transposed convolution */
+ * j, f) */
 static int conv2d_da(const Arg *arg) {
     real *da = arg[0].w;
-    const real *delta = arg[1].r, *W = arg[2].r, *b = arg[3].r;
-    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[22].i,
-               left = arg[23].i;
-    const Axis v = axis_of(arg + 9), h = axis_of(arg + 15);
+    const real *delta = arg[1].r, *W = arg[2].r;
+    const long f = arg[3].i, c = arg[4].i, groups = arg[5].i, n = arg[6].i, part = arg[20].i,
+               left = arg[21].i;
+    const Axis v = axis_of(arg + 7), h = axis_of(arg + 13);
     const long per_phase = (h.length + h.stride - 1) / h.stride;
-    Pass p = {.bias = b,
-              .w_out = v.size * h.size,
-              .w_in = c / groups * v.size * h.size,
-              .kh = v.size,
-              .kw = h.size,
-              .m = c / groups,
-              .c = f / groups,
-              .n = n,
-              .step = 1,
-              .limit = h.out,
-              .relu = (int)arg[8].i};
+    Pass p = {
+        .w_out = v.size * h.size,
+        .w_in = c / groups * v.size * h.size,
+        .kh = v.size,
+        .kw = h.size,
+        .m = c / groups,
+        .c = f / groups,
+        .n = n,
+        .step = 1,
+        .limit = h.out,
+    };
     void *memory = pass_memory(&p, p.m * per_phase * n);
     if (!memory) return NO_MEMORY;
-    p.in = spread(delta, f, v.out, h.out, n, arg[21].w, left, 1, part);
+    p.in = spread(delta, f, v.out, h.out, n, arg[19].w, left, 1, part);
     for (long g = 0; g < groups; g++) {
         pack_weights(&p, W + g * p.c * p.w_in);
         for (long row = 0; row < v.length; row++) {

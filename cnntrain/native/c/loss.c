@@ -5,13 +5,6 @@
 
 #define OUT_OF_RANGE 2 /* a label that is no class */
 
-INLINE vec at_part(const real *p, long left) { return left == VL ? load(p) : load_part(p, left); }
-INLINE void put_part(real *p, vec v, long left) {
-    if (left == VL) store(p, v);
-    else
-        store_part(p, v, left);
-}
-
 /* A sum with the digits that it has lost so far (Neumaier 1974, as error-free sums by Knuth 1969). */
 typedef struct {
     vec sum, lost;
@@ -24,9 +17,9 @@ INLINE void add_to(Careful *total, vec x) {
 }
 
 INLINE vec largest_of(const real *z, long k, long r, long left) {
-    vec top = at_part(z, left);
+    vec top = load_up_to(z, left);
     for (long c = 1; c < k; c++) {
-        const vec next = at_part(z + c * r, left);
+        const vec next = load_up_to(z + c * r, left);
         top = pick((next > top) | (next != next), next, top);
     }
     return top;
@@ -37,8 +30,8 @@ INLINE vec largest_of(const real *z, long k, long r, long left) {
 INLINE vec sum_of_others(const real *z, real *out, vec top, int only_exponents, long k, long r, long left) {
     Careful total = {splat(-1), (vec){}};
     for (long c = 0; c < k; c++) {
-        const vec exponent = at_part(z + c * r, left) - top, term = exp_of(exponent);
-        put_part(out + c * r, only_exponents ? exponent : term, left);
+        const vec exponent = load_up_to(z + c * r, left) - top, term = exp_of(exponent);
+        store_up_to(out + c * r, only_exponents ? exponent : term, left);
         add_to(&total, term);
     }
     return total.sum + total.lost;
@@ -47,7 +40,7 @@ INLINE vec sum_of_others(const real *z, real *out, vec top, int only_exponents, 
 /* a_k = e^(z_k - max) / Σ_j e^(z_j - max) for VL columns; gives what all but the largest add to the sum */
 INLINE vec softmax_of(const real *z, real *a, vec top, long k, long r, long left) {
     const vec others = sum_of_others(z, a, top, 0, k, r, left), sum = splat(1) + others;
-    for (long c = 0; c < k; c++) put_part(a + c * r, at_part(a + c * r, left) / sum, left);
+    for (long c = 0; c < k; c++) store_up_to(a + c * r, load_up_to(a + c * r, left) / sum, left);
     return others;
 }
 
@@ -66,7 +59,7 @@ static int softmax(const Arg *arg) {
 INLINE void log_softmax_of(const real *z, real *log_p, long k, long r, long left) {
     const vec others = sum_of_others(z, log_p, largest_of(z, k, r, left), 1, k, r, left),
               rest = log1p_of(others);
-    for (long c = 0; c < k; c++) put_part(log_p + c * r, at_part(log_p + c * r, left) - rest, left);
+    for (long c = 0; c < k; c++) store_up_to(log_p + c * r, load_up_to(log_p + c * r, left) - rest, left);
 }
 
 static int log_softmax(const Arg *arg) {
@@ -84,13 +77,13 @@ static int softmax_delta(const Arg *arg) {
         const long left = least(VL, r - at);
         Careful total = {(vec){}, (vec){}};
         for (long c = 0; c < k; c++) {
-            const vec d = at_part(da + c * r, left);
-            add_to(&total, of_log ? d : at_part(a + c * r, left) * d);
+            const vec d = load_up_to(da + c * r, left);
+            add_to(&total, of_log ? d : load_up_to(a + c * r, left) * d);
         }
         const vec sum = total.sum + total.lost;
         for (long c = 0; c < k; c++) {
-            const vec d = at_part(da + c * r, left), own = at_part(a + c * r, left);
-            put_part(arg[0].w + at + c * r, of_log ? d - exp_of(own) * sum : own * (d - sum), left);
+            const vec d = load_up_to(da + c * r, left), own = load_up_to(a + c * r, left);
+            store_up_to(arg[0].w + at + c * r, of_log ? d - exp_of(own) * sum : own * (d - sum), left);
         }
     }
     return 0;
@@ -108,8 +101,8 @@ static int cross_entropy(const Arg *arg) {
         const long left = least(VL, n - at);
         const vec top = largest_of(z, k, n, left), others = softmax_of(z, delta + at, top, k, n, left);
         for (long i = 0; i < left; i++) costs[at + i] = z[labels[at + i] * n + i];
-        const vec log_p = (at_part(costs + at, left) - top) - log1p_of(others);
-        put_part(costs + at, log_p, left);
+        const vec log_p = (load_up_to(costs + at, left) - top) - log1p_of(others);
+        store_up_to(costs + at, log_p, left);
         real right[VECTOR_BYTES / sizeof(real)];
         store(right, expm1_of(log_p));
         for (long i = 0; i < left; i++) delta[labels[at + i] * n + at + i] = right[i];
@@ -128,16 +121,16 @@ static int soft_cross_entropy(const Arg *arg) {
         const real *t = arg[4].r + at;
         log_softmax_of(arg[3].r + at, delta + at, k, n, left);
         Careful total = {(vec){}, (vec){}};
-        for (long c = 0; c < k; c++) add_to(&total, at_part(t + c * n, left));
+        for (long c = 0; c < k; c++) add_to(&total, load_up_to(t + c * n, left));
         const vec sum = total.sum + total.lost;
         for (long c = 0; c < k; c++) {
-            const vec log_p = at_part(delta + c * n + at, left), own = at_part(t + c * n, left);
+            const vec log_p = load_up_to(delta + c * n + at, left), own = load_up_to(t + c * n, left);
             const vec log_t = divergence ? log_of(pick(own > (vec){}, own, splat(1))) : (vec){};
-            put_part(costs + c * n + at, own * (log_t - log_p), left);
+            store_up_to(costs + c * n + at, own * (log_t - log_p), left);
             const vec near_1 = expm1_of(log_p) * sum + (sum - own);
             const vec elsewhere = exp_of(log_p) * sum - own;
-            put_part(delta + c * n + at, pick(log_p > splat((real)-0.69314718055994531), near_1, elsewhere),
-                     left);
+            store_up_to(delta + c * n + at,
+                        pick(log_p > splat((real)-0.69314718055994531), near_1, elsewhere), left);
         }
     }
     arg[1].doubles[0] = sum_of(costs, k * n);
@@ -159,9 +152,9 @@ static int soft_cross_entropy(const Arg *arg) {
         const long n = arg[5].i;                                                                             \
         for (long at = 0; at < n; at += VL) {                                                                \
             const long left = least(VL, n - at);                                                             \
-            const vec z = at_part(arg[3].r + at, left), t = at_part(arg[4].r + at, left);                    \
-            put_part(arg[2].w + at, name##_cost(z, t, p), left);                                             \
-            put_part(arg[0].w + at, name##_delta(z, t, p), left);                                            \
+            const vec z = load_up_to(arg[3].r + at, left), t = load_up_to(arg[4].r + at, left);              \
+            store_up_to(arg[2].w + at, name##_cost(z, t, p), left);                                          \
+            store_up_to(arg[0].w + at, name##_delta(z, t, p), left);                                         \
         }                                                                                                    \
         arg[1].doubles[0] = sum_of(arg[2].r, n);                                                             \
         return 0;                                                                                            \

@@ -10,19 +10,7 @@
 #include <string.h>
 
 #include "kernels_table.h"
-
-typedef struct {
-    long count;
-    void **data;
-    long *sizes;
-} Arrays;
-
-union Arg {
-    void *array;
-    const Arrays *arrays;
-    int64_t i;
-    double f;
-};
+#include "untyped.h"
 
 /* Bytes of arrays: for less work, handing over the interpreter lock takes longer than it saves (measured). */
 #define WORTH_RELEASING 300000

@@ -11,11 +11,9 @@ static void weighted_rows(real *out, const real *weights, const real *x, long ro
         vec sum = {};
         for (long i = first; i < rows; i++) {
             const real *p = x + i * n + at;
-            sum = fused(splat(weights[i]), left == VL ? load(p) : load_part(p, left), sum);
+            sum = fused(splat(weights[i]), load_up_to(p, left), sum);
         }
-        if (left == VL) store(out + at, sum);
-        else
-            store_part(out + at, sum, left);
+        store_up_to(out + at, sum, left);
     }
 }
 

@@ -94,31 +94,24 @@ INLINE mask is_bad(vec x) { return ~(x - x == (vec){}); }
 INLINE void update_vector(const int rule, const int slots, Updated *u, const Element *constants, long at,
                           long left) {
     Element e = *constants;
-    e.g = left == VL ? load(u->g + at) : load_part(u->g + at, left);
-    for (int k = 0; k < slots; k++) e.s[k] = left == VL ? load(u->s[k] + at) : load_part(u->s[k] + at, left);
-    vec W = left == VL ? load(u->W + at) : load_part(u->W + at, left);
+    e.g = load_up_to(u->g + at, left);
+    for (int k = 0; k < slots; k++) e.s[k] = load_up_to(u->s[k] + at, left);
+    vec W = load_up_to(u->W + at, left);
     vec change = change_by(rule, slots, &e);
     if (u->decay[0] != 0) change = change - u->decay * W;
     W += change;
-    if (left == VL) store(u->W + at, W);
-    else
-        store_part(u->W + at, W, left);
+    store_up_to(u->W + at, W, left);
     mask inside = ~(mask){};
     for (long k = left; k < VL; k++) inside[k] = 0;
     u->bad_W |= is_bad(W) & inside;
     u->largest = pick((magnitude(change) > u->largest) & inside, magnitude(change), u->largest);
     for (int k = 0; k < slots; k++) {
-        if (left == VL) store(u->s[k] + at, e.s[k]);
-        else
-            store_part(u->s[k] + at, e.s[k], left);
+        store_up_to(u->s[k] + at, e.s[k], left);
         u->bad_slot[k] |= is_bad(e.s[k]) & inside;
     }
     if (!u->average) return;
-    const vec mean =
-        (left == VL ? load(u->average + at) : load_part(u->average + at, left)) * u->keep + u->rest * W;
-    if (left == VL) store(u->average + at, mean);
-    else
-        store_part(u->average + at, mean, left);
+    const vec mean = load_up_to(u->average + at, left) * u->keep + u->rest * W;
+    store_up_to(u->average + at, mean, left);
 }
 
 INLINE void update_array(const int rule, const int slots, Updated *u, const Element *constants, long n) {
