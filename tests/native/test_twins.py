@@ -1,7 +1,8 @@
 """Every pair of a NumPy function and its compiled twin, found by running what uses them.
 
-The small examples of all layers and losses are run under the NumPy engine while every call of a
-function with a twin is noted; each call is then made again under every instruction set.
+The small examples of all layers and losses, and some batches, are run under the NumPy engine while
+every call of a function with a twin is noted; each call is then made again under every instruction
+set.
 """
 
 import copy
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnntrain.data.normalize import Normalizer
 from cnntrain.layers import Layer
 from cnntrain.layers.conv2d import conv2d_da, conv2d_dW, conv2d_forward
 from cnntrain.layers.dense import dense_backward, dense_forward
@@ -67,6 +69,14 @@ def run_losses(dtype):
                 loss.forward(z, rng.random((*target_shape, 19)).astype(dtype))
 
 
+def run_batches(dtype):
+    rng = np.random.default_rng(2)
+    stored = rng.standard_normal((9, 3, 5, 7)).astype(dtype)
+    normalizer = Normalizer(rng.random((3, 1, 1)), 1 + rng.random((3, 1, 1)))
+    for n in (1, 5, 20):
+        normalizer.gather(stored, rng.integers(0, 9, n), np.dtype(dtype))
+
+
 @pytest.fixture(scope="module")
 def calls():
     """[(name, arguments)] of every function with a twin."""
@@ -90,6 +100,7 @@ def calls():
         for dtype in (np.float32, np.float64):
             run_layers(dtype)
             run_losses(dtype)
+            run_batches(dtype)
     return noted
 
 

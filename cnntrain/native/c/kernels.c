@@ -3,6 +3,7 @@
 #include "vec.h"
 
 #include "activation.c"
+#include "batch.c"
 #include "conv.c"
 #include "conv_weights.c"
 #include "dense.c"
