@@ -169,7 +169,7 @@ def training() -> None:
                 "loss": "cross_entropy",
                 "optimizer": name,
                 "train": {"max_steps": 3, "batch_size": 9, "l2": 0.01, "average": 0.9,
-                          "clip": {"norm": 1.0, "value": 0.5}},
+                          "clip": {"norm": 1.0, "value": 0.5}, "max_norm": 1.0},
             }
         )  # fmt: skip
         experiment = open_experiment(plan, lambda _: Path())

@@ -7,6 +7,7 @@
 #include "conv.c"
 #include "conv_weights.c"
 #include "dense.c"
+#include "gradient.c"
 #include "loss.c"
 #include "norm.c"
 #include "pool.c"
