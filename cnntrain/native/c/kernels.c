@@ -14,6 +14,7 @@
 #include "prelu.c"
 #include "random.c"
 #include "resize.c"
+#include "sample_norm.c"
 #include "update.c"
 
 const Kernel TABLE[] = {
