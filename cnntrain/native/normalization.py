@@ -20,8 +20,8 @@ def sample_norm_forward(
     kernel("squares_around", x)(squares, x, near, rest, *sizes)
     inverse = (1 / np.sqrt(squares / sizes[1] + epsilon)).astype(x.dtype)
     y, x_hat = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
-    rows = (_of_rows(gamma, x), _of_rows(beta, x))
-    kernel("sample_norm_forward", x)(y, x_hat, x, near, rest, inverse, *rows, *sizes)
+    columns, rows = (near, rest, inverse), (_of_rows(gamma, x), _of_rows(beta, x))
+    kernel("sample_norm_forward", x)(y, x_hat, x, *columns, *rows, *sizes)
     return y, x_hat, inverse
 
 
