@@ -33,13 +33,16 @@ class Batches:
         With ``draw``, which returns the random stream of the k-th augmentation, x and y are
         augmented.
         """
-        x, y = np.moveaxis(self.split.gather(indices), 0, -1), self.targets(indices)
-        if draw is not None and self.augmentations:
-            x = x.astype(np.promote_types(x.dtype, self.dtype), order="C")
-            for k, augmentation in enumerate(self.augmentations):
-                x, y = augmentation.apply(x, y, self.classes, draw(k))
-            if y.dtype.kind == "f":
-                y = y.astype(self.dtype, copy=False)
+        y = self.targets(indices)
+        if draw is None or not self.augmentations:
+            rows = self.split.stored_rows(indices)
+            return self.normalizer.gather(self.split.stored, rows, self.dtype), y
+        x = np.moveaxis(self.split.gather(indices), 0, -1)
+        x = x.astype(np.promote_types(x.dtype, self.dtype), order="C")
+        for k, augmentation in enumerate(self.augmentations):
+            x, y = augmentation.apply(x, y, self.classes, draw(k))
+        if y.dtype.kind == "f":
+            y = y.astype(self.dtype, copy=False)
         return self.normalizer.apply(x, self.dtype), y
 
     def targets(self, indices: Array) -> Array:

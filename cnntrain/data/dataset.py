@@ -43,7 +43,11 @@ class Split:
 
     def gather(self, indices: Array) -> Array:
         """The samples at ``indices``, copied."""
-        return self.stored[indices if self.rows is None else self.rows[indices]]
+        return self.stored[self.stored_rows(indices)]
+
+    def stored_rows(self, indices: Array) -> Array:
+        """Where the samples at ``indices`` are among those stored."""
+        return indices if self.rows is None else self.rows[indices]
 
     def chunks(self) -> Iterator[Array]:
         """All samples, a few thousand at a time."""

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from cnntrain.data.dataset import Split
+from cnntrain.native import normalize as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.sums import in_two, is_constant
 from cnntrain.types import Array, Params, Shape
 
@@ -56,11 +59,29 @@ class Normalizer:
         Rounded at the end: a float64 column of 1.7e9 ± 100 has 5 values left in float32.
         """
         out = x.astype(np.promote_types(x.dtype, dtype), order="C")
-        for part in in_two(self.shift[..., None], out.dtype):
+        *parts, inverse = self.numbers(out.dtype)
+        for part in parts:
             if part.any():
-                out -= part
-        out *= (1 / self.scale).astype(out.dtype)[..., None]
+                out -= part[..., None]
+        out *= inverse[..., None]
         return out.astype(dtype, copy=False)
+
+    @twinned(compiled.gather)
+    def gather(self, stored: Array, rows: Array, dtype: np.dtype) -> Array:
+        """The samples ``rows`` of those stored (N, ...), normalized, with the batch axis last."""
+        return self.apply(np.moveaxis(stored[rows], 0, -1), dtype)
+
+    def numbers(self, dtype: np.dtype) -> tuple[Array, Array, Array]:
+        """(shift, what ``dtype`` rounds off of it, 1 / scale)."""
+        found = self._numbers.get(dtype)
+        if found is None:
+            near, rest = in_two(self.shift, dtype)
+            found = self._numbers[dtype] = near, rest, (1 / self.scale).astype(dtype)
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[np.dtype, tuple[Array, Array, Array]]:
+        return {}
 
 
 def statistics_shape(kind: Normalization, sample_shape: Shape) -> Shape:

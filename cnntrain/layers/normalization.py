@@ -10,9 +10,11 @@ import numpy as np
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
 from cnntrain.layers.initializers import Constant, Zeros
+from cnntrain.native import normalization as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.shapes import require_image
 from cnntrain.ops.stable import power
-from cnntrain.ops.sums import centered, exact_sums, row_sums
+from cnntrain.ops.sums import centered, exact_sums, row_dots, row_sums
 from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
 
@@ -31,6 +33,24 @@ def standardize_backward(d_hat: Array, x_hat: Array, inverse: Array) -> Array:
     m = d_hat.shape[1]
     along = (exact_sums(d_hat * x_hat) / m).astype(d_hat.dtype)  # (G, 1, N)
     return inverse * (centered(d_hat, exact_sums(d_hat) / m) - x_hat * along)
+
+
+@twinned(compiled.sample_norm_forward)
+def sample_norm_forward(
+    x: Array, gamma: Array, beta: Array, groups: int, epsilon: float
+) -> tuple[Array, Array, Array]:
+    """(y, x̂, 1/σ): y = γ x̂ + β, x (C, ..., N) standardized within ``groups`` parts of a sample."""
+    x_hat, inverse = standardize(x.reshape(groups, -1, x.shape[-1]), epsilon)
+    x_hat = x_hat.reshape(x.shape)
+    return gamma[..., None] * x_hat + beta[..., None], x_hat, inverse
+
+
+@twinned(compiled.sample_norm_dx)
+def sample_norm_dx(dy: Array, x_hat: Array, gamma: Array, inverse: Array) -> Array:
+    """∂C/∂x, from d̂ = ∂C/∂x̂ = γ δ."""
+    grouped = (len(inverse), -1, dy.shape[-1])
+    d_hat = (dy * gamma[..., None]).reshape(grouped)
+    return standardize_backward(d_hat, x_hat.reshape(grouped), inverse).reshape(dy.shape)
 
 
 class Cache(NamedTuple):
@@ -64,6 +84,7 @@ class SampleNorm(ParametricLayer):
         raise NotImplementedError
 
     def _scale_shape(self, in_shape: Shape) -> Shape:
+        """Shape of γ and β: that of a sample, or with axes of length 1 behind the channels."""
         raise NotImplementedError
 
     def view(self, in_shape: Shape) -> None:
@@ -82,29 +103,22 @@ class SampleNorm(ParametricLayer):
         )
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
-        x_hat, inverse = standardize(x.reshape(self._groups(), -1, x.shape[-1]), self.epsilon)
-        x_hat = x_hat.reshape(x.shape)
-        return params["gamma"][..., None] * x_hat + params["beta"][..., None], Cache(x_hat, inverse)
+        y, *kept = sample_norm_forward(
+            x, params["gamma"], params["beta"], self._groups(), self.epsilon
+        )
+        return y, Cache(*kept)
 
     def backward(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> tuple[Array, Params]:
-        x_hat, inverse = cache
         gamma = params["gamma"]
-        grads = {"gamma": _onto(dy * x_hat, gamma.shape), "beta": _onto(dy, gamma.shape)}
-        grouped = (self._groups(), -1, dy.shape[-1])
-        d_hat = (dy * gamma[..., None]).reshape(grouped)
-        return standardize_backward(d_hat, x_hat.reshape(grouped), inverse).reshape(dy.shape), grads
+        rows, x_hat = (array.reshape(gamma.size, -1) for array in (dy, cache.x_hat))
+        sums = {"gamma": row_dots(rows, x_hat), "beta": row_sums(rows)}
+        grads = {letter: a.reshape(gamma.shape).astype(dy.dtype) for letter, a in sums.items()}
+        return sample_norm_dx(dy, cache.x_hat, gamma, cache.inverse), grads
 
     def flops(self, in_shape: Shape) -> int:
         return 8 * super().flops(in_shape)
-
-
-def _onto(array: Array, shape: Shape) -> Array:
-    """Sum over the samples, and over every axis that has length 1 in ``shape``."""
-    axes = tuple(k for k, size in enumerate(shape) if size == 1 and array.shape[k] != 1)
-    total = row_sums(array)
-    return (total.sum(axis=axes, keepdims=True) if axes else total).astype(array.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

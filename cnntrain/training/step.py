@@ -18,7 +18,7 @@ from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Feed, Shard, batch_indices, load_shard, shard_slices
 from cnntrain.training.probe import Probe, probe
 from cnntrain.training.state import State
-from cnntrain.training.update import all_finite, update
+from cnntrain.training.update import add_penalties, all_finite, update
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params
 
@@ -124,9 +124,12 @@ def train_step(
     before = {name: W.copy() for name, W in state.params.items()} if is_probed else {}
     grads, buffers, sums = gradients(experiment, state.params, indices, state.step, workers, loaded)
     with np.errstate(all="ignore"):
-        experiment.penalty.add_gradient(experiment.network, state.params, grads)
-        trouble = _non_finite(experiment, state, indices, ShardResult(grads, buffers, sums))
-        trouble = trouble or update(experiment, state, grads, lr)
+        trouble = (
+            _not_finite_sums(experiment, state, indices, sums)
+            or add_penalties(experiment, state.params, grads)
+            or _not_finite_buffers(buffers)
+            or update(experiment, state, grads, lr)
+        )
     if trouble:
         epoch, batch = divmod(state.step, clock.steps_per_epoch)
         where = f"step {state.step + 1} (epoch {epoch + 1}, batch {batch + 1})"
@@ -140,23 +143,24 @@ def train_step(
     return Taken(sums, lr, found)
 
 
-def _non_finite(
-    experiment: Experiment, state: State, indices: Array, found: ShardResult
+def _not_finite_sums(
+    experiment: Experiment, state: State, indices: Array, sums: Sums
 ) -> str | None:
-    """The place of the first NaN or infinity of a step, if there is one."""
-    if not math.isfinite(found.sums["loss"]):
+    """The place of the first NaN or infinity in the sums of a step, if there is one."""
+    if not math.isfinite(sums["loss"]):
         parts = enumerate(shard_slices(experiment, len(indices)))
         shards = (
             (indices[part], *load_shard(experiment, indices, state.step, k)) for k, part in parts
         )
         return reason_of_loss(experiment, state, shards)
-    for name, value in found.sums.items():
+    for name, value in sums.items():
         if not np.isfinite(value).all():
             return f"{name.replace('_', ' ')}, summed over the batch, is not finite"
-    for name, grad in found.grads.items():  # from the last layer to the first
-        if not all_finite(grad):
-            return f"the gradient of {name} is not finite"
-    for name, buffer in found.buffers.items():
+    return None
+
+
+def _not_finite_buffers(buffers: Params) -> str | None:
+    for name, buffer in buffers.items():
         if not all_finite(buffer):
             return f"the running statistics {name} are not finite"
     return None

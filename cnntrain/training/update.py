@@ -7,12 +7,39 @@ import numpy as np
 from cnntrain.config.plan import Clip
 from cnntrain.layers import Param
 from cnntrain.native import current
+from cnntrain.native import gradients as compiled
 from cnntrain.native.update import Rule, update_arrays
+from cnntrain.optimizers import Optimizer
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import AVERAGE, State
-from cnntrain.types import Array, Params
+from cnntrain.types import Array, Arrays, Params
 
 Trained = dict[str, Param]  # the arrays that are trained
+
+
+def add_penalties(experiment: Experiment, params: Arrays, grads: Params) -> str | None:
+    """Add the gradients of the penalties; names the first array whose gradient is not finite."""
+    if current().isa:
+        lost = _penalized(experiment, params, grads)
+    else:
+        experiment.penalty.add_gradient(experiment.network, params, grads)
+        lost = [name for name, grad in grads.items() if not all_finite(grad)]
+    return f"the gradient of {lost[0]} is not finite" if lost else None
+
+
+def _penalized(experiment: Experiment, params: Arrays, grads: Params) -> list[str]:
+    """By the compiled kernel, in one call; returns the arrays whose gradient is not finite."""
+    penalty, declared = experiment.penalty, experiment.network.params
+    for name, grad in grads.items():
+        if not (grad.flags.c_contiguous and grad.flags.writeable):
+            grads[name] = np.array(grad, order="C")
+    mults = [declared[name].decay_mult for name in grads]
+    finite = compiled.add_penalties(
+        list(grads.values()),
+        [params[name] for name in grads],
+        [(penalty.l2 * mult, penalty.l1 * mult) for mult in mults],
+    )
+    return [name for name, is_finite in zip(grads, finite, strict=True) if not is_finite]
 
 
 def update(experiment: Experiment, state: State, grads: Params, lr: float) -> str | None:
@@ -32,8 +59,8 @@ def _compiled_rules(
     experiment: Experiment, state: State, lr: float, trained: Trained
 ) -> dict[str, tuple[Rule, float]]:
     """The compiled rule and the weight decay of every array; none if NumPy is to change them."""
-    plan, optimizer = experiment.plan, experiment.plan.optimizer
-    if current().isa is None or plan.train.max_norm is not None:
+    optimizer = experiment.plan.optimizer
+    if current().isa is None or not _has_own_rule(type(optimizer)):
         return {}
     rules = {}
     for name, param in trained.items():
@@ -45,6 +72,15 @@ def _compiled_rules(
     return rules
 
 
+def _has_own_rule(kind: type[Optimizer]) -> bool:
+    """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
+    compiles, changes = (
+        next(k for k, base in enumerate(kind.__mro__) if name in vars(base))
+        for name in ("compiled", "change")
+    )
+    return compiles <= changes
+
+
 def _in_one_call(
     experiment: Experiment,
     state: State,
@@ -54,13 +90,16 @@ def _in_one_call(
 ) -> str | None:
     """Bit for bit what ``_one_by_one`` does."""
     plan, memory = experiment.plan, state.optimizer_state
-    slots, average = plan.optimizer.active_slots(), plan.train.average
+    slots, largest = plan.optimizer.active_slots(), plan.train.max_norm
+    keep = (
+        plan.train.average if largest is None else None
+    )  # the mean is of weights that are limited
     found = update_arrays(
         [state.params[name] for name in rules],
         [np.ascontiguousarray(grads[name]) for name in rules],
         [[memory[f"{slot}:{name}"] for name in rules] for slot in slots],
         list(rules.values()),
-        *([], 0.0) if average is None else ([memory[f"{AVERAGE}:{n}"] for n in rules], average),
+        *([], 0.0) if keep is None else ([memory[f"{AVERAGE}:{n}"] for n in rules], keep),
     )
     for name, (_, is_bad, *bad_slots) in zip(rules, found, strict=True):
         if is_bad:
@@ -68,9 +107,22 @@ def _in_one_call(
         for slot, bad in zip(slots, bad_slots, strict=False):
             if bad:
                 return _not_finite_slot(name, slot)
+    for name in rules if largest is not None else ():
+        _limit_and_average(experiment, state, name)
     measured = plan.train.stop.threshold is not None
     state.largest_change = float(found[:, 0].max()) if measured else None
     return None
+
+
+def _limit_and_average(experiment: Experiment, state: State, name: str) -> None:
+    """Bound the norms of new weights, and take them into their moving average."""
+    W, param, train = state.params[name], experiment.network.params[name], experiment.plan.train
+    if train.max_norm is not None and param.decay_mult:
+        limit_norms(W, train.max_norm, param.unit_axis)
+    if train.average is not None:
+        average = state.optimizer_state[f"{AVERAGE}:{name}"]
+        average *= train.average
+        average += (1 - train.average) * W
 
 
 def _not_finite(name: str, lr: float) -> str:
@@ -89,17 +141,12 @@ def _one_by_one(
         change = _change(experiment, state, name, grads[name], param, lr)
         W = state.params[name]
         W += change
-        if plan.train.max_norm is not None and param.decay_mult:
-            limit_norms(W, plan.train.max_norm, param.unit_axis)
         if not all_finite(W):
             return _not_finite(name, lr)
         for slot in plan.optimizer.active_slots():
             if not all_finite(state.optimizer_state[f"{slot}:{name}"]):
                 return _not_finite_slot(name, slot)
-        if plan.train.average is not None:
-            average = state.optimizer_state[f"{AVERAGE}:{name}"]
-            average *= plan.train.average
-            average += (1 - plan.train.average) * W
+        _limit_and_average(experiment, state, name)
         if plan.train.stop.threshold is not None:
             largest = max(largest, float(np.abs(change).max()))
     state.largest_change = largest if plan.train.stop.threshold is not None else None
@@ -121,6 +168,10 @@ def _change(
 
 def clip_gradients(clip: Clip, grads: Params, trained: dict[str, Param]) -> None:
     """Bound every entry, then the norm of all gradients of trained arrays together."""
+    if current().isa and (clip.value is not None or clip.norm is not None):
+        found = compiled.clipped([grads[name] for name in trained], clip.value, clip.norm)
+        grads |= zip(trained, found, strict=True)
+        return
     if clip.value is not None:
         for name in trained:
             grads[name] = np.clip(grads[name], -clip.value, clip.value)
@@ -140,6 +191,9 @@ def limit_norms(W: Array, largest: float, unit_axis: int = 0) -> None:
 
     Srivastava et al. 2014, section 5.1 ("max-norm regularization").
     """
+    if current().isa:
+        compiled.limit_norms(W, largest, unit_axis)
+        return
     others = tuple(axis for axis in range(W.ndim) if axis != unit_axis)
     squares = np.square(W, dtype=np.float64)
     norms = np.sqrt(np.sum(squares, axis=others, keepdims=True))

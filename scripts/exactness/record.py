@@ -3,8 +3,8 @@
     python -m scripts.exactness.record FILE
 
 The calls are those of the small examples of all layers and losses, forward and backward, in
-float32 and float64, and of a few training steps with every optimizer. Each array is written as it
-was before the call.
+float32 and float64, of some batches, and of a few training steps with every optimizer. Each array
+is written as it was before the call.
 """
 
 import sys
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cnntrain.data.normalize import Normalizer
 from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
@@ -98,6 +99,7 @@ def examples() -> None:
                 member.forward(z, y if out_shape[0] > 1 or target_shape else y % 2)
         optimizers(np.dtype(dtype), rng)
         elementary(np.dtype(dtype))
+        batches(np.dtype(dtype), rng)
 
 
 def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generator) -> None:
@@ -133,6 +135,15 @@ def elementary(dtype: np.dtype) -> None:
         elementwise(name, x)
 
 
+def batches(dtype: np.dtype, rng: np.random.Generator) -> None:
+    """Samples of every type that has a kernel, gathered and normalized."""
+    normalizer = Normalizer(rng.random((3, 1, 1)), 1 + rng.random((3, 1, 1)))
+    for stored_as in (np.uint8, np.float32, np.float64):
+        stored = (100 * rng.random((20, 3, 5, 7))).astype(stored_as)
+        for n in BATCHES:
+            normalizer.gather(stored, rng.integers(0, 20, n), dtype)
+
+
 def training() -> None:
     """Two epochs of a small network that uses what only a training does."""
     from cnntrain.config.read import plan_from_tree
@@ -156,7 +167,7 @@ def training() -> None:
                 "loss": "cross_entropy",
                 "optimizer": name,
                 "train": {"max_steps": 3, "batch_size": 9, "l2": 0.01, "average": 0.9,
-                          "clip": {"norm": 1.0, "value": 0.5}},
+                          "clip": {"norm": 1.0, "value": 0.5}, "max_norm": 1.0},
             }
         )  # fmt: skip
         experiment = open_experiment(plan, lambda _: Path())

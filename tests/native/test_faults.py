@@ -72,8 +72,8 @@ FAULTS = {
     ),
     "max_pool2d: the wrong winner": (
         "pool.c",
-        "pick(wins, splat((real)(i * h.size + j)), winner)",
-        "pick(wins, splat((real)(j * v.size + i)), winner)",
+        "(mask){} + (bits)(i * h.size + j)",
+        "(mask){} + (bits)(j * v.size + i)",
         "max_pool2d",
     ),
     "max_pool2d: shares overwritten, not added": (

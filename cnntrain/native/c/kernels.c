@@ -3,15 +3,18 @@
 #include "vec.h"
 
 #include "activation.c"
+#include "batch.c"
 #include "conv.c"
 #include "conv_weights.c"
 #include "dense.c"
+#include "gradient.c"
 #include "loss.c"
 #include "norm.c"
 #include "pool.c"
 #include "prelu.c"
 #include "random.c"
 #include "resize.c"
+#include "sample_norm.c"
 #include "update.c"
 
 const Kernel TABLE[] = {

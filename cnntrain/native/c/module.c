@@ -135,7 +135,7 @@ static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count)
         if (released) PyEval_RestoreThread(released);
         if (status == 1) PyErr_NoMemory();
         else if (status)
-            PyErr_SetString(PyExc_IndexError, "a label is not the number of a class");
+            PyErr_SetString(PyExc_IndexError, "a label is no class, or a number is that of no sample");
         failed = status;
     }
     while (held) PyBuffer_Release(&views[--held]);

@@ -3,14 +3,21 @@
 
 /* out[r] = Σ_p x[r, p], in double precision from block to block */
 static int row_sums(const Arg *arg) {
-    for (long r = 0; r < arg[2].i; r++) arg[0].doubles[r] = sum_of(arg[1].r + r * arg[3].i, arg[3].i);
+    const long m = arg[3].i;
+    if (m == 1) /* added to the 0 with which every sum begins */
+        for (long r = 0; r < arg[2].i; r++) arg[0].doubles[r] = 0 + (double)arg[1].r[r];
+    else
+        for (long r = 0; r < arg[2].i; r++) arg[0].doubles[r] = sum_of(arg[1].r + r * m, m);
     return 0;
 }
 
 /* out[r] = Σ_p a[r, p] b[r, p] */
 static int row_dots(const Arg *arg) {
     const long m = arg[4].i;
-    for (long r = 0; r < arg[3].i; r++) arg[0].doubles[r] = dot_of(arg[1].r + r * m, arg[2].r + r * m, m);
+    if (m == 1)
+        for (long r = 0; r < arg[3].i; r++) arg[0].doubles[r] = 0 + (double)arg[1].r[r] * (double)arg[2].r[r];
+    else
+        for (long r = 0; r < arg[3].i; r++) arg[0].doubles[r] = dot_of(arg[1].r + r * m, arg[2].r + r * m, m);
     return 0;
 }
 
@@ -57,7 +64,7 @@ static int exact_sums(const Arg *arg) {
     {                                                                                                        \
         long at = 0;                                                                                         \
         for (; at + VL <= (n); at += VL) STEP;                                                               \
-        const long left = (n) - at;                                                                          \
+        const long left = (n)-at;                                                                            \
         if (left > 0) PART;                                                                                  \
     }
 

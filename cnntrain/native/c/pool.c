@@ -29,16 +29,22 @@ INLINE Place place_of(const Window *v, const Window *h, long c, long oh, long ow
         for (long oh = 0; oh < v.out; oh++)                                                                  \
             for (long ow = 0; ow < h.out; ow++)
 #define EACH_TAP(p)                                                                                          \
-    for (long i = p.i0; i < p.i1; i++)                                                                       \
-        for (long j = p.j0; j < p.j1; j++)
+    for (long i = (p).i0; i < (p).i1; i++)                                                                   \
+        for (long j = (p).j0; j < (p).j1; j++)
 
-INLINE void put_winner(uint8_t *bytes, int wide, long at, const real *winner, long n) {
+INLINE void put_winner(uint8_t *bytes, int wide, long at, mask winner, long n) {
+    bits tap[VECTOR_BYTES / sizeof(real)];
+    memcpy(tap, &winner, sizeof tap);
     if (wide)
-        for (long k = 0; k < n; k++) ((int32_t *)bytes)[at + k] = (int32_t)winner[k];
+        for (long k = 0; k < n; k++) ((int32_t *)bytes)[at + k] = (int32_t)tap[k];
     else if (n == VL) /* a loop of known length, which compilers turn into vectors */
-        for (long k = 0; k < VL; k++) bytes[at + k] = (uint8_t)winner[k];
+        for (long k = 0; k < VL; k++) bytes[at + k] = (uint8_t)tap[k];
     else
-        for (long k = 0; k < n; k++) bytes[at + k] = (uint8_t)winner[k];
+        for (long k = 0; k < n; k++) bytes[at + k] = (uint8_t)tap[k];
+}
+
+INLINE long one_winner(const uint8_t *bytes, int wide, long at) {
+    return wide ? ((const int32_t *)bytes)[at] : bytes[at];
 }
 
 INLINE vec winner_at(const uint8_t *bytes, int wide, long at, long n) {
@@ -52,54 +58,109 @@ INLINE vec winner_at(const uint8_t *bytes, int wide, long at, long n) {
     return load(winner);
 }
 
+/* Of one sample, whose lanes are columns: windows of 2x2, side by side, that cover the map. */
+INLINE int is_halved(const Window *w) {
+    return w->size == 2 && w->stride == 2 && w->before == 0 && 2 * w->out == w->length;
+}
+
+/* Every second number of two vectors, beginning with the first or the second. */
+INLINE vec every_second(vec a, vec b, const int first) {
+    mask places;
+    for (int i = 0; i < VL; i++) places[i] = 2 * i + first;
+    return (vec)__builtin_shuffle(a, b, places);
+}
+
+/* y and winners of ``out`` windows below each other's rows ``top`` and ``bottom`` */
+INLINE void max_of_pairs(real *y, uint8_t *winners, const real *top, const real *bottom, long out) {
+    for (long at = 0; at < out; at += VL) {
+        const long left = 2 * (out - at);
+        vec best = {};
+        mask winner = {};
+        for (int tap = 0; tap < 4; tap++) {
+            const real *row = (tap < 2 ? top : bottom) + 2 * at;
+            const vec a = load_up_to(row, left), b = left > VL ? load_up_to(row + VL, left - VL) : (vec){};
+            const vec rival = every_second(a, b, tap % 2);
+            const mask wins = tap ? rival > best : ~(mask){};
+            winner = (wins & ((mask){} + tap)) | (~wins & winner);
+            best = pick(wins | (rival != rival), rival, best);
+        }
+        store_up_to(y + at, best, out - at);
+        put_winner(winners + at, 0, 0, winner, least(VL, out - at));
+    }
+}
+
 /* y = max of the window, winner its tap i · KW + j: of equals the first; NaN wins over every number */
 static int max_pool2d_forward(const Arg *arg) {
     const int wide = (int)arg[3].i;
     const long channels = arg[4].i, n = arg[5].i;
     const Window v = window_of(arg + 6), h = window_of(arg + 12);
+    if (n == 1 && !wide && is_halved(&v) && is_halved(&h)) {
+        for (long r = 0, w = h.out; r < channels * v.out; r++)
+            max_of_pairs(arg[0].w + r * w, arg[1].bytes + r * w, arg[2].r + 4 * r * w,
+                         arg[2].r + (4 * r + 2) * w, w);
+        return 0;
+    }
     EACH_WINDOW (channels, v, h) {
         const Place p = place_of(&v, &h, c, oh, ow, n);
         for (long k = 0; k < n; k += VL) {
             const long some = least(VL, n - k);
-            vec best = splat(-(real)INFINITY), winner = {};
+            vec best = splat(-(real)INFINITY);
+            mask winner = {};
             int is_first = 1;
             EACH_TAP (p) {
                 const vec rival = load_up_to(arg[2].r + p.in + (i * h.length + j) * n + k, some);
                 const mask wins = is_first ? ~(mask){} : rival > best;
-                winner = pick(wins, splat((real)(i * h.size + j)), winner);
+                winner = (wins & ((mask){} + (bits)(i * h.size + j))) | (~wins & winner);
                 best = pick(wins | (rival != rival), rival, best);
                 is_first = 0;
             }
-            real place[VECTOR_BYTES / sizeof(real)];
-            store(place, winner);
             store_up_to(arg[0].w + p.out + k, best, some);
-            put_winner(arg[1].bytes, wide, p.out + k, place, some);
+            put_winner(arg[1].bytes, wide, p.out + k, winner, some);
         }
     }
     return 0;
 }
 
+/* Of one sample: delta goes to one place, which is looked up. */
+INLINE void give_to_winner(real *maps, real delta, long tap, const Place *p, const Window *h, int covers) {
+    const long i = (int32_t)tap / (int32_t)h->size, j = tap - i * h->size;
+    if (i < p->i0 || i >= p->i1 || j < p->j0 || j >= p->j1) return;
+    real *to = maps + p->in + i * h->length + j;
+    *to = covers ? delta : *to + delta;
+}
+
+/* Of VL samples: every tap of the window is written. */
+INLINE void give_to_winners(real *maps, vec delta, vec winner, const Place *p, const Window *h, long n,
+                            long some, int covers) {
+    EACH_TAP (*p) {
+        real *at = maps + p->in + (i * h->length + j) * n;
+        vec share = pick(winner == splat((real)(i * h->size + j)), delta, (vec){});
+        if (!covers) share += load_up_to(at, some);
+        store_up_to(at, share, some);
+    }
+}
+
 /* dx = delta where a tap won, added up in the order of the outputs; ``covers``: every input has one window */
 static int max_pool2d_backward(const Arg *arg) {
     real *dx = arg[0].w;
+    const uint8_t *winners = arg[1].read_bytes;
     const int wide = (int)arg[3].i;
     const long channels = arg[4].i, n = arg[5].i;
     const Window v = window_of(arg + 6), h = window_of(arg + 12);
     const int covers = v.size == v.stride && h.size == h.stride && v.before == 0 && h.before == 0 &&
                        v.out * v.size == v.length && h.out * h.size == h.length;
-    if (!covers) memset(dx, 0, (size_t)(channels * v.length * h.length * n) * sizeof(real));
+    if (!covers || n == 1) memset(dx, 0, (size_t)(channels * v.length * h.length * n) * sizeof(real));
     EACH_WINDOW (channels, v, h) {
         const Place p = place_of(&v, &h, c, oh, ow, n);
+        if (n == 1) {
+            give_to_winner(dx, arg[2].r[p.out], one_winner(winners, wide, p.out), &p, &h, covers);
+            continue;
+        }
         for (long k = 0; k < n; k += VL) {
             const long some = least(VL, n - k);
-            const vec d = load_up_to(arg[2].r + p.out + k, some);
-            const vec winner = winner_at(arg[1].read_bytes, wide, p.out + k, some);
-            EACH_TAP (p) {
-                real *at = dx + p.in + (i * h.length + j) * n + k;
-                vec share = pick(winner == splat((real)(i * h.size + j)), d, (vec){});
-                if (!covers) share += load_up_to(at, some);
-                store_up_to(at, share, some);
-            }
+            const vec delta = load_up_to(arg[2].r + p.out + k, some);
+            give_to_winners(dx + k, delta, winner_at(winners, wide, p.out + k, some), &p, &h, n, some,
+                            covers);
         }
     }
     return 0;
@@ -113,9 +174,15 @@ static int avg_pool2d_forward(const Arg *arg) {
     const Window v = window_of(arg + 5), h = window_of(arg + 11);
     EACH_WINDOW (channels, v, h) {
         const Place p = place_of(&v, &h, c, oh, ow, n);
+        const real count = arg[2].r[oh * h.out + ow];
+        if (n == 1) {
+            double sum = 0;
+            EACH_TAP (p) sum += (double)arg[1].r[p.in + i * h.length + j];
+            arg[0].w[p.out] = (real)sum / count;
+            continue;
+        }
         for (long k = 0; k < n; k += TOGETHER) {
             const long some = least(TOGETHER, n - k);
-            const real count = arg[2].r[oh * h.out + ow];
             double sum[TOGETHER] = {0};
             EACH_TAP (p) {
                 const real *at = arg[1].r + p.in + (i * h.length + j) * n + k;
@@ -135,6 +202,11 @@ static int avg_pool2d_backward(const Arg *arg) {
     memset(dx, 0, (size_t)(channels * v.length * h.length * n) * sizeof(real));
     EACH_WINDOW (channels, v, h) {
         const Place p = place_of(&v, &h, c, oh, ow, n);
+        if (n == 1) {
+            const real share = arg[1].r[p.out] / arg[2].r[oh * h.out + ow];
+            EACH_TAP (p) dx[p.in + i * h.length + j] += share;
+            continue;
+        }
         for (long k = 0; k < n; k += VL) {
             const long some = least(VL, n - k);
             const vec share = load_up_to(arg[1].r + p.out + k, some) / splat(arg[2].r[oh * h.out + ow]);

@@ -74,8 +74,7 @@ INLINE vec change_by(const int rule, const int slots, Element *e) {
     default: {
         const vec along = c[1] * s[0] + c[2] * g;
         s[0] = s[0] * c[3] + c[4] * g;
-        const vec sign = pick(along > (vec){}, splat(1), pick(along < (vec){}, splat(-1), along));
-        return sign * c[0];
+        return np_sign(along) * c[0];
     }
     }
 }

@@ -167,6 +167,36 @@ INLINE void store_part(real *p, vec v, long n) {
 #endif
 #endif
 
+/* VL bytes as numbers. */
+#if defined(ISA_V4) && defined(REAL_IS_DOUBLE)
+INLINE vec load_bytes(const uint8_t *p) {
+    return (vec)_mm512_cvtepi32_pd(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+#elif defined(ISA_V4)
+INLINE vec load_bytes(const uint8_t *p) {
+    return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
+#elif defined(ISA_V3) && defined(REAL_IS_DOUBLE)
+INLINE vec load_bytes(const uint8_t *p) {
+    int four;
+    memcpy(&four, p, sizeof four);
+    return (vec)_mm256_cvtepi32_pd(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(four)));
+}
+#elif defined(ISA_V3)
+INLINE vec load_bytes(const uint8_t *p) {
+    return (vec)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));
+}
+#elif defined(ISA_NEON) && !defined(REAL_IS_DOUBLE)
+INLINE vec load_bytes(const uint8_t *p) {
+    uint32_t four;
+    memcpy(&four, p, sizeof four);
+    return (vec)vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+}
+#else
+typedef uint8_t few_bytes __attribute__((vector_size(VECTOR_BYTES / sizeof(real)), aligned(1), may_alias));
+INLINE vec load_bytes(const uint8_t *p) { return __builtin_convertvector(*(const few_bytes *)p, vec); }
+#endif
+
 /* The numbers at p, of which n, one or more, are there. */
 INLINE vec load_up_to(const real *p, long n) { return n >= VL ? load(p) : load_part(p, n); }
 INLINE void store_up_to(real *p, vec v, long n) {
