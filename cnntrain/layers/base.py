@@ -86,6 +86,7 @@ class Layer(Registered, family="layer"):
     commutes_with_max: ClassVar[bool] = (
         False  # elementwise, non-decreasing, constant only where f' = 0
     )
+    only_views: ClassVar[bool] = False  # y has the memory of x
     takes_largest: ClassVar[bool] = False  # every output is the maximum of some inputs
 
     @classmethod

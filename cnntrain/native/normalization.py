@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.engine import FLOAT64, empty, kernel, solid
 from cnntrain.native.sums import exact_sums
 from cnntrain.types import Array, Shape
 
@@ -16,8 +16,8 @@ def sample_norm_forward(
     sizes = _sizes(x, groups)
     x = solid(x)
     near, rest = _in_two(exact_sums(x.reshape(sizes)) / sizes[1], x)
-    squares = np.empty_like(near, np.float64)
-    kernel("squares_around", x)(squares, x, near, rest, *sizes)
+    squares = empty(near.shape, FLOAT64)
+    kernel("sample_squares", x)(squares, x, near, rest, *sizes)
     inverse = (1 / np.sqrt(squares / sizes[1] + epsilon)).astype(x.dtype)
     y, x_hat = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     columns, rows = (near, rest, inverse), (_of_rows(gamma, x), _of_rows(beta, x))
@@ -31,7 +31,7 @@ def sample_norm_dx(dy: Array, x_hat: Array, gamma: Array, inverse: Array) -> Arr
     if x_hat.shape != dy.shape or inverse.shape != (sizes[0], 1, sizes[2]):
         raise ValueError(f"dy {dy.shape}, x_hat {x_hat.shape}, 1/σ {inverse.shape} do not fit")
     dy, x_hat, gamma = solid(dy), solid(x_hat), _of_rows(gamma, dy)
-    sums, dots = np.empty((2, *inverse.shape))
+    sums, dots = empty((2, *inverse.shape), FLOAT64)
     kernel("sample_norm_sums", dy)(sums, dots, dy, x_hat, gamma, *sizes)
     near, rest = _in_two(sums / sizes[1], dy)
     along = (dots / sizes[1]).astype(dy.dtype)

@@ -1,5 +1,7 @@
 """One update: which samples it takes, and that cutting a batch does not change its gradient."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,10 @@ def assert_close(found, expected):
 
 def test_the_gradient_of_a_batch_is_the_mean_of_those_of_its_samples(digits, params, one_thread):
     whole = gradients(digits, params, SOME, 0, one_thread)[0]
-    single = [gradients(digits, params, SOME[[k]], 0, one_thread)[0] for k in range(len(SOME))]
+    single = [
+        copy.deepcopy(gradients(digits, params, SOME[[k]], 0, one_thread)[0])
+        for k in range(len(SOME))
+    ]
     assert_close(whole, {name: total / len(SOME) for name, total in added_up(single).items()})
 
 
