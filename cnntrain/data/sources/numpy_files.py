@@ -203,7 +203,7 @@ class Npz(ArraySource, kind="npz"):
                         check_expansion(path, member.file_size, member.compress_size, labels)
                     return _plain(arrays[given.inputs]), _plain(arrays[given.targets])
             except BROKEN as error:
-                raise DataError(_message(path, error)) from None
+                raise DataError(broken_message(str(path), error)) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +246,7 @@ def _mapped(path: Path) -> Array:
                 raise DataError(
                     f"{path}: not a .npy file; for archives use the source 'npz'"
                 ) from None
-            raise DataError(_message(path, error)) from None
+            raise DataError(broken_message(str(path), error)) from None
     return array
 
 
@@ -262,9 +262,10 @@ def _plain(member: Array) -> Array:
     return member
 
 
-def _message(path: Path, error: BaseException) -> str:
+def broken_message(where: str, error: BaseException) -> str:
+    """What is wrong with a file that NumPy could not read."""
     if "pickle" in str(error) or "Python objects" in str(error):
-        return f"{path}: contains Python objects or is not a NumPy file; save plain numbers"
+        return f"{where}: contains Python objects or is not a NumPy file; save plain numbers"
     if isinstance(error, MemoryError):
-        return f"{path}: declares more values than fit into memory"
-    return f"{path}: not a readable NumPy file ({type(error).__name__})"
+        return f"{where}: declares more values than fit into memory"
+    return f"{where}: not a readable NumPy file ({type(error).__name__})"
