@@ -24,6 +24,7 @@ OTHER_WORDS = {
     "train": "fit", "run": "fit", "learn": "fit", "test": "eval", "evaluate": "eval",
     "validate": "eval", "check": "gradcheck", "show": "summary", "info": "summary",
     "model": "summary", "describe": "explain", "list": "explain", "compare": "diff",
+    "infer": "predict", "classify": "predict", "apply": "predict",
     "profile": "time", "benchmark": "time", "debug": "trace", "step": "trace",
 }  # fmt: skip
 

@@ -5,10 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnntrain.commands.target import checkpoint_folders
-from cnntrain.config.overrides import override
-from cnntrain.config.plan import Plan
-from cnntrain.config.read import plan_from_tree, plan_to_tree
+from cnntrain.commands.target import checkpoint_folders, with_data_settings
 from cnntrain.data.dataset import split_fingerprint
 from cnntrain.data.description import described
 from cnntrain.data.prepare import SplitName
@@ -58,7 +55,7 @@ def run_eval(path: Path, options: EvalOptions) -> ExitCode:
 
 def _opened(found: Checkpoint, options: EvalOptions) -> tuple[Experiment, SplitName]:
     """(network and data, the split to evaluate): read alone, where it has files of its own."""
-    plan = _with_settings(found.plan, options.settings)
+    plan = with_data_settings(found.plan, options.settings)
     folders = checkpoint_folders(found, options.data_dir)
     if options.data is not None:
         if options.split not in (None, "test"):
@@ -75,19 +72,6 @@ def _opened(found: Checkpoint, options: EvalOptions) -> tuple[Experiment, SplitN
         raise DataError(f"the data does not fit the checkpoint: {error}") from None
     chosen = _chosen_split(experiment, options.split)
     return replace(experiment, losses=known.losses), chosen
-
-
-def _with_settings(plan: Plan, settings: Sequence[str]) -> Plan:
-    """The plan with other data; nothing else about a trained network can be changed."""
-    tree = plan_to_tree(plan)
-    for setting in settings:
-        if not setting.startswith("data."):
-            raise ConfigError(
-                f"--set {setting}: a trained network is evaluated as it is; only keys of its "
-                "data can be set, such as data.test=FILE"
-            )
-        override(tree, setting)
-    return plan_from_tree(tree)
 
 
 def _warn_of_other_data(
