@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.config.compose import Composition, Problem, compose
 from cnntrain.config.document import KeyPath
+from cnntrain.config.overrides import dotted
 from cnntrain.config.plan import Plan
 from cnntrain.config.validation_errors import problems_of
 from cnntrain.errors import ConfigError, ConfigErrors, DataError, MissingFile
@@ -71,8 +72,12 @@ def plan_from_tree(tree: object) -> Plan:
     """The plan of a resolved config, as stored in a checkpoint."""
     plan, problems = _validated(tree)
     if plan is None:
-        raise ConfigError("; ".join(message for _, message in problems))
+        raise ConfigError("; ".join(_placed(path, message) for path, message in problems))
     return plan
+
+
+def _placed(path: KeyPath, message: str) -> str:
+    return f"{dotted(path)}: {message}" if path else message
 
 
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # texts that need no quotes
