@@ -15,7 +15,9 @@ from cnntrain.cli.options import (
 
 @click.command("predict")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument(
+    "inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(allow_dash=True)
+)
 @click.option(
     "--top",
     type=click.IntRange(min=1),

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 
+import cnntrain.config.plan  # noqa: F401  # with it, every family is known
 from cnntrain.errors import ConfigError
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.native import kernels_of, place_of_kernel
 from cnntrain.optimizers import Optimizer
-from cnntrain.registry import Registered, did_you_mean, to_tree
+from cnntrain.registry import Registered, Spec, did_you_mean, to_tree
 from cnntrain.views.formula import Formula
 
 ROOT = Path(__file__).resolve().parents[3]  # the folder of the package
@@ -101,7 +102,7 @@ def describe(member: type[Registered]) -> Kind:
         member.kind,
         inspect.getdoc(member) or "",
         dict(_formulas(member)),
-        tuple(_option(member, field) for field in fields(member)),  # type: ignore[arg-type]
+        options_of(member),
         tuple(_code(member)),
     )
 
@@ -131,7 +132,12 @@ def _formulas(member: type[Registered]) -> Iterator[tuple[str, Formula]]:
 # options -----------------------------------------------------------------------------------------
 
 
-def _option(member: type[Registered], field: "Field[Any]") -> Option:
+def options_of(spec: type[Spec]) -> tuple[Option, ...]:
+    """The options of a kind, or the keys of a section."""
+    return tuple(_option(spec, field) for field in fields(spec))  # type: ignore[arg-type]
+
+
+def _option(member: type[Spec], field: "Field[Any]") -> Option:
     return Option(
         field.name,
         type_in_words(field.type),
@@ -147,7 +153,7 @@ def _default(field: "Field[Any]") -> Any:
     return to_tree(field.default_factory()) if field.default_factory is not MISSING else REQUIRED
 
 
-def _clause(member: type[Registered], name: str) -> str:
+def _clause(member: type[Spec], name: str) -> str:
     """The clause about an option in the docstring of the class or of its bases."""
     declaring = (c for c in member.__mro__ if name in inspect.get_annotations(c))
     for base in (next(declaring), *member.__mro__):
