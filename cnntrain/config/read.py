@@ -100,6 +100,13 @@ def dump_plan(plan: Plan) -> str:
     return yaml.dump(plan_to_tree(plan), Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True)
 
 
+def inline(value: Any) -> str:
+    """A value as YAML text on one line."""
+    options: dict[str, Any] = {"default_flow_style": True, "sort_keys": False, "width": 10_000}
+    text: str = yaml.dump(value, Dumper=_QuotingDumper, allow_unicode=True, **options)
+    return text.removesuffix("...\n").strip()
+
+
 def plan_to_tree(plan: Plan) -> dict[str, Any]:
     """The resolved config with all defaults; ``plan_from_tree`` turns it back into the plan."""
     tree: dict[str, Any] = to_tree(plan)

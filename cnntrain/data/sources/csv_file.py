@@ -136,7 +136,7 @@ class Csv(FileSource, kind="csv"):
         return name not in self.ignore and not self.features
 
     def _choice(self, table: Table) -> Choice:
-        answers, why = self._answers(table)
+        answers, why = self.answers(table)
         if self.features:
             chosen = tuple(table.index(column) for column in self.features)
             if both := set(chosen) & set(answers):
@@ -149,7 +149,7 @@ class Csv(FileSource, kind="csv"):
             raise DataError(f"{table.path}: no feature column remains; shorten 'ignore'")
         return Choice(answers, chosen, why)
 
-    def _answers(self, table: Table) -> tuple[tuple[int, ...], str]:
+    def answers(self, table: Table) -> tuple[tuple[int, ...], str]:
         """The columns to predict, and why these."""
         if self.targets:
             return tuple(table.index(column) for column in self.targets), ""

@@ -43,7 +43,7 @@ def as_samples(x: Array, layout: Layout | None, where: str) -> Array:
     native = x.astype(x.dtype.newbyteorder("="), copy=False)
     if native.ndim == 3:
         return native[:, None]
-    if native.ndim == 4 and layout is None and _looks_channels_last(native.shape):
+    if native.ndim == 4 and layout is None and looks_channels_last(native.shape):
         raise DataError(
             f"{where}: inputs {native.shape} look like images with their channels last; say "
             "'layout: channels_last', or 'layout: channels_first' if they are not"
@@ -51,7 +51,7 @@ def as_samples(x: Array, layout: Layout | None, where: str) -> Array:
     return np.moveaxis(native, -1, 1) if native.ndim == 4 and layout == "channels_last" else native
 
 
-def _looks_channels_last(shape: Shape) -> bool:
+def looks_channels_last(shape: Shape) -> bool:
     """Whether the last axis is 1, 3 or 4, and much smaller than the other two."""
     return shape[3] in (1, 3, 4) and min(shape[1], shape[2]) > 2 * shape[3]
 
