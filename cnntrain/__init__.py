@@ -8,7 +8,7 @@ each other, directly or indirectly; ``tests/test_layering.py`` enforces both.
     0    errors types rng         exceptions and exit codes; array types; random streams;
          registry environment     kinds by name; hardware and versions;
          text                     numbers and durations as text
-    1    files native             atomic file writes; the compiled engine
+    1    files native plugins     atomic file writes; the compiled engine; kinds of other packages
     2    ops                      arithmetic shared by several layers
     3    layers losses            one file per member of a family, forward next to backward;
          optimizers metrics       schedules are with the optimizers, initializers with the

@@ -17,6 +17,7 @@ from cnntrain.config.overrides import dotted
 from cnntrain.config.plan import Plan
 from cnntrain.config.validation_errors import problems_of
 from cnntrain.errors import ConfigError, ConfigErrors, DataError, MissingFile
+from cnntrain.plugins import load_plugins
 from cnntrain.registry import to_tree
 
 
@@ -115,6 +116,7 @@ def plan_to_tree(plan: Plan) -> dict[str, Any]:
 
 @cache
 def _adapter() -> TypeAdapter[Plan]:
+    load_plugins()
     return TypeAdapter(Plan)
 
 

@@ -16,6 +16,7 @@ from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.native import kernels_of, place_of_kernel
 from cnntrain.optimizers import Optimizer
+from cnntrain.plugins import load_plugins
 from cnntrain.registry import Registered, Spec, did_you_mean, to_tree
 from cnntrain.views.formula import Formula
 
@@ -36,7 +37,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Code:
-    """The location of a function; ``file`` is relative to the folder of the package."""
+    """The location of a function; ``file`` is relative to the folder of the package, if inside."""
 
     function: str
     file: str
@@ -62,6 +63,7 @@ class Kind:
 
 def families() -> dict[str, type[Registered]]:
     """Every family with its class: layer, loss, optimizer, ..."""
+    load_plugins()
     own = (family for family in Registered.__subclasses__() if _is_own(family))
     return {family.family: family for family in own}
 
@@ -245,9 +247,10 @@ def _called(method: FunctionType) -> Iterator[FunctionType]:
 
 
 def locate(function: FunctionType) -> Code:
-    """Name, file and line of a function of this package."""
+    """Name, file and line of a function of this package, or of a plug-in."""
     plain = inspect.unwrap(function)
-    file = Path(plain.__code__.co_filename).resolve().relative_to(ROOT)
+    file = Path(plain.__code__.co_filename).resolve()
+    file = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file  # else of a plug-in
     lines, first = inspect.getsourcelines(plain)  # with its decorators
     at = next(k for k, line in enumerate(lines) if line.lstrip().startswith("def "))
     return Code(function.__qualname__, file.as_posix(), first + at)

@@ -21,6 +21,8 @@ def _family(name: str) -> Iterator[str]:
     yield f"{name}:"
     for kind in sorted(members):
         line = describe(members[kind]).line.replace("``", "")
+        package = members[kind].__module__.partition(".")[0]
+        line = line if package == "cnntrain" else f"({package}) {line}"
         yield f"  {kind:<{width}}  {textwrap.shorten(line, WIDTH - width - 4, placeholder=' ...')}"
 
 

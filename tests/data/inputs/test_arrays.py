@@ -140,6 +140,7 @@ def test_what_does_not_fit_is_explained(read, tmp_path, stored, message):
         (b"\x93NUMPY\x09\x00", "not a readable NumPy file"),
         (b"PK\x03\x04 broken", "corrupt archive"),
     ],
+    ids=["short", "long", "packed", "labels", "header", "version", "zip"],
 )
 def test_a_broken_file_is_explained(read, tmp_path, content, message):
     (tmp_path / "x").write_bytes(content)
