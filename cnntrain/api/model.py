@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnntrain.commands.eval import EvalOptions, evaluated, evaluation
+from cnntrain.commands.predict import predictor_of
 from cnntrain.config.read import plan_to_tree
 from cnntrain.data.inputs.arrays import array_portions
 from cnntrain.data.inputs.portion import Wanted, checked
@@ -23,7 +24,6 @@ from cnntrain.runs.checkpoint import Checkpoint, best_checkpoint
 from cnntrain.runs.names import resolve
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.opening import check_losses_fit
-from cnntrain.training.predict import Predictor
 from cnntrain.training.reading import in_classes
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays
@@ -75,9 +75,7 @@ class Model:
     def __init__(self, found: Checkpoint, threads: int | None = None) -> None:
         self.checkpoint = found
         self.threads = threads
-        self._predictor = Predictor(
-            found.network, found.state.evaluated(), found.known, found.plan.numpy_dtype
-        )
+        self._predictor = predictor_of(found)
 
     @property
     def config(self) -> dict[str, Any]:

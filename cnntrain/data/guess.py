@@ -1,5 +1,6 @@
 """Which source reads a file or folder, and with which options: found out from its content."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ Options = dict[str, Any]
 MOST_CLASSES = 50  # whole numbers with more values are targets of a regression
 MOST_TEXTS = 20  # values of a text column that become inputs
 LOOKED_AT = 200  # images
+LEAST_SIDE = 8  # pixels of an image in the columns of a table
 LARGEST_SIDE = 64  # pixels, to which images of different sizes are resized
 USUAL_ARRAYS = (
     ("x", "y"), ("X", "y"), ("images", "labels"), ("data", "target"), ("inputs", "targets"),
@@ -206,7 +208,7 @@ def _features(table: Table, answer: int) -> Options:
     """What to do with row numbers, texts and pixels among the other columns."""
     others = [k for k in range(len(table.names)) if k != answer]
     if table.header and _are_pixels([table.names[k] for k in others]):
-        side = round(len(others) ** 0.5)
+        side = math.isqrt(len(others))
         return {"shape": [1, side, side]}
     textual = [k for k in others if table.is_text(k)]
     texts = read_columns(table, (), textual).texts if textual else {}
@@ -221,4 +223,5 @@ def _features(table: Table, answer: int) -> Options:
 def _are_pixels(names: list[str]) -> bool:
     """Whether columns are called pixel0, pixel1, ... and fill a square."""
     words = {name.rstrip("0123456789x_. ").lower() for name in names}
-    return len(names) >= 64 and words <= PIXELS and round(len(names) ** 0.5) ** 2 == len(names)
+    side = math.isqrt(len(names))
+    return side >= LEAST_SIDE and side * side == len(names) and words <= PIXELS

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from cnntrain.commands.eval import EvalOptions, run_eval
+from cnntrain.commands.fit import FitOptions, run_fit
+from cnntrain.commands.init import run_init
 from cnntrain.commands.predict import PredictOptions, run_predict
 from cnntrain.errors import ConfigError, DataError, ExitCode, WriteError
 
@@ -158,6 +160,26 @@ def test_a_broken_image_among_others(fitted, capsys):
     assert "Error: in/3.png: not a readable image" in err
     assert err.endswith("1 sample left out, 5 predicted\n")
     assert "Warning: the network was trained on data of the source 'inline'" in err
+
+
+def test_from_a_table_of_pixels_to_a_submission():
+    """Three commands: a config, a training, and the labels of images that have none."""
+    archive = np.load(Path(__file__).parents[2] / "cnntrain/data/sources/digits.npz")
+    names = [f"pixel{k}" for k in range(64)]
+    train = np.column_stack([archive["train_y"], archive["train_x"].reshape(-1, 64)])
+    test = archive["test_x"].reshape(-1, 64)
+    for name, table, head in (("train", train, ["label", *names]), ("test", test, names)):
+        np.savetxt(f"{name}.csv", table, "%d", ",", header=",".join(head), comments="")
+    assert run_init(None, Path("train.csv"), "label", None) == ExitCode.DONE
+    fit = FitOptions(settings=["train.epochs=3"], quiet=True)
+    assert run_fit(Path("train.yaml"), fit) == ExitCode.DONE
+    options = PredictOptions(columns="ImageId,Label", out=Path("submission.csv"))
+    assert run_predict(Path("train"), ["test.csv"], options) == ExitCode.DONE
+    head, *rows = Path("submission.csv").read_text().splitlines()
+    assert head == "ImageId,Label"
+    assert [row.split(",")[0] for row in rows] == [str(k + 1) for k in range(len(test))]
+    labels = np.array([int(row.split(",")[1]) for row in rows])
+    assert np.mean(labels == archive["test_y"]) > 0.8
 
 
 # What cannot be done

@@ -17,6 +17,7 @@ from cnntrain.errors import DataError
 from cnntrain.registry import listed
 from cnntrain.types import Array, Shape
 
+AT_ONCE = 1 << 20  # bytes read at a time, because a header may declare too much
 USUAL_NAMES = ("x", "X", "x_test", "X_test", "inputs")
 HEADERS: dict[tuple[int, int], Callable[[Any], Any]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -109,7 +110,9 @@ def _parts(
 def _rows(file: IO[bytes], shape: Shape, dtype: np.dtype[Any], where: str, count: int) -> Array:
     """The next ``count`` entries of the first axis."""
     size = count * math.prod(shape[1:]) * dtype.itemsize
-    content = file.read(size)
+    content = bytearray()
+    while len(content) < size and (part := file.read(min(AT_ONCE, size - len(content)))):
+        content += part
     if len(content) < size:
         raise DataError(f"{where}: ends before its last sample; save or download it again")
     native = np.frombuffer(content, dtype).astype(dtype.newbyteorder("="), copy=False)

@@ -148,6 +148,16 @@ def test_a_broken_file_is_explained(read, tmp_path, content, message):
         read("x")
 
 
+@pytest.mark.parametrize("fortran", [False, True])
+def test_a_header_that_declares_too_much_takes_no_memory(read, tmp_path, fortran):
+    header = {"descr": "<f8", "fortran_order": fortran, "shape": (10**15, 2, 3)}
+    with (tmp_path / "x.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(96))
+    with pytest.raises(DataError, match="ends before its last sample"):
+        read("x.npy")
+
+
 def test_an_archive_whose_inputs_are_not_known(read, tmp_path):
     np.savez(tmp_path / "x.npz", a=X, b=X)
     with pytest.raises(DataError, match=r"which array holds the inputs\? It contains a, b"):
