@@ -64,7 +64,7 @@ static int exact_sums(const Arg *arg) {
     {                                                                                                        \
         long at = 0;                                                                                         \
         for (; at + VL <= (n); at += VL) STEP;                                                               \
-        const long left = (n)-at;                                                                            \
+        const long left = (n) - at;                                                                          \
         if (left > 0) PART;                                                                                  \
     }
 
