@@ -127,15 +127,11 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     def _train_once(self, X: Array, y: Array, outputs: int, classes: Classes) -> None:
         """One pass over the samples, which continues what was trained before."""
         before: Model | None = getattr(self, "model_", None)
-        if before is None:
-            plan, self.loss_curve_ = plan_from_tree(self._tree(X.shape[1], outputs)), []
-        else:
-            plan = before.checkpoint.plan
+        found = before.checkpoint if before else None
+        plan = found.plan if found else plan_from_tree(self._tree(X.shape[1], outputs))
         experiment = self._experiment(plan, X, y, classes, before)
-        if before is None:
-            state = start(plan, experiment.network)
-        else:
-            state = copy.deepcopy(before.checkpoint.state)
+        state = copy.deepcopy(found.state) if found else start(plan, experiment.network)
+        self.loss_curve_ = self.loss_curve_ if found else []
         per_epoch = training_clock(plan, len(experiment.data.train)).steps_per_epoch
         done = math.ceil(state.step / per_epoch)  # of other lengths before: whole epochs of these
         state = replace(state, step=done * per_epoch, sums={})

@@ -33,9 +33,9 @@ def run_init(
         raise ConfigError(f"{path}: exists already; choose another name with --out")
     options = EMBEDDED if data is None else guessed(data, target)
     options = _relative(options, path.parent)
-    facts = _facts(_loaded(options, path.parent))
-    text = config_text(str(path), options, facts, template)
-    experiment = _opened(text, path)
+    dataset = _loaded(options, path.parent)
+    text = config_text(str(path), options, _facts(dataset), template)
+    experiment = _opened(text, path, dataset)
     for line in described(experiment.data):
         warn(line)
     write_text(path, text)
@@ -81,11 +81,11 @@ def _facts(dataset: Dataset) -> Facts:
     )
 
 
-def _opened(text: str, path: Path) -> Experiment:
+def _opened(text: str, path: Path, dataset: Dataset) -> Experiment:
     """The experiment that the config describes: what is written can be trained."""
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         draft.write_text(text, encoding="utf-8")
         config = read_config(draft)
     find = DataFolders.of(None, path.parent).find
-    return open_experiment(config.plan, find, further=check_training)
+    return open_experiment(config.plan, find, further=check_training, dataset=dataset)

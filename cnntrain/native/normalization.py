@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from cnntrain.native.engine import empty, kernel, solid
-from cnntrain.native.sums import exact_sums
+from cnntrain.native.sums import exact_sums, in_two
 from cnntrain.types import Array, Shape
 
 
@@ -15,7 +15,7 @@ def sample_norm_forward(
     """(y, x̂, 1/σ) for x (C, ..., N), standardized within ``groups`` parts of each sample."""
     sizes = _sizes(x, groups)
     x = solid(x)
-    near, rest = _in_two(exact_sums(x.reshape(sizes)) / sizes[1], x)
+    near, rest = in_two(exact_sums(x.reshape(sizes)) / sizes[1], x)
     squares = np.empty_like(near, np.float64)
     kernel("squares_around", x)(squares, x, near, rest, *sizes)
     inverse = (1 / np.sqrt(squares / sizes[1] + epsilon)).astype(x.dtype)
@@ -33,7 +33,7 @@ def sample_norm_dx(dy: Array, x_hat: Array, gamma: Array, inverse: Array) -> Arr
     dy, x_hat, gamma = solid(dy), solid(x_hat), _of_rows(gamma, dy)
     sums, dots = np.empty((2, *inverse.shape))
     kernel("sample_norm_sums", dy)(sums, dots, dy, x_hat, gamma, *sizes)
-    near, rest = _in_two(sums / sizes[1], dy)
+    near, rest = in_two(sums / sizes[1], dy)
     along = (dots / sizes[1]).astype(dy.dtype)
     dx = empty(dy.shape, dy.dtype)
     columns = (near, rest, along, solid(inverse))
@@ -47,11 +47,6 @@ def _sizes(x: Array, groups: int) -> Shape:
     if x.ndim < 2 or groups < 1 or rows % groups:
         raise ValueError(f"{groups} groups do not divide {x.shape}")
     return groups, rows // groups, x.shape[-1]
-
-
-def _in_two(mean: Array, like: Array) -> tuple[Array, Array]:
-    near = mean.astype(like.dtype)
-    return near, (mean - near).astype(like.dtype)
 
 
 def _of_rows(scale: Array, x: Array) -> Array:

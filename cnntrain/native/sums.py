@@ -35,14 +35,19 @@ def exact_sums(x: Array) -> Array:
     return total
 
 
+def in_two(mean: Array, like: Array) -> tuple[Array, Array]:
+    """What numbers of the type of ``like`` hold of float64 ones, and the rest."""
+    near = mean.astype(like.dtype)
+    return near, (mean - near).astype(like.dtype)
+
+
 def centered(x: Array, mean: Array) -> Array:
     """x - mean for x (G, M, N) and a float64 mean (G, 1, N), or x (C, M) and mean (C, 1)."""
     g, m, n = x.shape if x.ndim == 3 else (*x.shape, 1)
     if mean.size != g * n or mean.shape[:2] != (g, 1):
         raise ValueError(f"a mean {mean.shape} does not fit x {x.shape}")
-    near = mean.astype(x.dtype)
+    near, rest = in_two(mean, x)
     out = empty(x.shape, x.dtype)
-    rest = (mean - near).astype(x.dtype)
     kernel("centered", x)(out, solid(x), solid(near), solid(rest), *(g, m, n))
     return out
 

@@ -36,7 +36,8 @@ class Predictor:
 
         def part(k: int) -> Array:
             with np.errstate(all="ignore"):
-                batch = self.known.normalizer.apply(np.moveaxis(x[slices[k]], 0, -1), self.dtype)
+                rows = np.arange(slices[k].start, slices[k].stop)
+                batch = self.known.normalizer.gather(x, rows, self.dtype)
                 return network.forward(self.params, batch, Pass())[0]
 
         return np.concatenate(list(workers.results(part, len(slices))), axis=-1)
@@ -75,9 +76,8 @@ class Predictor:
         """(N, top): the numbers of the classes from the most likely one down."""
         if top == 1:
             return predicted(z)[:, None]
-        return np.argsort(-(z if len(z) > 1 else np.concatenate([-z, z])), axis=0, kind="stable")[
-            :top
-        ].T
+        of_all = z if len(z) > 1 else np.concatenate([-z, z])
+        return np.argsort(-of_all, axis=0, kind="stable")[:top].T
 
     def values(self, z: Array) -> Array:
         """(N, ...): the predicted targets in the units of the data; of yes or no, probabilities."""

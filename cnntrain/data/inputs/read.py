@@ -15,12 +15,12 @@ from cnntrain.data.inputs.portion import Portion, Wanted, checked
 from cnntrain.data.inputs.rows import row_portions
 from cnntrain.data.locate import Find, check_has_an_end
 from cnntrain.data.sources.folder import SUFFIXES
+from cnntrain.data.sources.idx import GZIP_MAGIC
 from cnntrain.data.sources.table import explained, opened
 
 STDIN = "-"
 NPY = b"\x93NUMPY"
 ZIP = b"PK\x03\x04"
-GZIP = b"\x1f\x8b"
 HEAD = 8  # bytes that tell kinds apart
 
 
@@ -90,7 +90,7 @@ def _of_file(path: Path, wanted: Wanted) -> Iterator[Portion]:
         head = _head(raw)
         if head.startswith(ZIP):
             yield from _of_archive(path, wanted)
-        elif head.startswith(GZIP):
+        elif head.startswith(GZIP_MAGIC):
             with gzip.open(raw) as packed:
                 unpacked = cast(IO[bytes], packed)
                 yield from _of_stream(unpacked, _head(unpacked), path, wanted)
