@@ -90,6 +90,10 @@ class MissingFile(DataError):
         self.name = name
 
 
+class PluginError(CnntrainError):
+    """A plug-in of another package that cannot be imported."""
+
+
 class RunFolderError(CnntrainError):
     """A run folder that cannot be created, written or resumed."""
 

@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh
 install_into_venv .
+.venv/bin/cnntrain schema > configs/schema.json # for editors
 
 run=runs/quickstart
 .venv/bin/cnntrain fit configs/digits.yaml --out "$run" --overwrite

@@ -23,7 +23,9 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 OTHER_WORDS = {
     "train": "fit", "run": "fit", "learn": "fit", "test": "eval", "evaluate": "eval",
     "validate": "eval", "check": "gradcheck", "show": "summary", "info": "summary",
-    "model": "summary", "describe": "explain", "list": "explain", "compare": "diff",
+    "model": "summary", "describe": "explain", "kinds": "list", "layers": "list", "compare": "diff",
+    "new": "init", "create": "init", "start": "init",
+    "infer": "predict", "classify": "predict", "apply": "predict",
     "profile": "time", "benchmark": "time", "debug": "trace", "step": "trace",
 }  # fmt: skip
 

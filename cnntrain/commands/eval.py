@@ -1,14 +1,11 @@
 """``cnntrain eval``: the metrics of a checkpoint on one split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnntrain.commands.target import checkpoint_folders
-from cnntrain.config.overrides import override
-from cnntrain.config.plan import Plan
-from cnntrain.config.read import plan_from_tree, plan_to_tree
+from cnntrain.commands.target import checkpoint_folders, with_data_settings
 from cnntrain.data.dataset import split_fingerprint
 from cnntrain.data.description import described
 from cnntrain.data.prepare import SplitName
@@ -43,22 +40,37 @@ class EvalOptions:
 def run_eval(path: Path, options: EvalOptions) -> ExitCode:
     """Evaluate a checkpoint and print the result on stdout."""
     found = load(best_checkpoint(resolve(path)))
-    experiment, split = _opened(found, options)
-    for line in described(experiment.data):
-        warn(line)
-    _warn_of_other_data(found, experiment, split, options)
-    with Workers(options.threads or available_cores()) as workers:
-        sums = evaluate(experiment, found.state.evaluated(), split, workers, detail=True)
-    classes = found.known.schema.classes
-    result = summarize(split, sums, classes, experiment.chosen, experiment.label_names)
-    result["weights_sha256"] = weights_sha256(found.state.params)
+    result = evaluation(found, options, warn)
     print(json_text(result) if options.as_json else printable(report(found, result)))
     return ExitCode.DONE
 
 
+def evaluation(
+    found: Checkpoint, options: EvalOptions, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """The JSON document of an evaluation; ``tell`` is told what was read."""
+    experiment, split = _opened(found, options)
+    for line in described(experiment.data):
+        tell(line)
+    if not options.data and not options.settings and _is_other_data(found, experiment, split):
+        tell("Warning: this data differs from the data that the network was trained on")
+    result = evaluated(found, experiment, split, options.threads)
+    return {**result, "weights_sha256": weights_sha256(found.state.params)}
+
+
+def evaluated(
+    found: Checkpoint, experiment: Experiment, split: SplitName, threads: int | None
+) -> dict[str, Any]:
+    """The figures of a trained network on one split."""
+    with Workers(threads or available_cores()) as workers:
+        sums = evaluate(experiment, found.state.evaluated(), split, workers, detail=True)
+    classes = found.known.schema.classes
+    return summarize(split, sums, classes, experiment.chosen, experiment.label_names)
+
+
 def _opened(found: Checkpoint, options: EvalOptions) -> tuple[Experiment, SplitName]:
     """(network and data, the split to evaluate): read alone, where it has files of its own."""
-    plan = _with_settings(found.plan, options.settings)
+    plan = with_data_settings(found.plan, options.settings)
     folders = checkpoint_folders(found, options.data_dir)
     if options.data is not None:
         if options.split not in (None, "test"):
@@ -77,33 +89,13 @@ def _opened(found: Checkpoint, options: EvalOptions) -> tuple[Experiment, SplitN
     return replace(experiment, losses=known.losses), chosen
 
 
-def _with_settings(plan: Plan, settings: Sequence[str]) -> Plan:
-    """The plan with other data; nothing else about a trained network can be changed."""
-    tree = plan_to_tree(plan)
-    for setting in settings:
-        if not setting.startswith("data."):
-            raise ConfigError(
-                f"--set {setting}: a trained network is evaluated as it is; only keys of its "
-                "data can be set, such as data.test=FILE"
-            )
-        override(tree, setting)
-    return plan_from_tree(tree)
-
-
-def _warn_of_other_data(
-    found: Checkpoint, experiment: Experiment, split: SplitName, options: EvalOptions
-) -> None:
-    """Say so if the data is not that of the training, unless other data was asked for."""
-    if options.data or options.settings:
-        return
+def _is_other_data(found: Checkpoint, experiment: Experiment, split: SplitName) -> bool:
+    """Whether this is not the data of the training."""
     data = experiment.data
     if data.fingerprint:
-        same = found.fingerprint == data.fingerprint
-    else:
-        recorded = found.part_fingerprints.get(split)
-        same = recorded in (None, split_fingerprint(data.splits[split]))
-    if not same:
-        warn("Warning: this data differs from the data that the network was trained on")
+        return found.fingerprint != data.fingerprint
+    recorded = found.part_fingerprints.get(split)
+    return recorded not in (None, split_fingerprint(data.splits[split]))
 
 
 def _chosen_split(experiment: Experiment, split: SplitName | None) -> SplitName:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
+from cnntrain.config.overrides import override
 from cnntrain.config.plan import Plan
-from cnntrain.config.read import Config, read_config
+from cnntrain.config.read import Config, plan_from_tree, plan_to_tree, read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.network.network import Network
@@ -89,6 +90,19 @@ def tell_what_was_read(experiment: Experiment) -> None:
 def checkpoint_folders(found: Checkpoint, data_dir: Path | None) -> DataFolders:
     """Where to look for its data: in ``data_dir``, or where its run found it."""
     return DataFolders.of(data_dir, *recorded_folders(found.path), found.path.parent)
+
+
+def with_data_settings(plan: Plan, settings: Sequence[str]) -> Plan:
+    """The plan with other data; nothing else about a trained network can be changed."""
+    tree = plan_to_tree(plan)
+    for setting in settings:
+        if not setting.startswith("data."):
+            raise ConfigError(
+                f"--set {setting}: a trained network is used as it is; only keys of its data can "
+                "be set, such as data.test=FILE"
+            )
+        override(tree, setting)
+    return plan_from_tree(tree)
 
 
 def recorded_folders(checkpoint: Path) -> list[Path]:

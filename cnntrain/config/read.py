@@ -13,9 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from cnntrain.config.compose import Composition, Problem, compose
 from cnntrain.config.document import KeyPath
+from cnntrain.config.overrides import dotted
 from cnntrain.config.plan import Plan
 from cnntrain.config.validation_errors import problems_of
 from cnntrain.errors import ConfigError, ConfigErrors, DataError, MissingFile
+from cnntrain.plugins import load_plugins
 from cnntrain.registry import to_tree
 
 
@@ -71,8 +73,12 @@ def plan_from_tree(tree: object) -> Plan:
     """The plan of a resolved config, as stored in a checkpoint."""
     plan, problems = _validated(tree)
     if plan is None:
-        raise ConfigError("; ".join(message for _, message in problems))
+        raise ConfigError("; ".join(_placed(path, message) for path, message in problems))
     return plan
+
+
+def _placed(path: KeyPath, message: str) -> str:
+    return f"{dotted(path)}: {message}" if path else message
 
 
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")  # texts that need no quotes
@@ -95,6 +101,13 @@ def dump_plan(plan: Plan) -> str:
     return yaml.dump(plan_to_tree(plan), Dumper=_QuotingDumper, sort_keys=False, allow_unicode=True)
 
 
+def inline(value: Any) -> str:
+    """A value as YAML text on one line."""
+    options: dict[str, Any] = {"default_flow_style": True, "sort_keys": False, "width": 10_000}
+    text: str = yaml.dump(value, Dumper=_QuotingDumper, allow_unicode=True, **options)
+    return text.removesuffix("...\n").strip()
+
+
 def plan_to_tree(plan: Plan) -> dict[str, Any]:
     """The resolved config with all defaults; ``plan_from_tree`` turns it back into the plan."""
     tree: dict[str, Any] = to_tree(plan)
@@ -103,6 +116,7 @@ def plan_to_tree(plan: Plan) -> dict[str, Any]:
 
 @cache
 def _adapter() -> TypeAdapter[Plan]:
+    load_plugins()
     return TypeAdapter(Plan)
 
 

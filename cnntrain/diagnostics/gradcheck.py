@@ -19,6 +19,7 @@ from cnntrain.layers import Context, Example, Layer
 from cnntrain.losses import Loss
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import Objective, Penalty, forward_backward
+from cnntrain.plugins import load_plugins
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
 
@@ -195,7 +196,8 @@ def _targets(out_shape: Shape, target_shape: Shape | None, rng: np.random.Genera
 
 
 def check_registry(seed: int, tolerance: float) -> Iterator[Verdict]:
-    """Check every registered layer and loss on its own examples."""
+    """Check every registered layer and loss on its own examples, those of plug-ins too."""
+    load_plugins()
     for layer in Layer.kinds.values():
         for example in layer.examples():
             yield from check_layer(example, seed, tolerance)

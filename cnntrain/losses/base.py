@@ -54,6 +54,7 @@ class Loss(Registered, family="loss"):
     least_outputs: ClassVar[int] = 1
     takes_soft_labels: ClassVar[bool] = False  # whether real-valued targets are class probabilities
     single_output_is_yes: ClassVar[bool] = False  # whether one output can separate two classes
+    estimates_shares: ClassVar[bool] = False  # whether ``estimate`` gives probabilities
 
     def check(self, out_shape: Shape, target_shape: Shape | None) -> None:
         """Raise ``ShapeError`` unless outputs and targets match; ``None`` means class labels."""

@@ -70,6 +70,7 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
 
     contains: ClassVar[tuple[str, ...]] = ("sigmoid", "softmax", "log_softmax")
     single_output_is_yes: ClassVar[bool] = True
+    estimates_shares: ClassVar[bool] = True
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         return binary_cross_entropy(z, as_targets(y, z))

@@ -83,6 +83,7 @@ class CrossEntropy(Loss, kind="cross_entropy"):
     contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
     needs_vector: ClassVar[bool] = True
     takes_soft_labels: ClassVar[bool] = True
+    estimates_shares: ClassVar[bool] = True
     least_outputs: ClassVar[int] = 2
 
     def equation(self) -> str:
@@ -174,6 +175,7 @@ class KlDivergence(Loss, kind="kl_divergence"):
     contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
     needs_vector: ClassVar[bool] = True
     takes_soft_labels: ClassVar[bool] = True
+    estimates_shares: ClassVar[bool] = True
     least_outputs: ClassVar[int] = 2
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:

@@ -64,12 +64,14 @@ def decisions(z: Array, yes: Array) -> Array:
     return np.stack(counts, axis=1).reshape(-1, 2, 2)
 
 
-def detail_sums(z: Array, y: Array) -> Sums:
+def detail_sums(z: Array, y: Array, classes: bool | None = None) -> Sums:
     """The additional sums of an evaluation: a confusion matrix, the scores of all labels, or the
-    moments of the targets."""
+    moments of the targets. ``classes``: as for ``batch_sums``."""
     if y.dtype.kind == "b":
         return score_sums(z, y)
-    return {"confusion": confusion_matrix(z, y)} if y.dtype.kind in "iu" else target_moments(y)
+    if y.dtype.kind in "iu" if classes is None else classes:
+        return {"confusion": confusion_matrix(z, y)}
+    return target_moments(y)
 
 
 def target_moments(y: Array) -> Sums:

@@ -95,25 +95,48 @@ def save(path: Path, experiment: Experiment, state: State, within: int | None = 
 
     ``within``: the descriptor of its folder, if that must be this one.
     """
+    write(path, taken(path, experiment, state), within)
+
+
+def taken(path: Path, experiment: Experiment, state: State) -> Checkpoint:
+    """The checkpoint of a training as it is now."""
+    data = experiment.data
+    return Checkpoint(
+        path=path,
+        plan=experiment.plan,
+        network=experiment.network,
+        state=state,
+        normalizer=data.normalizer,
+        classes=data.classes,
+        fingerprint=data.fingerprint,
+        known=Known(data.schema, data.normalizer, experiment.objective.terms),
+        part_fingerprints=data.part_fingerprints,
+        engine=current().name,
+    )
+
+
+def write(path: Path, found: Checkpoint, within: int | None = None) -> None:
+    """Write a checkpoint that was taken or read."""
+    state = found.state
     arrays = {
         **{f"params/{name}": array for name, array in state.params.items()},
         **{f"memory/{name}": array for name, array in state.optimizer_state.items()},
-        **{f"normalize/{name}": a for name, a in experiment.data.normalizer.arrays().items()},
+        **{f"normalize/{name}": array for name, array in found.normalizer.arrays().items()},
     }
-    write_archive(path, _header(experiment, state), arrays, within)
+    write_archive(path, _header(found), arrays, within)
 
 
-def _header(experiment: Experiment, state: State) -> dict[str, Any]:
+def _header(found: Checkpoint) -> dict[str, Any]:
     from cnntrain import __version__
 
-    data = experiment.data
+    state = found.state
     return {
         "format": FORMAT,
         "version": __version__,
-        "config": plan_to_tree(experiment.plan),
-        "sample_shape": data.sample_shape,
-        "classes": data.classes,
-        "fingerprint": data.fingerprint,
+        "config": plan_to_tree(found.plan),
+        "sample_shape": found.network.in_shape,
+        "classes": found.classes,
+        "fingerprint": found.fingerprint,
         "step": state.step,
         "sums": {name: np.asarray(value).tolist() for name, value in state.sums.items()},
         "figures": state.metrics,
@@ -121,10 +144,10 @@ def _header(experiment: Experiment, state: State) -> dict[str, Any]:
         "stale_epochs": state.stale_epochs,
         "drops": state.drops,
         "largest_change": state.largest_change,
-        "schema": to_tree(data.schema),
-        "losses": _fitted_losses(experiment),
-        "engine": current().name,
-        "part_fingerprints": data.part_fingerprints,
+        "schema": to_tree(found.known.schema),
+        "losses": _fitted_losses(found),
+        "engine": found.engine,
+        "part_fingerprints": dict(found.part_fingerprints),
     }
 
 
@@ -177,10 +200,10 @@ def _read(path: Path, archive: Archive) -> Checkpoint:
     return found
 
 
-def _fitted_losses(experiment: Experiment) -> Any:
+def _fitted_losses(found: Checkpoint) -> Any:
     """The losses with what they took from the training targets; None if that is nothing."""
-    fitted = experiment.objective.terms
-    return None if fitted == experiment.plan.loss else to_tree(fitted)
+    fitted = found.known.losses
+    return None if fitted == found.plan.loss else to_tree(fitted)
 
 
 def _losses(header: Header, plan: Plan) -> tuple[LossTerm, ...]:

@@ -138,6 +138,14 @@ def warn(line: str) -> None:
         return
 
 
+def progress_bar(unit: str) -> Any:
+    """A bar on stderr, where that is a terminal; use it in a ``with``."""
+    return tqdm(
+        total=0, unit=unit, leave=False, dynamic_ncols=True, file=sys.stderr,
+        disable=not _is_terminal(),
+    )  # fmt: skip
+
+
 def _is_terminal() -> bool:
     try:
         return sys.stderr.isatty()

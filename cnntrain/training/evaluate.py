@@ -30,7 +30,7 @@ def evaluate(
     """
     batches, network = experiment.batches(split), experiment.fast_network
     samples = len(batches.split)
-    slices = cut(samples, math.ceil(samples / _samples_at_a_time(network)))
+    slices = cut(samples, math.ceil(samples / samples_at_a_time(network)))
 
     def part(k: int) -> Sums:
         with np.errstate(all="ignore"):
@@ -45,5 +45,6 @@ def evaluate(
     return workers.tree_sum(part, len(slices), add_sums)
 
 
-def _samples_at_a_time(network: Network) -> int:
+def samples_at_a_time(network: Network) -> int:
+    """Samples of one forward pass, which bound its memory."""
     return max(1, min(SHARD_SAMPLES, SHARD_ACTIVATIONS // network.activation_count))

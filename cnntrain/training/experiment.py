@@ -115,7 +115,7 @@ class Experiment:
         found = batch_sums(loss, z, y, self.task == "classes")
         for metric in self.chosen:
             found |= metric.sums(z, y)
-        return found | (detail_sums(z, y) if detail else {})
+        return found | (detail_sums(z, y, self.task == "classes") if detail else {})
 
     def _as_judged(self, z: Array, y: Array, exact: Array | None) -> tuple[Array, Array]:
         """Outputs and targets as metrics compare them: yes or no, or in the units of the data."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cnntrain.config.plan import Plan
-from cnntrain.data.dataset import Schema
+from cnntrain.data.dataset import Dataset, Schema
 from cnntrain.data.locate import Find
 from cnntrain.data.normalize import Normalizer, fit_targets
 from cnntrain.data.prepare import Prepared, SplitName, alone, prepare, with_test_split
@@ -23,15 +23,16 @@ def open_experiment(
     normalizer: Normalizer | None = None,
     further: Callable[[Experiment, Problems], None] | None = None,
     schema: Schema | None = None,
+    dataset: Dataset | None = None,
 ) -> Experiment:
     """Build the network, read the data, check that they match; all mistakes are reported together.
 
     ``normalizer``: statistics fitted before, as stored in a checkpoint. ``further``: more checks,
     of what the experiment is opened for. ``schema``: what the data meant to the network when it was
-    trained, by which names are matched.
+    trained, by which names are matched. ``dataset``: data that is in memory already.
     """
     network = build_network(plan, find)
-    dataset = read_dataset(plan, find, schema)
+    dataset = dataset or read_dataset(plan, find, schema)
     if dataset.sample_shape != network.in_shape:
         raise ShapeError(
             f"the data's samples have shape {dataset.sample_shape}, "

@@ -91,9 +91,8 @@ def _in_one_call(
     """Bit for bit what ``_one_by_one`` does."""
     plan, memory = experiment.plan, state.optimizer_state
     slots, largest = plan.optimizer.active_slots(), plan.train.max_norm
-    keep = (
-        plan.train.average if largest is None else None
-    )  # the mean is of weights that are limited
+    # the average is of weights that are limited, so with max_norm it is taken afterwards
+    keep = plan.train.average if largest is None else None
     found = update_arrays(
         [state.params[name] for name in rules],
         [np.ascontiguousarray(grads[name]) for name in rules],

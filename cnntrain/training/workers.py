@@ -50,7 +50,7 @@ class Workers:
 
         At most ``threads`` results and one partial sum per level of the tree are held at a time.
         """
-        return pairwise_sum(self._results(work, shards), add)
+        return pairwise_sum(self.results(work, shards), add)
 
     def together(
         self,
@@ -71,7 +71,8 @@ class Workers:
                 other.result()
         return [value for _, value in rounds.parts]
 
-    def _results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
+    def results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
+        """``work(0), work(1), ...``, in this order; each is worked out by one of the threads."""
         if self._pool is None or shards == 1:
             yield from map(work, range(shards))
             return

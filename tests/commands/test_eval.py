@@ -73,6 +73,13 @@ def test_the_figures_are_those_of_the_training(fitted, evaluated):
         assert found["accuracy"] == expected["val/accuracy"]
 
 
+def test_one_hot_targets_are_classes(fitted, evaluated):
+    data = {"source": "inline", "inputs": [[0], [1], [2]], "targets": [[1.0, 0], [0, 1], [0, 1]]}
+    found = evaluated(fitted(data=data), "train")
+    assert np.sum(found["confusion"], axis=1).tolist() == [1, 2]
+    assert [row["support"] for row in found["per_class"]] == [1, 2]
+
+
 def test_a_folder_stands_for_its_best_checkpoint(fitted, evaluated):
     folder = fitted(data=SPIRALS, train={"epochs": 30})
     assert evaluated(folder) == evaluated(folder / "checkpoints" / "best.npz")

@@ -48,6 +48,7 @@ def test_the_environment_chooses_numpy(monkeypatch):
     ],
 )
 def test_an_unknown_choice_is_explained(monkeypatch, name, value, message):
+    monkeypatch.delenv("CNNTRAIN_ENGINE", raising=False)
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError) as caught:
         engine_named()

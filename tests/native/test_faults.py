@@ -84,8 +84,8 @@ FAULTS = {
     ),
     "avg_pool2d: delta not divided": (
         "pool.c",
-        "load_part(from + k, some)) / count;",
-        "load_part(from + k, some)) / splat(1);",
+        "some) / splat(arg[2].r[oh * h.out + ow]);",
+        "some) / splat(1);",
         "avg_pool2d",
     ),
     "batch_norm: the mean of dy left in": (

@@ -1,12 +1,13 @@
 """Columns of text tables: numbers by NumPy's C reader, texts by a pass over the lines."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from cnntrain.data.labels import to_codes
 from cnntrain.data.sources.base import readable
 from cnntrain.data.sources.table import (
     DECIMAL_COMMA,
@@ -29,24 +30,32 @@ Rows = Iterator[tuple[int, list[str]]]
 def rows_of(table: Table) -> Rows:
     """(line number, cells) of every row, without the header; all rows are equally long."""
     with opened(table.path) as file:
-        line = 1
-        skip = table.header
-        for text in logical_lines(table.path, file):
-            start, line = line, line + text.count("\n")
-            if not text.strip():
-                continue
-            try:
-                (cells,) = csv.reader([text], delimiter=table.delimiter, strict=True)
-            except (csv.Error, ValueError) as error:
-                raise DataError(f"{table.path}:{start}: {error}") from None
-            if len(cells) != len(table.names):
-                raise DataError(
-                    f"{table.path}:{start}: {len(cells)} cells, but the first row has "
-                    f"{len(table.names)}"
-                )
+        for line, text in data_lines(table, logical_lines(table.path, file)):
+            yield line, cells_of(table, line, text)
+
+
+def data_lines(table: Table, lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """(line number, text) of every row, without the header and empty lines."""
+    line, skip = 1, table.header
+    for text in lines:
+        start, line = line, line + text.count("\n")
+        if text.strip():
             if not skip:
-                yield start, cells
+                yield start, text
             skip = False
+
+
+def cells_of(table: Table, line: int, text: str) -> list[str]:
+    """The cells of one row, as many as the first row has."""
+    try:
+        (cells,) = csv.reader([text], delimiter=table.delimiter, strict=True)
+    except (csv.Error, ValueError) as error:
+        raise DataError(f"{table.path}:{line}: {error}") from None
+    if len(cells) != len(table.names):
+        raise DataError(
+            f"{table.path}:{line}: {len(cells)} cells, but the first row has {len(table.names)}"
+        )
+    return cells
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,26 @@ def read_columns(table: Table, numeric: Sequence[int], textual: Sequence[int]) -
     if not exact and _loses_digits(numbers):
         numbers = load(table, numeric, np.dtype(np.float64), count)
     if not np.isfinite(numbers.sum(dtype=np.float64)):
-        _explain(table, numeric)
+        explain(table, numeric, rows_of(table))
     return Columns(numbers, texts)
+
+
+def encoded(
+    table: Table,
+    found: Columns,
+    numeric: Sequence[int],
+    positions: Sequence[int],
+    categories: Mapping[str, Sequence[str]],
+) -> Array:
+    """Inputs (N, J) in the order of ``positions``: numbers, and one input per value of a text."""
+    if not found.texts:
+        return found.numbers
+    columns = {k: found.numbers[:, [i]] for i, k in enumerate(numeric)}
+    for k, texts in found.texts.items():
+        name = table.names[k]
+        codes = to_codes(np.array(texts), categories[name], f"{table.path}: {name}")
+        columns[k] = np.eye(len(categories[name]), dtype=found.numbers.dtype)[codes]
+    return np.concatenate([columns[k] for k in positions], axis=1)
 
 
 def _scan(table: Table, texts: dict[int, list[str]]) -> tuple[bool, int]:
@@ -86,7 +113,7 @@ def _scan(table: Table, texts: dict[int, list[str]]) -> tuple[bool, int]:
     for line, cells in rows_of(table):
         count += 1
         for k, found in texts.items():
-            found.append(_filled(cells[k], table, line, k))
+            found.append(filled(cells[k], table, line, k))
     return False, count
 
 
@@ -124,7 +151,7 @@ def _scan_plain(table: Table, texts: dict[int, list[str]]) -> int | None:
                 continue
             count += 1
             for k, take in takers:
-                found[k].append(_filled(_decoded(take(content), table), table, line, k))
+                found[k].append(filled(_decoded(take(content), table), table, line, k))
     texts.update(found)
     return count
 
@@ -144,7 +171,8 @@ def _cell_taker(delimiter: bytes, k: int, width: int) -> Callable[[bytes], bytes
     return lambda content: content.rsplit(delimiter, back)[-back]
 
 
-def _filled(cell: str, table: Table, line: int, k: int) -> str:
+def filled(cell: str, table: Table, line: int, k: int) -> str:
+    """The text of a cell, which must not be empty."""
     name = cell.strip()
     if not name:
         raise DataError(
@@ -169,7 +197,7 @@ def _from_file(table: Table, numeric: Sequence[int], dtype: np.dtype, count: int
     try:
         return _load(table, None if list(numeric) == list(range(width)) else list(numeric), dtype)
     except (ValueError, OverflowError):
-        _explain(table, numeric)
+        explain(table, numeric, rows_of(table))
         raise
 
 
@@ -200,7 +228,7 @@ def _header_lines(table: Table) -> int:
 def _from_rows(table: Table, numeric: Sequence[int], dtype: np.dtype, count: int) -> Array:
     """The same for files that the C reader cannot take as they are."""
     numbers = np.empty((count, len(numeric)), dtype)
-    texts = _numeric_text(rows_of(table), numeric, table.decimal)
+    texts = numeric_text(rows_of(table), numeric, table.decimal)
     for start in range(0, count, ROWS_AT_ONCE):
         stop = min(start + ROWS_AT_ONCE, count)
         try:
@@ -208,12 +236,13 @@ def _from_rows(table: Table, numeric: Sequence[int], dtype: np.dtype, count: int
                 texts, dtype, comments=None, delimiter="\t", ndmin=2, max_rows=stop - start
             )
         except (ValueError, OverflowError):
-            _explain(table, numeric)
+            explain(table, numeric, rows_of(table))
             raise
     return numbers
 
 
-def _numeric_text(rows: Rows, numeric: Sequence[int], decimal: str) -> Iterable[str]:
+def numeric_text(rows: Rows, numeric: Sequence[int], decimal: str) -> Iterator[str]:
+    """The chosen cells of every row, for NumPy to read."""
     for _, cells in rows:
         text = "\t".join([cells[k] or "?" for k in numeric])
         yield text.replace(",", ".") if decimal == "," else text
@@ -228,9 +257,9 @@ def _loses_digits(numbers: Array) -> bool:
     return bool(((middle > LARGE) & (largest - least < NARROW * middle)).any())
 
 
-def _explain(table: Table, numeric: Sequence[int]) -> None:
+def explain(table: Table, numeric: Sequence[int], rows: Rows) -> None:
     """Raise the DataError that names the first cell which is not a number."""
-    for line, cells in rows_of(table):
+    for line, cells in rows:
         for k in numeric:
             if table.is_number(cells[k]):
                 continue

@@ -12,7 +12,7 @@ from cnntrain.data.dataset import Schema, Split
 from cnntrain.data.labels import sorted_classes, to_codes
 from cnntrain.data.locate import Find
 from cnntrain.data.sources.base import FileSource, Part
-from cnntrain.data.sources.columns import read_columns
+from cnntrain.data.sources.columns import Columns, encoded, read_columns
 from cnntrain.data.sources.table import Column, Table, open_table
 from cnntrain.errors import DataError
 from cnntrain.registry import listed
@@ -136,7 +136,7 @@ class Csv(FileSource, kind="csv"):
         return name not in self.ignore and not self.features
 
     def _choice(self, table: Table) -> Choice:
-        answers, why = self._answers(table)
+        answers, why = self.answers(table)
         if self.features:
             chosen = tuple(table.index(column) for column in self.features)
             if both := set(chosen) & set(answers):
@@ -149,7 +149,7 @@ class Csv(FileSource, kind="csv"):
             raise DataError(f"{table.path}: no feature column remains; shorten 'ignore'")
         return Choice(answers, chosen, why)
 
-    def _answers(self, table: Table) -> tuple[tuple[int, ...], str]:
+    def answers(self, table: Table) -> tuple[tuple[int, ...], str]:
         """The columns to predict, and why these."""
         if self.targets:
             return tuple(table.index(column) for column in self.targets), ""
@@ -186,7 +186,7 @@ class Csv(FileSource, kind="csv"):
         if self.features or len(x) < LEAST_COUNTED or schema.categories or self.shape:
             return ()
         names = [schema.features[k] for k in _counting_columns(x)]
-        index = next((name for name in names if not table.header or _is_index(name)), None)
+        index = next((name for name in names if not table.header or is_index(name)), None)
         if index is not None:
             column = index if table.header else int(index)
             raise DataError(
@@ -230,17 +230,8 @@ class Csv(FileSource, kind="csv"):
             table, [*numeric, *(answers if self.targets else ())], [*textual, *labels]
         )
         numbers = found.numbers
-        if not textual:
-            x = numbers[:, : len(numeric)]
-        else:
-            columns = {k: numbers[:, [i]] for i, k in enumerate(numeric)}
-            for k in textual:
-                name = table.names[k]
-                codes = to_codes(
-                    np.array(found.texts[k]), categories[name], f"{table.path}: {name}"
-                )
-                columns[k] = np.eye(len(categories[name]), dtype=numbers.dtype)[codes]
-            x = np.concatenate([columns[k] for k in positions], axis=1)
+        inputs = Columns(numbers[:, : len(numeric)], {k: found.texts[k] for k in textual})
+        x = encoded(table, inputs, numeric, positions, categories)
         if self.targets:
             return np.ascontiguousarray(x), numbers[:, len(numeric) :].astype(np.float64)
         return x, _label_names(found.texts[labels[0]])
@@ -288,7 +279,7 @@ def _counting_columns(x: Array) -> list[int]:
     return [k for k in begun if np.array_equal(x[:, k], x[0, k] + numbers)]
 
 
-def _is_index(name: str) -> bool:
+def is_index(name: str) -> bool:
     """Whether a name is one that row numbers usually have."""
     return bool(_words(name) & INDEX_WORDS) or name.lower().endswith("id")
 

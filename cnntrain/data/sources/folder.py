@@ -127,7 +127,7 @@ class Folder(FileSource, kind="folder"):
             return (channels, *self.size)
         root = find(self.parts(find)["train"])
         first = _class_names(root)[0]
-        images, _ = _files(root / first, self.recursive)
+        images, _ = image_files(root / first, self.recursive)
         if not images:
             raise _no_images(root / first)
         return read_image(images[0], self.mode, None).shape
@@ -158,7 +158,7 @@ class Folder(FileSource, kind="folder"):
                 f"{root}: only one class ({names[0]!r}); there must be a sub-folder per class, and "
                 "at least two of them"
             )
-        listed_files = {name: _files(root / name, self.recursive) for name in names}
+        listed_files = {name: image_files(root / name, self.recursive) for name in names}
         for name, (images, _) in listed_files.items():
             if not images:
                 raise _no_images(root / name)
@@ -215,8 +215,8 @@ def _class_names(root: Path) -> tuple[str, ...]:
     return names
 
 
-def _files(folder: Path, recursive: bool) -> tuple[list[Path], list[Path]]:
-    """(images of a class, files that are left out), sorted; hidden files are neither."""
+def image_files(folder: Path, recursive: bool) -> tuple[list[Path], list[Path]]:
+    """(images of a folder, files that are left out), sorted; hidden files are neither."""
     images: list[Path] = []
     others: list[Path] = []
     with readable(folder):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, cast
+from typing import IO, Annotated, Any, BinaryIO, cast
 
 import numpy as np
 from annotated_types import Ge, Le
@@ -47,8 +47,8 @@ def _is_compressed(path: Path) -> bool:
         return raw.read(2) == GZIP_MAGIC
 
 
-def _read_header(file: BinaryIO, path: Path) -> tuple[Shape, int]:
-    """(shape, header bytes)."""
+def read_header(file: IO[bytes], path: Path) -> tuple[Shape, int]:
+    """(shape, header bytes) of an IDX file, which is read up to its data."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataError(f"{path}: not an IDX file (it starts with {start.hex(' ') or 'nothing'})")
@@ -66,13 +66,13 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[Shape, int]:
 def read_shape(path: Path) -> Shape:
     """The shape declared by an IDX file."""
     with _opened(path) as file:
-        return _read_header(file, path)[0]
+        return read_header(file, path)[0]
 
 
 def read_idx(path: Path) -> Array:
     """The array of an IDX file: memory-mapped if the file is raw, in memory if compressed."""
     with _opened(path) as file:
-        shape, start = _read_header(file, path)
+        shape, start = read_header(file, path)
         size = math.prod(shape)
         if size == 0:
             raise DataError(f"{path}: declares no data (shape {shape})")

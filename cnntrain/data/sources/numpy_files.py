@@ -43,7 +43,7 @@ def as_samples(x: Array, layout: Layout | None, where: str) -> Array:
     native = x.astype(x.dtype.newbyteorder("="), copy=False)
     if native.ndim == 3:
         return native[:, None]
-    if native.ndim == 4 and layout is None and _looks_channels_last(native.shape):
+    if native.ndim == 4 and layout is None and looks_channels_last(native.shape):
         raise DataError(
             f"{where}: inputs {native.shape} look like images with their channels last; say "
             "'layout: channels_last', or 'layout: channels_first' if they are not"
@@ -51,7 +51,7 @@ def as_samples(x: Array, layout: Layout | None, where: str) -> Array:
     return np.moveaxis(native, -1, 1) if native.ndim == 4 and layout == "channels_last" else native
 
 
-def _looks_channels_last(shape: Shape) -> bool:
+def looks_channels_last(shape: Shape) -> bool:
     """Whether the last axis is 1, 3 or 4, and much smaller than the other two."""
     return shape[3] in (1, 3, 4) and min(shape[1], shape[2]) > 2 * shape[3]
 
@@ -203,7 +203,7 @@ class Npz(ArraySource, kind="npz"):
                         check_expansion(path, member.file_size, member.compress_size, labels)
                     return _plain(arrays[given.inputs]), _plain(arrays[given.targets])
             except BROKEN as error:
-                raise DataError(_message(path, error)) from None
+                raise DataError(broken_message(str(path), error)) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +246,7 @@ def _mapped(path: Path) -> Array:
                 raise DataError(
                     f"{path}: not a .npy file; for archives use the source 'npz'"
                 ) from None
-            raise DataError(_message(path, error)) from None
+            raise DataError(broken_message(str(path), error)) from None
     return array
 
 
@@ -262,9 +262,10 @@ def _plain(member: Array) -> Array:
     return member
 
 
-def _message(path: Path, error: BaseException) -> str:
+def broken_message(where: str, error: BaseException) -> str:
+    """What is wrong with a file that NumPy could not read."""
     if "pickle" in str(error) or "Python objects" in str(error):
-        return f"{path}: contains Python objects or is not a NumPy file; save plain numbers"
+        return f"{where}: contains Python objects or is not a NumPy file; save plain numbers"
     if isinstance(error, MemoryError):
-        return f"{path}: declares more values than fit into memory"
-    return f"{path}: not a readable NumPy file ({type(error).__name__})"
+        return f"{where}: declares more values than fit into memory"
+    return f"{where}: not a readable NumPy file ({type(error).__name__})"

@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +66,20 @@ def open_table(
     path: Path, delimiter: str | None, decimal: str | None, header: bool | None
 ) -> Table:
     """Look at the first lines; what they cannot settle is refused with the key that does."""
-    lines = _first_lines(path)
+    with opened(path) as file:
+        lines = first_lines(logical_lines(path, file))
+    return recognized(path, lines, delimiter, decimal, header)
+
+
+def recognized(
+    path: Path,
+    first: Sequence[str],
+    delimiter: str | None,
+    decimal: str | None,
+    header: bool | None,
+) -> Table:
+    """How a table is written, by its first lines."""
+    lines = [line for line in first if line.strip()]
     if not lines:
         raise DataError(f"{path}: contains no data rows")
     chosen = delimiter or _delimiter(path, lines)
@@ -82,33 +95,39 @@ def open_table(
     data = rows if header is False else rows[1:]
     if not data:
         raise DataError(f"{path}: contains no data rows")
-    first = tuple(tuple(row) for row in data if len(row) == len(names))
-    return Table(path, names, header is not False, chosen, point, first)
+    whole = tuple(tuple(row) for row in data if len(row) == len(names))
+    return Table(path, names, header is not False, chosen, point, whole)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[TextIO]:
-    """The file's text, from a .gz or .zip archive too; what is wrong with it is a DataError."""
+def explained(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while text or an archive is read into a DataError with the path."""
     with readable(path):
         try:
-            with path.open("rb") as raw:
-                start = raw.read(4)
-                raw.seek(0)
-                if start[:2] == b"\x1f\x8b":
-                    packed: io.BufferedIOBase = gzip.GzipFile(fileobj=raw)
-                elif start == b"PK\x03\x04":
-                    packed = _only_member(path, zipfile.ZipFile(raw))
-                else:
-                    yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-                    return
-                bounded = io.BufferedReader(_Bounded(path, packed), 1 << 16)
-                yield io.TextIOWrapper(bounded, encoding="utf-8-sig", newline="")
+            yield
         except UnicodeDecodeError:
             raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from None
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, RuntimeError) as error:
             raise DataError(f"{path}: corrupt archive ({error}); download it again") from None
         except NotImplementedError as error:
             raise DataError(f"{path}: {error}; pack it again as plain zip or gzip") from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[TextIO]:
+    """The file's text, from a .gz or .zip archive too; what is wrong with it is a DataError."""
+    with explained(path), path.open("rb") as raw:
+        start = raw.read(4)
+        raw.seek(0)
+        if start[:2] == b"\x1f\x8b":
+            packed: io.BufferedIOBase = gzip.GzipFile(fileobj=raw)
+        elif start == b"PK\x03\x04":
+            packed = _only_member(path, zipfile.ZipFile(raw))
+        else:
+            yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+            return
+        bounded = io.BufferedReader(_Bounded(path, packed), 1 << 16)
+        yield io.TextIOWrapper(bounded, encoding="utf-8-sig", newline="")
 
 
 def is_packed(path: Path) -> bool:
@@ -148,13 +167,12 @@ class _Bounded(io.RawIOBase):
         return len(found)
 
 
-def _first_lines(path: Path) -> list[str]:
-    with opened(path) as file:
-        lines = [line for _, line in zip(range(LOOKED_AT), logical_lines(path, file), strict=False)]
-    return [line for line in lines if line.strip()]
+def first_lines(lines: Iterable[str]) -> list[str]:
+    """The lines by which it is found out how a file is written."""
+    return [line for _, line in zip(range(LOOKED_AT), lines, strict=False)]
 
 
-def logical_lines(path: Path, file: TextIO) -> Iterator[str]:
+def logical_lines(path: Path, file: Iterable[str]) -> Iterator[str]:
     """Lines, of which a quoted cell may span several."""
     pending: list[str] = []
     length, quoted = 0, False

@@ -3,12 +3,6 @@
    squares in double precision, in the order of sums.h. */
 #include "sums.h"
 
-/* 1, 0 or -1; NaN stays NaN. */
-INLINE vec np_sign(vec x) {
-    const vec zero = {};
-    return pick(x > zero, splat(1), pick(x < zero, splat(-1), pick(x == zero, zero, x)));
-}
-
 /* Whether all lanes of a sum of numbers x - x are 0: x - x is NaN unless x is finite. */
 INLINE int all_zero(vec doubt) {
     const mask is_zero = doubt == (vec){};

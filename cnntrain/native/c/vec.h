@@ -89,6 +89,12 @@ INLINE vec smaller(vec a, vec b) { return pick(a < b, a, b); }
 INLINE vec magnitude(vec a) { return (vec)((mask)a & ~(mask)splat((real)-0.0)); }
 INLINE vec with_sign(vec a, vec s) { return (vec)((mask)magnitude(a) | ((mask)s & (mask)splat((real)-0.0))); }
 
+/* 1, 0 or -1; NaN stays NaN. */
+INLINE vec np_sign(vec x) {
+    const vec zero = {};
+    return pick(x > zero, splat(1), pick(x < zero, splat(-1), pick(x == zero, zero, x)));
+}
+
 #if defined(ISA_V4) && defined(REAL_IS_DOUBLE)
 INLINE vec fused(vec a, vec b, vec c) { return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 INLINE vec root(vec a) { return (vec)_mm512_sqrt_pd((__m512d)a); }

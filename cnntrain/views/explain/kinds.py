@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 
+import cnntrain.config.plan  # noqa: F401  # with it, every family is known
 from cnntrain.errors import ConfigError
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.native import kernels_of, place_of_kernel
 from cnntrain.optimizers import Optimizer
-from cnntrain.registry import Registered, did_you_mean, to_tree
+from cnntrain.plugins import load_plugins
+from cnntrain.registry import Registered, Spec, did_you_mean, to_tree
 from cnntrain.views.formula import Formula
 
 ROOT = Path(__file__).resolve().parents[3]  # the folder of the package
@@ -35,7 +37,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Code:
-    """The location of a function; ``file`` is relative to the folder of the package."""
+    """The location of a function; ``file`` is relative to the folder of the package, if inside."""
 
     function: str
     file: str
@@ -61,6 +63,7 @@ class Kind:
 
 def families() -> dict[str, type[Registered]]:
     """Every family with its class: layer, loss, optimizer, ..."""
+    load_plugins()
     own = (family for family in Registered.__subclasses__() if _is_own(family))
     return {family.family: family for family in own}
 
@@ -101,7 +104,7 @@ def describe(member: type[Registered]) -> Kind:
         member.kind,
         inspect.getdoc(member) or "",
         dict(_formulas(member)),
-        tuple(_option(member, field) for field in fields(member)),  # type: ignore[arg-type]
+        options_of(member),
         tuple(_code(member)),
     )
 
@@ -131,7 +134,12 @@ def _formulas(member: type[Registered]) -> Iterator[tuple[str, Formula]]:
 # options -----------------------------------------------------------------------------------------
 
 
-def _option(member: type[Registered], field: "Field[Any]") -> Option:
+def options_of(spec: type[Spec]) -> tuple[Option, ...]:
+    """The options of a kind, or the keys of a section."""
+    return tuple(_option(spec, field) for field in fields(spec))  # type: ignore[arg-type]
+
+
+def _option(member: type[Spec], field: "Field[Any]") -> Option:
     return Option(
         field.name,
         type_in_words(field.type),
@@ -147,7 +155,7 @@ def _default(field: "Field[Any]") -> Any:
     return to_tree(field.default_factory()) if field.default_factory is not MISSING else REQUIRED
 
 
-def _clause(member: type[Registered], name: str) -> str:
+def _clause(member: type[Spec], name: str) -> str:
     """The clause about an option in the docstring of the class or of its bases."""
     declaring = (c for c in member.__mro__ if name in inspect.get_annotations(c))
     for base in (next(declaring), *member.__mro__):
@@ -239,9 +247,10 @@ def _called(method: FunctionType) -> Iterator[FunctionType]:
 
 
 def locate(function: FunctionType) -> Code:
-    """Name, file and line of a function of this package."""
+    """Name, file and line of a function of this package, or of a plug-in."""
     plain = inspect.unwrap(function)
-    file = Path(plain.__code__.co_filename).resolve().relative_to(ROOT)
+    file = Path(plain.__code__.co_filename).resolve()
+    file = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file  # else of a plug-in
     lines, first = inspect.getsourcelines(plain)  # with its decorators
     at = next(k for k, line in enumerate(lines) if line.lstrip().startswith("def "))
     return Code(function.__qualname__, file.as_posix(), first + at)

@@ -1,7 +1,7 @@
 """Kinds as text: one in detail, or a list of all."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cnntrain.text import literal, table
 from cnntrain.views.explain.kinds import REQUIRED, Code, Kind, Option, describe, families
@@ -9,9 +9,10 @@ from cnntrain.views.explain.kinds import REQUIRED, Code, Kind, Option, describe,
 WIDTH = 96
 
 
-def list_text() -> str:
-    """All kinds by family, with one line each."""
-    return "\n".join(line for family in families() for line in (*_family(family), "")).rstrip()
+def list_text(chosen: Iterable[str] | None = None) -> str:
+    """All kinds by family, or those of the chosen families, with one line each."""
+    names = families() if chosen is None else chosen
+    return "\n".join(line for family in names for line in (*_family(family), "")).rstrip()
 
 
 def _family(name: str) -> Iterator[str]:
@@ -20,6 +21,8 @@ def _family(name: str) -> Iterator[str]:
     yield f"{name}:"
     for kind in sorted(members):
         line = describe(members[kind]).line.replace("``", "")
+        package = members[kind].__module__.partition(".")[0]
+        line = line if package == "cnntrain" else f"({package}) {line}"
         yield f"  {kind:<{width}}  {textwrap.shorten(line, WIDTH - width - 4, placeholder=' ...')}"
 
 

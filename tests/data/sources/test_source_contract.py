@@ -74,6 +74,7 @@ SOURCES = {  # options for every kind; a new kind needs an example here
         {"inputs": [[[[1]]], [[[2]]]], "targets": [0.5, 1.5],
          "test_inputs": [[[[3]]]], "test_targets": [2.5]},
     ],
+    "memory": [],  # arrays given in Python: there is nothing to read
     "npy": [{"train": {"inputs": "x.npy", "targets": "y.npy"}}],
     "npz": [{"train": "arrays.npz", "test": "arrays.npz"}],
     "synthetic": [
