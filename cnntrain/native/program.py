@@ -18,6 +18,7 @@ import numpy as np
 from cnntrain.types import Array, Shape
 
 LINE = 64  # bytes of a cache line
+WASTE = 4  # times the memory that an array needs
 
 Program = bytes  # noted calls, one after the other
 
@@ -48,7 +49,7 @@ class Arena:
 
     def empty(self, shape: Shape, dtype: "np.dtype[Any]") -> Array:
         """A new array, on a cache line, in the smallest free block that holds it."""
-        block = self._block_of(math.prod(shape) * dtype.itemsize)
+        block = self._block_of(math.prod(shape) * dtype.itemsize + LINE)
         array: Array = np.ndarray(shape, dtype, block.memory, -block.start % LINE)
         weakref.finalize(array, self._free.append, block).atexit = False
         return array
@@ -59,10 +60,12 @@ class Arena:
         return any(block.start <= at < block.start + len(block.memory) for block in self._blocks)
 
     def _block_of(self, size: int) -> Block:
-        fitting = [k for k, block in enumerate(self._free) if len(block.memory) >= size + LINE]
+        """A free block not wastefully larger, lest a few numbers occupy the place of a map."""
+        sizes = {k: len(block.memory) for k, block in enumerate(self._free)}
+        fitting = [k for k, held in sizes.items() if size <= held <= WASTE * size]
         if fitting:
-            return self._free.pop(min(fitting, key=lambda k: len(self._free[k].memory)))
-        memory = bytearray(size + LINE)
+            return self._free.pop(min(fitting, key=sizes.__getitem__))
+        memory = bytearray(size)
         block = Block(memory, np.frombuffer(memory, np.uint8).ctypes.data)
         self._blocks.append(block)
         return block

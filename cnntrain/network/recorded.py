@@ -90,9 +90,12 @@ class RecordedPass:
         return result
 
     def _of_buffers(self, caches: Caches) -> list[Any]:
-        """The caches that ``Network.buffers`` reads; the others are free for other arrays."""
-        read = self.network.nodes_with_buffers
-        return [cache if i in read else None for i, cache in enumerate(caches.layers)]
+        """What ``Network.buffers`` reads; the rest of the caches is free for other arrays."""
+        nodes, read = self.network.nodes, self.network.nodes_with_buffers
+        return [
+            nodes[i].layer.read_by_buffers(cache) if i in read else None
+            for i, cache in enumerate(caches.layers)
+        ]
 
     def _noted(self, steps: Steps[T]) -> Steps[T]:
         """These steps, noted; every exchange of sums ends a part."""

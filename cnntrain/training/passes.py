@@ -20,7 +20,7 @@ from cnntrain.network.recorded import RecordedPass, repeat
 from cnntrain.training.tree_sum import pairwise_sum
 from cnntrain.types import Array, Arrays
 
-MOST_SHARDS = 16  # recorded passes keep the memory of all shards
+MOST_SHARDS = 8  # recorded passes keep the memory of all shards
 
 Shard = tuple[Array, Array]
 Together = Callable[[Sequence[Steps[Outcome]]], list[Outcome]]
@@ -106,8 +106,8 @@ def _total(parts: Sequence[BatchSums]) -> BatchSums:
 
 def _digest(outcome: Outcome) -> bytes:
     """Of all its bits: the arrays themselves are overwritten by the next pass."""
-    found = hashlib.sha256(np.float64(outcome.loss).tobytes() + outcome.z.tobytes())
-    for arrays in (outcome.grads, outcome.buffers):
-        for name, array in arrays.items():
-            found.update(name.encode() + array.tobytes())
+    found = hashlib.sha256(np.float64(outcome.loss).tobytes())
+    for name, array in [("z", outcome.z), *outcome.grads.items(), *outcome.buffers.items()]:
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(array))
     return found.digest()
