@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 
-from cnntrain.native.engine import current, empty, kernel, solid
+from cnntrain.native.engine import empty, kernel, solid
 from cnntrain.native.program import recorder
 from cnntrain.types import Array, Shape
+
+OF_ANY_TYPE = np.empty(0, np.float32)  # flags do not depend on the type of the numbers
 
 
 def kept_units(shape: Shape, rate: float, rng: np.random.Generator) -> Array:
@@ -18,8 +20,7 @@ def kept_units(shape: Shape, rate: float, rng: np.random.Generator) -> Array:
         at_work.note_stream(stream)
     kept = empty(shape, np.dtype(np.bool_))
     least = math.ceil(float(np.float32(rate)) * 2**24)  # of the 24 bits of a number that is kept
-    of_any_type = current().kernels["f"]["keep_units"]
-    of_any_type(kept.view(np.uint8), stream, least << 8, kept.size)
+    kernel("keep_units", OF_ANY_TYPE)(kept.view(np.uint8), stream, least << 8, kept.size)
     return kept
 
 
