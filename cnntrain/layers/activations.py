@@ -62,6 +62,7 @@ class Activation(Layer):
 class Identity(Activation, kind="identity"):
     """a = z; f' = 1. A linear unit."""
 
+    only_views: ClassVar[bool] = True
     formula: ClassVar[str] = "a = z"
     derivative: ClassVar[str] = "f' = 1"
 

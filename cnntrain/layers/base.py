@@ -86,6 +86,7 @@ class Layer(Registered, family="layer"):
     commutes_with_max: ClassVar[bool] = (
         False  # elementwise, non-decreasing, constant only where f' = 0
     )
+    only_views: ClassVar[bool] = False  # y has the memory of x
     takes_largest: ClassVar[bool] = False  # every output is the maximum of some inputs
 
     @classmethod
@@ -117,6 +118,10 @@ class Layer(Registered, family="layer"):
     def buffers(self, params: Arrays, cache: Any) -> Params:
         """New values of the layer's running statistics after a forward pass in training."""
         return {}
+
+    def read_by_buffers(self, cache: Any) -> Any:
+        """The cache without large arrays that ``buffers`` does not read: it is kept longer."""
+        return cache
 
     def flops(self, in_shape: Any) -> int:
         """Floating-point operations of ``forward`` for one sample (a multiply-add counts as 2)."""

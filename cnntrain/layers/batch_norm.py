@@ -10,7 +10,7 @@ from cnntrain.layers.base import Context, Example, Param, ParametricLayer, Steps
 from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.native import batch_norm as compiled
 from cnntrain.native import twinned
-from cnntrain.ops.sums import centered, exact_sums, row_dots, row_sums
+from cnntrain.ops.sums import divided, exact_sums, mean_in_two, row_dots, row_sums
 from cnntrain.types import Array, Arrays, Fraction, Params, Positive, Shape
 
 
@@ -22,46 +22,71 @@ class Moments(NamedTuple):
     m: float
 
 
+class Standard(NamedTuple):
+    """What makes x̂ of x: the mean, in two parts of the precision of x, and 1/σ; each (C, 1)."""
+
+    near: Array
+    rest: Array
+    inverse: Array
+
+    def of(self, x: Array) -> Array:
+        """x̂ = (x - mean)/σ."""
+        x_hat: Array = ((x - self.near) - self.rest) * self.inverse
+        return x_hat
+
+
 def per_channel(array: Array) -> Array:
     """(C, H, W, N) or (J, N) -> (C, everything else)."""
     return array.reshape(len(array), -1)
 
 
+@twinned(compiled.deviations)
+def deviations(squares: Array, m: float, epsilon: float, dtype: np.dtype) -> tuple[Array, Array]:
+    """(variance, 1/σ), σ = √(variance + ε)."""
+    variance: Array = (squares / m).astype(dtype)
+    return variance, 1 / np.sqrt(variance + dtype.type(epsilon))
+
+
+@twinned(compiled.squares_around)
+def squares_around(x: Array, near: Array, rest: Array) -> Array:
+    """Σ (x - mean)², (C, 1) in float64: a second pass, accurate even for means far from 0."""
+    around = (x - near) - rest
+    return row_dots(around, around)[:, None]
+
+
 @twinned(compiled.batch_norm_forward)
-def batch_norm_forward(
-    around: Array, gamma: Array, beta: Array, variance: Array, epsilon: float
-) -> tuple[Array, Array, Array]:
-    """(y, x̂, 1/σ): x̂ = (x - mean)/σ, σ = √(variance + ε), y = γ x̂ + β. Takes ``around``, the
-    (C, M) array x - mean, over for x̂: these maps are large, and each pass over them counts."""
-    inverse = 1 / np.sqrt(variance + around.dtype.type(epsilon))  # (C, 1)
-    x_hat = np.multiply(around, inverse, out=around)
-    y = gamma * x_hat
+def batch_norm_forward(x: Array, standard: Standard, gamma: Array, beta: Array) -> Array:
+    """y = γ x̂ + β. What is kept is x, not x̂: these maps are large, and each pass counts."""
+    y = standard.of(x)
+    y *= gamma
     y += beta
-    return y, x_hat, inverse
+    return y
 
 
-def batch_norm_sums(dy: Array, x_hat: Array) -> tuple[Array, Array]:
+@twinned(compiled.batch_norm_sums)
+def batch_norm_sums(dy: Array, x: Array, standard: Standard) -> tuple[Array, Array]:
     """(Σ dy, Σ dy x̂): ∂C/∂β and ∂C/∂γ, (C, 1) in float64."""
-    return row_sums(dy)[:, None], row_dots(dy, x_hat)[:, None]
+    return row_sums(dy)[:, None], row_dots(dy, standard.of(x))[:, None]
 
 
 @twinned(compiled.batch_norm_dx)
 def batch_norm_dx(
-    dy: Array, x_hat: Array, scale: Array, mean_dy: Array, mean_dy_x_hat: Array
+    dy: Array, x: Array, standard: Standard, gamma: Array, mean_dy: Array, mean_dy_x_hat: Array
 ) -> Array:
     """∂C/∂x = γ/σ (dy - mean(dy) - x̂ mean(dy x̂)), the means over the whole batch."""
-    dx = x_hat * -mean_dy_x_hat
+    dx = standard.of(x)
+    dx *= -mean_dy_x_hat
     dx += dy
     dx -= mean_dy
-    dx *= scale
+    dx *= gamma * standard.inverse
     return dx
 
 
 class Cache(NamedTuple):
     """Values that the backward pass needs; ``moments`` is None in evaluation."""
 
-    x_hat: Array
-    inverse: Array
+    x: Array
+    standard: Standard
     moments: Moments | None
 
 
@@ -111,29 +136,24 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Cache]]:
         flat = per_channel(x)
         if ctx.training:
-            around, moments = yield from _batch_moments(flat)
-            variance = moments.variance
+            standard, moments = yield from _of_batch(flat, self.epsilon)
         else:
-            around, moments, variance = flat - params["mean"], None, params["variance"]
-        y, x_hat, inverse = batch_norm_forward(
-            around, params["gamma"], params["beta"], variance, self.epsilon
-        )
-        return y.reshape(x.shape), Cache(x_hat, inverse, moments)
+            standard, moments = _running(params, self.epsilon), None
+        y = batch_norm_forward(flat, standard, params["gamma"], params["beta"])
+        return y.reshape(x.shape), Cache(flat, standard, moments)
 
     def backward_steps(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> Steps[tuple[Array | None, Params]]:
-        flat, scale = per_channel(dy), params["gamma"] * cache.inverse
-        d_beta, d_gamma = batch_norm_sums(flat, cache.x_hat)
-        grads = {"gamma": d_gamma.astype(dy.dtype), "beta": d_beta.astype(dy.dtype)}
-        if cache.moments is None:
-            return (scale * flat).reshape(dy.shape), grads
+        x, standard, moments = cache
+        flat, gamma, dtype = per_channel(dy), params["gamma"], dy.dtype
+        d_beta, d_gamma = batch_norm_sums(flat, x, standard)
+        grads = {"gamma": divided(d_gamma, 1, dtype), "beta": divided(d_beta, 1, dtype)}
+        if moments is None:
+            return (gamma * standard.inverse * flat).reshape(dy.shape), grads
         totals = yield {"beta": d_beta, "gamma": d_gamma}
-        mean_dy, mean_dy_x_hat = (
-            (totals[letter] / cache.moments.m).astype(dy.dtype) for letter in ("beta", "gamma")
-        )
-        dx = batch_norm_dx(flat, cache.x_hat, scale, mean_dy, mean_dy_x_hat)
-        return dx.reshape(dy.shape), grads
+        means = (divided(totals[letter], moments.m, dtype) for letter in ("beta", "gamma"))
+        return batch_norm_dx(flat, x, standard, gamma, *means).reshape(dy.shape), grads
 
     def buffers(self, params: Arrays, cache: Cache) -> Params:
         if cache.moments is None:
@@ -145,6 +165,9 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
             for letter, batch in (("mean", mean), ("variance", unbiased))
         }
 
+    def read_by_buffers(self, cache: Cache) -> Cache:
+        return cache._replace(x=np.empty((0, 0)))
+
     def flops(self, in_shape: Shape) -> int:
         return 8 * super().flops(in_shape)
 
@@ -153,13 +176,18 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         return [Example(cls(), (3,), batch=5), Example(cls(momentum=0.5), (2, 3, 2), batch=3)]
 
 
-def _batch_moments(x: Array) -> Steps[tuple[Array, Moments]]:
-    """(x - mean, moments) of the whole batch, in two passes: accurate even for means far from 0."""
+def _of_batch(x: Array, epsilon: float) -> Steps[tuple[Standard, Moments]]:
+    """What standardizes the whole batch, in two passes: accurate even for means far from 0."""
     count = np.array(x.shape[1], dtype=np.float64)
     first = yield {"m": count, "sum": exact_sums(x[..., None])[..., 0]}
     m = float(first["m"])
-    mean = first["sum"] / m  # (C, 1)
-    around = centered(x, mean)
-    second = yield {"squares": row_dots(around, around)[:, None]}
-    variance = second["squares"] / m
-    return around, Moments(mean.astype(x.dtype), variance.astype(x.dtype), m)
+    near, rest = mean_in_two(first["sum"], m, x.dtype)
+    second = yield {"squares": squares_around(x, near, rest)}
+    variance, inverse = deviations(second["squares"], m, epsilon, x.dtype)
+    return Standard(near, rest, inverse), Moments(near, variance, m)
+
+
+def _running(params: Arrays, epsilon: float) -> Standard:
+    """What standardizes in evaluation: the running statistics."""
+    mean, variance = params["mean"], params["variance"]
+    return Standard(mean, np.zeros_like(mean), 1 / np.sqrt(variance + mean.dtype.type(epsilon)))

@@ -8,12 +8,21 @@ import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer
 from cnntrain.layers.pooling import max_pool2d_backward, max_pool2d_forward
+from cnntrain.native import pooling as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.shapes import require_image
-from cnntrain.ops.sums import exact_sums
+from cnntrain.ops.sums import divided, exact_sums
 from cnntrain.ops.windows import Axis
 from cnntrain.types import Array, Arrays, Params, Shape
 
 Winners = tuple[Sequence[Array], Axis, Axis]
+
+
+@twinned(compiled.global_avg_dx)
+def global_avg_dx(dy: Array, shape: Shape) -> Array:
+    """∂C/∂x of ``shape`` (C, H, W, N): δ / (H·W) at every place."""
+    share = dy / dy.dtype.type(shape[1] * shape[2])
+    return np.ascontiguousarray(np.broadcast_to(share[:, None, None], shape))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +43,12 @@ class GlobalAvgPool2d(Layer, kind="global_avg_pool2d"):
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
         c, h, w, n = x.shape
         sums = exact_sums(x.reshape(c, h * w, n))[:, 0]  # (C, N)
-        return (sums / (h * w)).astype(x.dtype), x.shape
+        return divided(sums, h * w, x.dtype), x.shape
 
     def backward(
         self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True
     ) -> tuple[Array, Params]:
-        share = dy / dy.dtype.type(cache[1] * cache[2])
-        return np.ascontiguousarray(np.broadcast_to(share[:, None, None], cache)), {}
+        return global_avg_dx(dy, cache), {}
 
     @classmethod
     def examples(cls) -> list[Example]:

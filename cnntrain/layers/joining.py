@@ -9,7 +9,16 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.base import Context, Example, Layer
+from cnntrain.native import joining as compiled
+from cnntrain.native import twinned
+from cnntrain.ops.sums import added
 from cnntrain.types import Array, Arrays, Params, Shape
+
+
+@twinned(compiled.joined)
+def joined(parts: tuple[Array, ...]) -> Array:
+    """The parts behind each other along the first axis."""
+    return np.concatenate(parts)
 
 
 class Joining(Layer):
@@ -37,9 +46,9 @@ class Add(Joining, kind="add"):
         return in_shape[0]
 
     def forward(self, params: Arrays, x: tuple[Array, ...], ctx: Context) -> tuple[Array, int]:
-        total = x[0] + x[1]
+        total = added(x[0], x[1])
         for more in x[2:]:
-            total += more
+            total = added(total, more)
         return total, len(x)
 
     def backward(
@@ -76,7 +85,7 @@ class Concat(Joining, kind="concat"):
         self, params: Arrays, x: tuple[Array, ...], ctx: Context
     ) -> tuple[Array, list[int]]:
         edges = np.cumsum([len(part) for part in x])[:-1]
-        return np.concatenate(x), edges.tolist()
+        return joined(x), edges.tolist()
 
     def backward(
         self, params: Arrays, cache: list[int], dy: Array, need_dx: bool = True

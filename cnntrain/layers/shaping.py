@@ -16,6 +16,8 @@ from cnntrain.types import Array, Arrays, Count, Natural, Params, Shape, as_pair
 class Reshaping(Layer):
     """Base: the same values in the same order in another shape, without copying."""
 
+    only_views: ClassVar[bool] = True
+
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
         return x.reshape(*self.out_shape(x.shape[:-1]), x.shape[-1]), x.shape
 

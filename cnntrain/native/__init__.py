@@ -10,10 +10,12 @@ from cnntrain.native.engine import (
     available,
     current,
     engine_named,
+    use_threads,
     using,
     why_not,
     why_slow,
 )
+from cnntrain.native.program import Program, Recorder, recorder, recording, run_programs
 from cnntrain.native.twins import (
     TWINS,
     has_twin,
@@ -27,6 +29,8 @@ __all__ = [
     "NUMPY",
     "TWINS",
     "Engine",
+    "Program",
+    "Recorder",
     "available",
     "current",
     "engine_named",
@@ -34,7 +38,11 @@ __all__ = [
     "kernels_of",
     "place_of_kernel",
     "reaches_twin",
+    "recorder",
+    "recording",
+    "run_programs",
     "twinned",
+    "use_threads",
     "using",
     "why_not",
     "why_slow",

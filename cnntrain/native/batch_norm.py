@@ -1,36 +1,65 @@
 """Compiled twins of ``layers/batch_norm.py``."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.engine import FLOAT64, empty, kernel, solid
 from cnntrain.types import Array
 
+Standard = tuple[Array, Array, Array]  # mean in two parts, and 1/σ
 
-def _per_channel(like: Array, *numbers: Array) -> list[Array]:
+
+def _rows(like: Array, *numbers: Array) -> list[Array]:
     """One number per row of ``like``, in its type."""
     if any(number.shape != (len(like), 1) for number in numbers):
         raise ValueError(f"{[n.shape for n in numbers]}: one number per row of {like.shape} needed")
     return [solid(number.astype(like.dtype, copy=False)) for number in numbers]
 
 
-def batch_norm_forward(
-    around: Array, gamma: Array, beta: Array, variance: Array, epsilon: float
-) -> tuple[Array, Array, Array]:
-    """(y, x̂, 1/σ) in one pass; takes ``around`` over for x̂."""
-    inverse = 1 / np.sqrt(variance + around.dtype.type(epsilon))
-    y = empty(around.shape, around.dtype)
-    rows = _per_channel(around, inverse, gamma, beta)
-    kernel("batch_norm_forward", y)(y, around, around, *rows, *around.shape)
-    return y, around, inverse
+def _same_shape(arrays: Sequence[Array]) -> None:
+    if len({array.shape for array in arrays}) > 1:
+        raise ValueError(f"{[array.shape for array in arrays]} differ")
+
+
+def deviations(
+    squares: Array, m: float, epsilon: float, dtype: "np.dtype[np.generic]"
+) -> tuple[Array, Array]:
+    """(variance, 1/σ)."""
+    variance, inverse = empty(squares.shape, dtype), empty(squares.shape, dtype)
+    kernel("deviations", variance)(variance, inverse, solid(squares), squares.size, m, epsilon)
+    return variance, inverse
+
+
+def squares_around(x: Array, near: Array, rest: Array) -> Array:
+    """Σ (x - mean)² of every row, in double precision."""
+    out = empty((len(x), 1), FLOAT64)
+    kernel("squares_around", x)(out, solid(x), *_rows(x, near, rest), *x.shape)
+    return out
+
+
+def batch_norm_forward(x: Array, standard: Standard, gamma: Array, beta: Array) -> Array:
+    """y in one pass."""
+    y = empty(x.shape, x.dtype)
+    kernel("batch_norm_forward", y)(y, solid(x), *_rows(x, *standard, gamma, beta), *x.shape)
+    return y
+
+
+def batch_norm_sums(dy: Array, x: Array, standard: Standard) -> tuple[Array, Array]:
+    """(Σ dy, Σ dy x̂) of every row, in double precision."""
+    _same_shape((dy, x))
+    d_beta, d_gamma = empty((len(x), 1), FLOAT64), empty((len(x), 1), FLOAT64)
+    arrays = (d_beta, d_gamma, solid(dy), solid(x))
+    kernel("batch_norm_sums", x)(*arrays, *_rows(x, *standard), *x.shape)
+    return d_beta, d_gamma
 
 
 def batch_norm_dx(
-    dy: Array, x_hat: Array, scale: Array, mean_dy: Array, mean_dy_x_hat: Array
+    dy: Array, x: Array, standard: Standard, gamma: Array, mean_dy: Array, mean_dy_x_hat: Array
 ) -> Array:
     """∂C/∂x in one pass."""
-    if dy.shape != x_hat.shape:
-        raise ValueError(f"dy {dy.shape} and x_hat {x_hat.shape} differ")
+    _same_shape((dy, x))
     dx = empty(dy.shape, dy.dtype)
-    rows = _per_channel(dy, scale, mean_dy, mean_dy_x_hat)
-    kernel("batch_norm_dx", dx)(dx, solid(dy), solid(x_hat), *rows, *dy.shape)
+    rows = _rows(dy, *standard, gamma, mean_dy, mean_dy_x_hat)
+    kernel("batch_norm_dx", dx)(dx, solid(dy), solid(x), *rows, *dy.shape)
     return dx

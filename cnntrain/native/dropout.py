@@ -4,28 +4,37 @@ import math
 
 import numpy as np
 
-from cnntrain.native.engine import current, empty, kernel, solid
+from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.program import recorder
 from cnntrain.types import Array, Shape
+
+OF_ANY_TYPE = np.empty(0, np.float32)  # flags do not depend on the type of the numbers
 
 
 def kept_units(shape: Shape, rate: float, rng: np.random.Generator) -> Array:
     """Whether each unit is kept, from the stream of a fresh Philox generator."""
-    stream = _fresh_stream(rng)
-    if stream is None:
+    if not _is_fresh(rng):
         return rng.random(shape, dtype=np.float32) >= rate
-    kept = np.empty(shape, np.bool_)
+    stream = stream_of(rng)
+    if (at_work := recorder()) is not None:
+        at_work.note_stream(stream)
+    kept = empty(shape, np.dtype(np.bool_))
     least = math.ceil(float(np.float32(rate)) * 2**24)  # of the 24 bits of a number that is kept
-    of_any_type = current().kernels["f"]["keep_units"]
-    of_any_type(kept.view(np.uint8), stream, least << 8, kept.size)
+    kernel("keep_units", OF_ANY_TYPE)(kept.view(np.uint8), stream, least << 8, kept.size)
     return kept
 
 
-def _fresh_stream(rng: np.random.Generator) -> Array | None:
-    """(four words of the counter, two of the key); None: not Philox, or numbers are left over."""
+def _is_fresh(rng: np.random.Generator) -> bool:
+    """Whether it is a Philox generator with no numbers left over from an earlier draw."""
     state = rng.bit_generator.state
-    if state["bit_generator"] != "Philox" or state["buffer_pos"] != 4 or state["has_uint32"]:
-        return None
-    return np.concatenate([state["state"]["counter"], state["state"]["key"]])
+    is_philox = state["bit_generator"] == "Philox"
+    return is_philox and state["buffer_pos"] == 4 and not state["has_uint32"]
+
+
+def stream_of(rng: np.random.Generator) -> Array:
+    """What the draws of a fresh generator depend on: four words of the counter, two of the key."""
+    state = rng.bit_generator.state["state"]
+    return np.concatenate([state["counter"], state["key"]])
 
 
 def masked(x: Array, kept: Array, rate: float) -> Array:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from cnntrain.errors import ConfigError
+from cnntrain.native.program import LINE, recorder
 from cnntrain.types import Array, Shape
 
 _kernels: Any = None
@@ -28,8 +29,8 @@ except ModuleNotFoundError:
 except ImportError as error:
     _missing = str(error)
 
+FLOAT64 = np.dtype(np.float64)
 ENGINES = ("auto", "native", "numpy")
-LINE = 64  # bytes of a cache line
 LARGE = 1 << 16  # bytes from which on its place is worth two microseconds
 REMEDY = "install a C compiler (gcc or clang), then cnntrain again"
 
@@ -124,9 +125,15 @@ def using(engine: Engine) -> Iterator[None]:
         _Choice.engine, _Choice.is_named = before
 
 
+def use_threads(count: int) -> int:
+    """Let so many threads run programs from now on; returns how many did before."""
+    return int(_kernels.use_threads(count)) if _missing is None else 1
+
+
 def kernel(name: str, like: Array) -> Callable[..., None]:
     """The compiled kernel of that name for numbers of the type of ``like``."""
-    return current().kernels[like.dtype.char][name]
+    found, at_work = current().kernels[like.dtype.char][name], recorder()
+    return found if at_work is None else at_work.noting(found)
 
 
 def solid(x: Any) -> Any:
@@ -136,6 +143,8 @@ def solid(x: Any) -> Any:
 
 def empty(shape: Shape, dtype: "np.dtype[Any]") -> Array:
     """A new array like ``np.empty``; a large one begins on a cache line, as wide vectors need."""
+    if (at_work := recorder()) is not None:
+        return at_work.arena.empty(shape, dtype)
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE:
         return np.empty(shape, dtype)

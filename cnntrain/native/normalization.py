@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from cnntrain.native.engine import empty, kernel, solid
-from cnntrain.native.sums import exact_sums, in_two
+from cnntrain.native.engine import FLOAT64, empty, kernel, solid
+from cnntrain.native.sums import exact_sums
 from cnntrain.types import Array, Shape
 
 
@@ -15,9 +15,9 @@ def sample_norm_forward(
     """(y, x̂, 1/σ) for x (C, ..., N), standardized within ``groups`` parts of each sample."""
     sizes = _sizes(x, groups)
     x = solid(x)
-    near, rest = in_two(exact_sums(x.reshape(sizes)) / sizes[1], x)
-    squares = np.empty_like(near, np.float64)
-    kernel("squares_around", x)(squares, x, near, rest, *sizes)
+    near, rest = _in_two(exact_sums(x.reshape(sizes)) / sizes[1], x)
+    squares = empty(near.shape, FLOAT64)
+    kernel("sample_squares", x)(squares, x, near, rest, *sizes)
     inverse = (1 / np.sqrt(squares / sizes[1] + epsilon)).astype(x.dtype)
     y, x_hat = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     columns, rows = (near, rest, inverse), (_of_rows(gamma, x), _of_rows(beta, x))
@@ -31,9 +31,9 @@ def sample_norm_dx(dy: Array, x_hat: Array, gamma: Array, inverse: Array) -> Arr
     if x_hat.shape != dy.shape or inverse.shape != (sizes[0], 1, sizes[2]):
         raise ValueError(f"dy {dy.shape}, x_hat {x_hat.shape}, 1/σ {inverse.shape} do not fit")
     dy, x_hat, gamma = solid(dy), solid(x_hat), _of_rows(gamma, dy)
-    sums, dots = np.empty((2, *inverse.shape))
+    sums, dots = empty((2, *inverse.shape), FLOAT64)
     kernel("sample_norm_sums", dy)(sums, dots, dy, x_hat, gamma, *sizes)
-    near, rest = in_two(sums / sizes[1], dy)
+    near, rest = _in_two(sums / sizes[1], dy)
     along = (dots / sizes[1]).astype(dy.dtype)
     dx = empty(dy.shape, dy.dtype)
     columns = (near, rest, along, solid(inverse))
@@ -47,6 +47,11 @@ def _sizes(x: Array, groups: int) -> Shape:
     if x.ndim < 2 or groups < 1 or rows % groups:
         raise ValueError(f"{groups} groups do not divide {x.shape}")
     return groups, rows // groups, x.shape[-1]
+
+
+def _in_two(mean: Array, like: Array) -> tuple[Array, Array]:
+    near = mean.astype(like.dtype)
+    return near, (mean - near).astype(like.dtype)
 
 
 def _of_rows(scale: Array, x: Array) -> Array:

@@ -28,7 +28,7 @@ def max_pool2d_forward(x: Array, vertical: Axis, horizontal: Axis) -> tuple[Arra
     _check(x, c, vertical.length, horizontal.length, n)
     out = (c, vertical.out, horizontal.out, n)
     wide = vertical.size * horizontal.size > MOST_IN_A_BYTE
-    winner = np.empty(out, np.int32 if wide else np.uint8)
+    winner = empty(out, np.dtype(np.int32 if wide else np.uint8))
     y = empty(out, x.dtype)
     sizes = _sizes(c, n, vertical, horizontal)
     kernel("max_pool2d_forward", x)(y, winner.view(np.uint8), solid(x), wide, *sizes)
@@ -72,3 +72,13 @@ def _run_average(name: str, out: Array, given: Array, counts: Array, sizes: Shap
     if counts.size != sizes[7] * sizes[13]:
         raise ValueError(f"counts {counts.shape} do not fit the windows")
     kernel(name, given)(out, solid(given), solid(counts), *sizes)
+
+
+def global_avg_dx(dy: Array, shape: Shape) -> Array:
+    """∂C/∂x of ``shape`` (C, H, W, N): δ / (H·W) at every place."""
+    c, h, w, n = shape
+    if dy.shape != (c, n):
+        raise ValueError(f"{dy.shape} given where {(c, n)} is needed")
+    dx = empty(shape, dy.dtype)
+    kernel("global_avg_dx", dy)(dx, solid(dy), *(c, h * w, n))
+    return dx

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.engine import FLOAT64, empty, kernel, solid
 from cnntrain.types import Array
 
 
@@ -13,7 +13,7 @@ def prelu_forward(z: Array, slope: Array) -> Array:
 
 def prelu_backward(da: Array, z: Array, slope: Array) -> tuple[Array, Array]:
     """(δ, ∂C/∂slope), the sums as in ``sums.h``."""
-    delta, below = _by_slope(da, z, slope), np.empty(len(z))
+    delta, below = _by_slope(da, z, slope), empty((len(z),), FLOAT64)
     kernel("prelu_slope", z)(below, solid(da), solid(z), *_rows(z))
     d_slope = below.sum(keepdims=True) if slope.size == 1 else below
     return delta, d_slope.astype(da.dtype)

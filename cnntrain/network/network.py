@@ -17,6 +17,7 @@ import numpy as np
 from cnntrain.layers import Context, Param, Steps, WholeBatchLayer, alone
 from cnntrain.native import current
 from cnntrain.network.graph import AT_INPUT, Item, Node, at_item, lay_out
+from cnntrain.ops.sums import added
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
 
@@ -167,7 +168,7 @@ class Network:
                 node.inputs, dx if layer.joins else (dx,), wanted, strict=True
             ):
                 if is_wanted:
-                    deltas[k] = deltas[k] + part if k in deltas else part
+                    deltas[k] = added(deltas[k], part) if k in deltas else part
         return deltas.get(AT_INPUT), grads
 
     def buffers(self, params: Arrays, caches: Caches) -> Params:
@@ -177,6 +178,11 @@ class Network:
             for i, node in self._with_buffers
             for letter, value in node.layer.buffers(node.own(params), caches.layers[i]).items()
         }
+
+    @cached_property
+    def nodes_with_buffers(self) -> frozenset[int]:
+        """The nodes whose caches ``buffers`` reads."""
+        return frozenset(i for i, _ in self._with_buffers)
 
     @cached_property
     def _with_buffers(self) -> list[tuple[int, Node]]:
@@ -223,7 +229,9 @@ def _read(node: Node, values: Mapping[int, Array]) -> Any:
 def by_numpy(network: Network) -> tuple[str, ...]:
     """Names of the layers that NumPy works out, because the engine has nothing else for them."""
     return tuple(
-        node.name for node in network.nodes if current().isa is None or not node.layer.has_twin()
+        node.name
+        for node in network.nodes
+        if current().isa is None or not (node.layer.only_views or node.layer.has_twin())
     )
 
 

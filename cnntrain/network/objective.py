@@ -134,12 +134,20 @@ def forward_backward_steps(
 ) -> Steps[Outcome]:
     """``forward_backward`` of one shard (x, y) of a batch of m samples."""
     z, caches = yield from network.forward_steps(params, x, run)
-    total, delta, head_deltas = objective.forward(z, caches.heads, y)
-    for part in (delta, *head_deltas.values()):
-        part *= 1 / m
+    total, delta, head_deltas = loss_and_delta(objective, z, caches.heads, y, m)
     buffers = network.buffers(params, caches)
     dx, grads = yield from network.backward_steps(params, caches, delta, need_dx, head_deltas)
     return Outcome(z, total, grads, buffers, dx)
+
+
+def loss_and_delta(
+    objective: Objective, z: Array, heads: Mapping[int, Array], y: Array, m: int
+) -> tuple[float, Array, dict[int, Array]]:
+    """(Σ_n cost, δ at the output, δ at the heads) of a shard of a batch of m samples."""
+    total, delta, head_deltas = objective.forward(z, heads, y)
+    for part in (delta, *head_deltas.values()):
+        part *= 1 / m
+    return total, delta, head_deltas
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,19 @@ def in_two(mean: Array, dtype: np.dtype) -> tuple[Array, Array]:
     return near, (mean - near).astype(dtype)
 
 
-@twinned(compiled.centered)
+@twinned(compiled.mean_in_two)
+def mean_in_two(total: Array, m: float, dtype: np.dtype) -> tuple[Array, Array]:
+    """total / m in ``dtype``, and what that rounds off."""
+    return in_two(total / m, dtype)
+
+
+@twinned(compiled.divided)
+def divided(total: Array, m: float, dtype: np.dtype) -> Array:
+    """total / m in ``dtype``."""
+    quotient: Array = (total / m).astype(dtype)
+    return quotient
+
+
 def centered(x: Array, mean: Array) -> Array:
     """x - mean in the precision of x, for a float64 mean. Next to a mean of 1,000 deviations the
     part of it counts that float32 rounds off."""
@@ -119,6 +131,13 @@ def row_dots(a: Array, b: Array) -> Array:
     blocks = (r, whole // BLOCK_OF_PRODUCTS, BLOCK_OF_PRODUCTS)
     parts = np.vecdot(a[:, :whole].reshape(blocks), b[:, :whole].reshape(blocks))
     total: Array = parts.sum(axis=1, dtype=np.float64) + np.vecdot(a[:, whole:], b[:, whole:])
+    return total
+
+
+@twinned(compiled.added)
+def added(a: Array, b: Array) -> Array:
+    """a + b, in a new array."""
+    total: Array = a + b
     return total
 
 

@@ -16,10 +16,11 @@ from threadpoolctl import threadpool_limits
 from cnntrain.config.plan import Plan
 from cnntrain.environment import available_cores, physical_memory
 from cnntrain.errors import ShapeError
-from cnntrain.native import current
+from cnntrain.native import Recorder, current, recording
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.reorder import reordered
 from cnntrain.text import gibibytes
+from cnntrain.training.passes import can_record
 from cnntrain.training.shards import shard_count
 from cnntrain.types import Arrays
 
@@ -51,16 +52,40 @@ class TrainingBytes:
         return self.weights + self.optimizer_state + max(self.passes + self.sums, self.update)
 
 
+def output_bytes(network: Network, dtype: "np.dtype[np.generic]", samples: int) -> int:
+    """Of the outputs of all layers."""
+    return network.activation_count * samples * dtype.itemsize
+
+
+def is_too_large(network: Network, dtype: "np.dtype[np.generic]", samples: int) -> bool:
+    """Whether the outputs alone do not fit into this machine's memory."""
+    return output_bytes(network, dtype, samples) > physical_memory()
+
+
 def pass_bytes(network: Network, dtype: "np.dtype[np.generic]", samples: int) -> Held:
     """Of one training pass: measured, unless its outputs alone are too large for this machine."""
-    outputs = network.activation_count * samples * dtype.itemsize
-    if outputs > physical_memory():
+    if is_too_large(network, dtype, samples):
+        outputs = output_bytes(network, dtype, samples)
         return Held(outputs, 2 * outputs)
     params = {name: np.zeros(param.shape, dtype) for name, param in network.params.items()}
     _measured(
         network, params, dtype, 1
     )  # some things are computed once: the places of windows, ...
     return _measured(network, params, dtype, samples)
+
+
+def recorded_bytes(network: Network, dtype: "np.dtype[np.generic]", samples: int) -> int:
+    """Of one recorded pass: its arena, inputs and δ, found by recording a pass on zeros."""
+    recorder = Recorder()
+    params = {name: np.zeros(param.shape, dtype) for name, param in network.params.items()}
+    x = np.zeros((*network.in_shape, samples), dtype)
+    with np.errstate(all="ignore"), recording(recorder):
+        z, caches = network.forward(params, x, Pass(training=True))
+        heads = {k: np.zeros_like(value) for k, value in caches.heads.items()}
+        kept = network.backward(params, caches, np.zeros_like(z), head_deltas=heads)
+    del kept
+    outputs = z.nbytes + sum(head.nbytes for head in heads.values())
+    return recorder.arena.nbytes + x.nbytes + outputs
 
 
 def _measured(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", n: int) -> Held:
@@ -95,13 +120,17 @@ def training_bytes(
     shards = shard_count(network, batch)
     running = min(shards, threads or available_cores())
     waiting = shards - running if network.couples_samples else 0
-    one = pass_bytes(reordered(network), plan.numpy_dtype, math.ceil(batch / shards))
     weights = sum(math.prod(p.shape) for p in network.params.values()) * itemsize
     gradients = network.parameter_count * itemsize
     largest = max((math.prod(p.shape) for p in network.params.values()), default=0) * itemsize
     slots = len(plan.optimizer.active_slots()) + (plan.train.average is not None)
     kernels = [math.prod(p.shape) for p in network.params.values() if len(p.shape) == IMAGE_KERNEL]
     own = KERNEL_COPIES * max(kernels, default=0) * itemsize if current().isa else 0
+    fast, each = reordered(network), math.ceil(batch / shards)
+    if can_record(fast, shards) and not is_too_large(fast, plan.numpy_dtype, batch):
+        passes = shards * recorded_bytes(fast, plan.numpy_dtype, each) + running * own
+        return TrainingBytes(weights, slots * gradients, passes, 0, 0)
+    one = pass_bytes(fast, plan.numpy_dtype, each)
     return TrainingBytes(
         weights,
         slots * gradients,

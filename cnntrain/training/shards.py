@@ -4,11 +4,13 @@ So any number of threads or machines gives the same bits.
 """
 
 import itertools
+import math
 
 from cnntrain.network.network import Network
 
-SHARD_FLOPS = 100_000_000  # forward work worth a thread: less is lost to the interpreter lock
-SHARD_LEAST_SAMPLES = 16  # fewer make narrow matrices, which are slow
+SHARD_FLOPS = 10_000_000  # forward work worth a thread: less is lost in meeting it
+SHARD_FLOPS_PER_PARAMETER = 100  # every shard sums its own gradients, which must be added up
+SHARD_LEAST_SAMPLES = 8  # for every shard there is: the more of them, the more each must do
 SHARD_SAMPLES = 256  # more per shard is no faster
 SHARD_ACTIVATIONS = 1 << 24  # numbers in all activations of a shard: bounds its memory
 
@@ -17,10 +19,11 @@ def shard_count(network: Network, samples: int) -> int:
     """A power of two: enough shards to bound the memory, and to keep threads busy if that pays."""
     activations = network.activation_count * samples
     needed = max(samples / SHARD_SAMPLES, activations / SHARD_ACTIVATIONS)
-    worthwhile = network.flops * samples / SHARD_FLOPS
+    least = SHARD_FLOPS + SHARD_FLOPS_PER_PARAMETER * network.parameter_count
+    worthwhile = network.flops * samples / least
     count = 1
     while count < samples and (
-        count < needed or 2 * count <= min(worthwhile, samples / SHARD_LEAST_SAMPLES)
+        count < needed or 2 * count <= min(worthwhile, math.sqrt(samples / SHARD_LEAST_SAMPLES))
     ):
         count *= 2
     return count

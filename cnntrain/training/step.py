@@ -11,13 +11,15 @@ from cnntrain.config.plan import Plan
 from cnntrain.layers import Steps, alone
 from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.network.network import Pass
-from cnntrain.network.objective import forward_backward_steps
+from cnntrain.network.objective import Outcome
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.divergence import Divergence, reason_of_loss, source_numbers
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Feed, Shard, batch_indices, load_shard, shard_slices
+from cnntrain.training.passes import Batch, can_record
 from cnntrain.training.probe import Probe, probe
 from cnntrain.training.state import State
+from cnntrain.training.tree_sum import pairwise_sum
 from cnntrain.training.update import add_penalties, all_finite, update
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params
@@ -60,28 +62,36 @@ def gradients(
     """∂C/∂W of every array, C the mean loss over the samples ``indices``, and the batch's sums.
 
     Each shard runs forward and backward on its own samples (``loaded``, or read when needed); the
-    tree adds them up.
+    tree adds them up. The next call may use the same arrays again.
     """
-    network, m = experiment.fast_network, len(indices)
-    count = len(shard_slices(experiment, m))
+    batch = Batch(experiment.fast_network, experiment.objective, params, len(indices))
+    count = len(shard_slices(experiment, batch.m))
 
-    def shard(k: int) -> Steps[ShardResult]:
-        x, y = loaded[k] if loaded is not None else load_shard(experiment, indices, step, k)
-        run = Pass(training=True, seed=experiment.plan.seed, step=step, shard=k)
-        steps = forward_backward_steps(
-            network,
-            experiment.objective,
-            params,
-            x=x,
-            y=y,
-            run=run,
-            m=m,
-        )
-        out = yield from steps
+    def load(k: int) -> Shard:
+        return loaded[k] if loaded is not None else load_shard(experiment, indices, step, k)
+
+    def run(k: int) -> Pass:
+        return Pass(training=True, seed=experiment.plan.seed, step=step, shard=k)
+
+    def result(out: Outcome, y: Array) -> ShardResult:
         return ShardResult(out.grads, out.buffers, experiment.sums(out.loss, out.z, y))
 
-    if network.couples_samples:
-        results = workers.together([silenced(shard(k)) for k in range(count)], add_sums)
+    def together(passes: Sequence[Steps[T]]) -> list[T]:
+        return workers.together([silenced(steps) for steps in passes], add_sums)
+
+    def shard(k: int) -> Steps[ShardResult]:
+        x, y = load(k)
+        out = yield from batch.plain(x, y, run(k))
+        return result(out, y)
+
+    if can_record(batch.network, count):
+        shards, runs = [load(k) for k in range(count)], [run(k) for k in range(count)]
+        with np.errstate(all="ignore"):
+            outcomes = workers.passes.outcomes(batch, shards, runs, together)
+            results = [result(out, y) for out, (_, y) in zip(outcomes, shards, strict=True)]
+        return pairwise_sum(results, _add_shards)
+    if batch.network.couples_samples:
+        results = together([shard(k) for k in range(count)])
         return workers.tree_sum(results.__getitem__, count, _add_shards)
     return workers.tree_sum(lambda k: alone(silenced(shard(k))), count, _add_shards)
 

@@ -14,7 +14,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from cnntrain.layers import BatchSums
+from cnntrain.native import use_threads
 from cnntrain.training.allocation import keep_freed_memory
+from cnntrain.training.passes import Passes
 from cnntrain.training.tree_sum import pairwise_sum
 
 T = TypeVar("T")
@@ -26,11 +28,14 @@ class Workers:
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.passes = Passes()
         self._limits: threadpool_limits | None = None
+        self._threads_before = 1
 
     def __enter__(self) -> Self:
         keep_freed_memory()
         self._limits = threadpool_limits(limits=1, user_api="blas")
+        self._threads_before = use_threads(self.threads)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -38,6 +43,7 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
         if self._limits is not None:
             self._limits.restore_original_limits()
+        use_threads(self._threads_before)
 
     def tree_sum(self, work: Callable[[int], T], shards: int, add: Callable[[T, T], T]) -> T:
         """``work(0) + work(1) + ...``, pairwise: ((0+1)+(2+3))+... for any number of threads.

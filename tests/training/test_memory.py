@@ -57,7 +57,7 @@ def passes(experiment_of):
 
 
 def test_shards_bound_the_memory_of_a_batch(passes):
-    assert passes(PLAIN, 4096) == pytest.approx(passes(PLAIN, 256), rel=0.1)
+    assert passes(PLAIN, 8192) == pytest.approx(passes(PLAIN, 4096), rel=0.1)
 
 
 def test_batch_norm_keeps_the_whole_batch(passes):

@@ -62,15 +62,18 @@ def test_shard_count_is_a_power_of_two_that_grows_with_the_batch(networks, name)
 
 
 def test_shard_count_by_hand(networks, monkeypatch):
-    limits = {"FLOPS": 50_000_000, "LEAST_SAMPLES": 10, "SAMPLES": 256, "ACTIVATIONS": 1 << 24}
+    limits = {
+        "FLOPS": 30_000_000, "FLOPS_PER_PARAMETER": 100, "LEAST_SAMPLES": 2,
+        "SAMPLES": 256, "ACTIVATIONS": 1 << 24,
+    }  # fmt: skip
     for name, value in limits.items():
         monkeypatch.setattr(f"cnntrain.training.shards.SHARD_{name}", value)
     assert shard_count(networks["tiny"], 256) == 1  # too little work for a second thread
     assert shard_count(networks["tiny"], 257) == 2  # too many samples for one shard
     assert shard_count(networks["tiny"], 60_000) == 256
-    assert shard_count(networks["mlp"], 64) == 1  # 0.48 MFLOP a sample
-    assert shard_count(networks["cnn"], 100) == 8  # 4.9 MFLOP a sample: work for 9 shards
-    assert shard_count(networks["cnn"], 79) == 4  # work for 7, and 8 would be under 10 samples
+    assert shard_count(networks["mlp"], 64) == 1  # 0.48 MFLOP a sample, 0.24 million parameters
+    assert shard_count(networks["cnn"], 128) == 8  # 4.9 MFLOP a sample: work for 20 shards
+    assert shard_count(networks["cnn"], 127) == 4  # 8 shards would have less than 2 · 8 samples
     assert shard_count(networks["wide"], 16) == 4  # 3.2 million activations a sample
 
 

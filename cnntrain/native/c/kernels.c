@@ -8,6 +8,7 @@
 #include "conv_weights.c"
 #include "dense.c"
 #include "gradient.c"
+#include "joining.c"
 #include "loss.c"
 #include "norm.c"
 #include "pool.c"

@@ -9,8 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernels_table.h"
-#include "untyped.h"
+#include "program.h"
 
 /* Bytes of arrays: for less work, handing over the interpreter lock takes longer than it saves (measured). */
 #define WORTH_RELEASING 300000
@@ -99,49 +98,128 @@ typedef struct {
     Py_ssize_t count;
 } Bound;
 
-static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count) {
-    const Bound *bound = PyCapsule_GetPointer(self, "cnntrain.kernel");
-    if (!bound) return NULL;
-    if (count != bound->count)
-        return PyErr_Format(PyExc_TypeError, "%s takes %zd arguments, not %zd", bound->kernel->name,
-                            bound->count, count);
+/* The arguments of one call, and what holds them. */
+typedef struct {
     union Arg arguments[MOST_ARGUMENTS];
     Py_buffer views[MOST_ARGUMENTS];
-    Tuple tuples[MOST_TUPLES] = {{{0}, NULL}};
-    int held = 0, tuple_count = 0, failed = 0;
-    for (Py_ssize_t k = 0; k < count && !failed; k++) {
-        const char letter = bound->kernel->letters[k];
-        if (letter == 'i') {
-            arguments[k].i = PyLong_AsLongLong(objects[k]);
-            failed = arguments[k].i == -1 && PyErr_Occurred();
-        } else if (letter == 'f') {
-            arguments[k].f = PyFloat_AsDouble(objects[k]);
-            failed = arguments[k].f == -1.0 && PyErr_Occurred();
-        } else if (letter == 'A') {
-            failed = take_tuple(objects[k], bound->own_size, &tuples[tuple_count]);
-            arguments[k].arrays = &tuples[tuple_count++].arrays;
-        } else if (objects[k] == Py_None && strchr("WRS", letter)) {
-            arguments[k].array = NULL;
-        } else {
-            failed = take_array(letter, objects[k], bound->own_size, &views[held]);
-            if (!failed) arguments[k].array = views[held++].buf;
+    Tuple tuples[MOST_TUPLES];
+    int held, tuple_count;
+} Taken;
+
+static void release(Taken *taken) {
+    while (taken->held) PyBuffer_Release(&taken->views[--taken->held]);
+    while (taken->tuple_count) release_tuple(&taken->tuples[--taken->tuple_count]);
+}
+
+static int take_argument(char letter, PyObject *object, Py_ssize_t own_size, Taken *taken, union Arg *found) {
+    if (letter == 'i') {
+        found->i = PyLong_AsLongLong(object);
+        return found->i == -1 && PyErr_Occurred() ? -1 : 0;
+    }
+    if (letter == 'f') {
+        found->f = PyFloat_AsDouble(object);
+        return found->f == -1.0 && PyErr_Occurred() ? -1 : 0;
+    }
+    if (letter == 'A') {
+        Tuple *tuple = &taken->tuples[taken->tuple_count++];
+        *tuple = (Tuple){{0}, NULL};
+        found->arrays = &tuple->arrays;
+        return take_tuple(object, own_size, tuple);
+    }
+    found->array = NULL;
+    if (object == Py_None && strchr("WRS", letter)) return 0;
+    if (take_array(letter, object, own_size, &taken->views[taken->held])) return -1;
+    found->array = taken->views[taken->held++].buf;
+    return 0;
+}
+
+/* Takes all arguments of a call; if one is wrong, none is held. */
+static int take(const Bound *bound, PyObject *const *objects, Py_ssize_t count, Taken *taken) {
+    taken->held = taken->tuple_count = 0;
+    if (count != bound->count) {
+        PyErr_Format(PyExc_TypeError, "%s takes %zd arguments, not %zd", bound->kernel->name, bound->count,
+                     count);
+        return -1;
+    }
+    for (Py_ssize_t k = 0; k < count; k++)
+        if (take_argument(bound->kernel->letters[k], objects[k], bound->own_size, taken,
+                          &taken->arguments[k])) {
+            release(taken);
+            return -1;
         }
-    }
-    if (!failed) {
-        Py_ssize_t bytes = 0;
-        for (int k = 0; k < held; k++) bytes += views[k].len;
-        PyThreadState *released = bytes >= WORTH_RELEASING ? PyEval_SaveThread() : NULL;
-        const int status = bound->kernel->run(arguments);
-        if (released) PyEval_RestoreThread(released);
-        if (status == 1) PyErr_NoMemory();
-        else if (status)
-            PyErr_SetString(PyExc_IndexError, "a label is no class, or a number is that of no sample");
-        failed = status;
-    }
-    while (held) PyBuffer_Release(&views[--held]);
-    while (tuple_count) release_tuple(&tuples[--tuple_count]);
-    if (failed) return NULL;
+    return 0;
+}
+
+static int explained(int status) {
+    if (status == 1) PyErr_NoMemory();
+    else if (status)
+        PyErr_SetString(PyExc_IndexError, "a label is no class, or a number is that of no sample");
+    return status;
+}
+
+static PyObject *run(PyObject *self, PyObject *const *objects, Py_ssize_t count) {
+    const Bound *bound = PyCapsule_GetPointer(self, "cnntrain.kernel");
+    Taken taken;
+    if (!bound || take(bound, objects, count, &taken)) return NULL;
+    Py_ssize_t bytes = 0;
+    for (int k = 0; k < taken.held; k++) bytes += taken.views[k].len;
+    PyThreadState *released = bytes >= WORTH_RELEASING ? PyEval_SaveThread() : NULL;
+    const int status = bound->kernel->run(taken.arguments);
+    if (released) PyEval_RestoreThread(released);
+    release(&taken);
+    if (explained(status)) return NULL;
     Py_RETURN_NONE;
+}
+
+/* The call that run() would make, as a piece of a program. Its arrays must outlive it. */
+static PyObject *noted(PyObject *self, PyObject *const *objects, Py_ssize_t count) {
+    (void)self;
+    PyObject *capsule = count ? PyCFunction_GetSelf(objects[0]) : NULL;
+    const Bound *bound = capsule ? PyCapsule_GetPointer(capsule, "cnntrain.kernel") : NULL;
+    Taken taken;
+    if (!bound)
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "a kernel and its arguments needed");
+    if (take(bound, objects + 1, count - 1, &taken)) return NULL;
+    const int has_tuples = taken.tuple_count;
+    release(&taken);
+    if (has_tuples) return PyErr_Format(PyExc_TypeError, "%s takes tuples", bound->kernel->name);
+    Call call = {.run = bound->kernel->run};
+    memcpy(call.arguments, taken.arguments, (size_t)bound->count * sizeof(union Arg));
+    return PyBytes_FromStringAndSize((const char *)&call, sizeof(call));
+}
+
+static int program_of(PyObject *object, Program *program) {
+    char *bytes;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(object, &bytes, &size)) return -1;
+    *program = (Program){(const Call *)bytes, size / (Py_ssize_t)sizeof(Call)};
+    return 0;
+}
+
+static PyObject *run_all(PyObject *self, PyObject *tuple) {
+    (void)self;
+    const Py_ssize_t count = PyTuple_Size(tuple);
+    Program *programs = count < 0 ? NULL : PyMem_Calloc((size_t)count + 1, sizeof(Program));
+    if (!programs) return count < 0 ? NULL : PyErr_NoMemory();
+    int status = 0;
+    for (Py_ssize_t k = 0; k < count && !status; k++)
+        status = program_of(PyTuple_GetItem(tuple, k), &programs[k]);
+    if (!status) {
+        PyThreadState *released = PyEval_SaveThread();
+        status = run_programs(programs, count);
+        PyEval_RestoreThread(released);
+        explained(status);
+    }
+    PyMem_Free(programs);
+    if (status) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *use_threads(PyObject *self, PyObject *count) {
+    (void)self;
+    const long wanted = PyLong_AsLong(count);
+    if (wanted == -1 && PyErr_Occurred()) return NULL;
+    return PyLong_FromLong(set_threads(wanted));
 }
 
 static void forget(PyObject *capsule) { PyMem_Free(PyCapsule_GetPointer(capsule, "cnntrain.kernel")); }
@@ -192,10 +270,15 @@ static PyObject *instruction_sets(PyObject *self, PyObject *unused) {
     return found;
 }
 
-static PyMethodDef METHODS[] = {{"kernels", kernels, METH_VARARGS, "kernels(isa, type) -> {name: function}"},
-                                {"instruction_sets", instruction_sets, METH_NOARGS,
-                                 "Names of the sets that this CPU can run, best first."},
-                                {NULL, NULL, 0, NULL}};
+static PyMethodDef METHODS[] = {
+    {"kernels", kernels, METH_VARARGS, "kernels(isa, type) -> {name: function}"},
+    {"noted", (PyCFunction)(void (*)(void))noted, METH_FASTCALL,
+     "noted(kernel, arguments...) -> bytes: the call, to be made later."},
+    {"run", run_all, METH_O, "run(programs): make the noted calls of each, side by side."},
+    {"use_threads", use_threads, METH_O, "use_threads(count) -> how many ran programs before."},
+    {"instruction_sets", instruction_sets, METH_NOARGS,
+     "Names of the sets that this CPU can run, best first."},
+    {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef MODULE = {
     PyModuleDef_HEAD_INIT, "_kernels", "Compiled kernels.", 0, METHODS, NULL, NULL, NULL, NULL};

@@ -59,77 +59,101 @@ static int exact_sums(const Arg *arg) {
     return 0;
 }
 
-/* A loop over numbers 0 .. n - 1 in vectors: STEP for a whole one at ``at``, PART for the last ``left``. */
-#define EACH_VECTOR(n, STEP, PART)                                                                           \
-    {                                                                                                        \
-        long at = 0;                                                                                         \
-        for (; at + VL <= (n); at += VL) STEP;                                                               \
-        const long left = (n) - at;                                                                          \
-        if (left > 0) PART;                                                                                  \
-    }
-
-/* out[g, m, n] = (x[g, m, n] - near[g, n]) - rest[g, n] */
-static int centered(const Arg *arg) {
-    real *out = arg[0].w;
-    const real *x = arg[1].r, *near = arg[2].r, *rest = arg[3].r;
-    const long groups = arg[4].i, m = arg[5].i, n = arg[6].i;
-    for (long g = 0; g < groups; g++) {
-        if (n == 1) {
-            const vec a = splat(near[g]), b = splat(rest[g]);
-            real *to = out + g * m;
-            const real *from = x + g * m;
-            EACH_VECTOR(m, store(to + at, (load(from + at) - a) - b),
-                        store_part(to + at, (load_part(from + at, left) - a) - b, left))
-            continue;
-        }
-        for (long k = 0; k < m; k++) {
-            real *to = out + (g * m + k) * n;
-            const real *from = x + (g * m + k) * n, *a = near + g * n, *b = rest + g * n;
-            EACH_VECTOR(
-                n, store(to + at, (load(from + at) - load(a + at)) - load(b + at)),
-                store_part(to + at,
-                           (load_part(from + at, left) - load_part(a + at, left)) - load_part(b + at, left),
-                           left))
-        }
+/* mean = total / m as a number of the kernel's type, and what that rounds off */
+static int mean_in_two(const Arg *arg) {
+    for (long k = 0; k < arg[3].i; k++) {
+        const double mean = arg[2].read_doubles[k] / arg[4].f;
+        arg[0].w[k] = (real)mean;
+        arg[1].w[k] = (real)(mean - (double)arg[0].w[k]);
     }
     return 0;
 }
 
-/* x_hat = around · inverse; y = gamma · x_hat + beta, per channel (C, M) */
+/* out = total / m */
+static int divided(const Arg *arg) {
+    for (long k = 0; k < arg[2].i; k++) arg[0].w[k] = (real)(arg[1].read_doubles[k] / arg[3].f);
+    return 0;
+}
+
+/* variance = squares / m, inverse = 1 / √(variance + ε) */
+static int deviations(const Arg *arg) {
+    for (long k = 0; k < arg[3].i; k++) {
+        arg[0].w[k] = (real)(arg[2].read_doubles[k] / arg[4].f);
+        arg[1].w[k] = 1 / root(splat(arg[0].w[k] + (real)arg[5].f))[0];
+    }
+    return 0;
+}
+
+/* What turns x of a channel into x̂ = ((x - near) - rest) · inverse. */
+typedef struct {
+    real near, rest, inverse;
+} Standard;
+
+#ifdef REAL_IS_DOUBLE
+typedef loose_vec narrow_vec; /* DVL numbers of the kernel's type */
+#else
+typedef half_vec narrow_vec;
+#endif
+INLINE dvec widened(narrow_vec v) { return __builtin_convertvector(v, dvec); }
+INLINE narrow_vec narrow_load(const real *p) { return *(const narrow_vec *)p; }
+INLINE dvec around(const real *x, Standard s) { return widened((narrow_load(x) - s.near) - s.rest); }
+INLINE dvec hat(const real *x, Standard s) {
+    return widened(((narrow_load(x) - s.near) - s.rest) * s.inverse);
+}
+
+INLINE double squares(const real *x, long n,
+                      Standard s){SUM_OF(n, x, x, around(a + at, s) * around(a + at, s))} INLINE
+    double hat_dots(const real *dy, const real *x, long n, Standard s) {
+    SUM_OF(n, dy, x, dload(a + at) * hat(b + at, s))
+}
+
+/* out = Σ (x - mean)², the difference rounded once, per channel (C, M) */
+static int squares_around(const Arg *arg) {
+    const long m = arg[5].i;
+    for (long c = 0; c < arg[4].i; c++)
+        arg[0].doubles[c] = squares(arg[1].r + c * m, m, (Standard){arg[2].r[c], arg[3].r[c], 1});
+    return 0;
+}
+
+INLINE vec hat_of(vec x, Standard s) { return ((x - splat(s.near)) - splat(s.rest)) * splat(s.inverse); }
+
+/* y = γ x̂ + β, per channel (C, M) */
 static int batch_norm_forward(const Arg *arg) {
-    const long m = arg[7].i;
-    for (long c = 0; c < arg[6].i; c++) {
-        real *y = arg[0].w + c * m, *x_hat = arg[1].w + c * m;
-        const real *around = arg[2].r + c * m;
-        const vec inverse = splat(arg[3].r[c]), gamma = splat(arg[4].r[c]), beta = splat(arg[5].r[c]);
-        EACH_VECTOR(
-            m,
-            {
-                const vec h = load(around + at) * inverse;
-                store(x_hat + at, h);
-                store(y + at, gamma * h + beta);
-            },
-            {
-                const vec h = load_part(around + at, left) * inverse;
-                store_part(x_hat + at, h, left);
-                store_part(y + at, gamma * h + beta, left);
-            })
+    const long m = arg[8].i;
+    for (long c = 0; c < arg[7].i; c++) {
+        const real *x = arg[1].r + c * m;
+        const Standard s = {arg[2].r[c], arg[3].r[c], arg[4].r[c]};
+        const vec gamma = splat(arg[5].r[c]), beta = splat(arg[6].r[c]);
+        for (long at = 0; at < m; at += VL)
+            store_up_to(arg[0].w + c * m + at, gamma * hat_of(load_up_to(x + at, m - at), s) + beta, m - at);
     }
     return 0;
 }
 
-/* dx = ((x_hat · -along + dy) - mean) · scale, per channel (C, M) */
+/* Σ dy and Σ dy x̂, per channel (C, M) */
+static int batch_norm_sums(const Arg *arg) {
+    const long m = arg[8].i;
+    for (long c = 0; c < arg[7].i; c++) {
+        const real *dy = arg[2].r + c * m, *x = arg[3].r + c * m;
+        arg[0].doubles[c] = sum_of(dy, m);
+        arg[1].doubles[c] = hat_dots(dy, x, m, (Standard){arg[4].r[c], arg[5].r[c], arg[6].r[c]});
+    }
+    return 0;
+}
+
+/* dx = ((x̂ · -along + dy) - mean) · (γ inverse), per channel (C, M) */
 static int batch_norm_dx(const Arg *arg) {
-    const long m = arg[7].i;
-    for (long c = 0; c < arg[6].i; c++) {
-        real *dx = arg[0].w + c * m;
-        const real *dy = arg[1].r + c * m, *x_hat = arg[2].r + c * m;
-        const vec scale = splat(arg[3].r[c]), mean = splat(arg[4].r[c]), along = splat(-arg[5].r[c]);
-        EACH_VECTOR(
-            m, store(dx + at, ((load(x_hat + at) * along + load(dy + at)) - mean) * scale),
-            store_part(dx + at,
-                       ((load_part(x_hat + at, left) * along + load_part(dy + at, left)) - mean) * scale,
-                       left))
+    const long m = arg[10].i;
+    for (long c = 0; c < arg[9].i; c++) {
+        const real *dy = arg[1].r + c * m, *x = arg[2].r + c * m;
+        const Standard s = {arg[3].r[c], arg[4].r[c], arg[5].r[c]};
+        const vec scale = splat(arg[6].r[c] * s.inverse), mean = splat(arg[7].r[c]),
+                  along = splat(-arg[8].r[c]);
+        for (long at = 0; at < m; at += VL) {
+            const vec x_hat = hat_of(load_up_to(x + at, m - at), s);
+            const vec dx = ((x_hat * along + load_up_to(dy + at, m - at)) - mean) * scale;
+            store_up_to(arg[0].w + c * m + at, dx, m - at);
+        }
     }
     return 0;
 }

@@ -218,3 +218,14 @@ static int avg_pool2d_backward(const Arg *arg) {
     }
     return 0;
 }
+
+/* dx (C, P, N) = delta (C, N) / P at every place */
+static int global_avg_dx(const Arg *arg) {
+    const long channels = arg[2].i, places = arg[3].i, n = arg[4].i;
+    for (long c = 0; c < channels; c++)
+        for (long p = 0; p < places; p++)
+            for (long k = 0; k < n; k += VL)
+                store_up_to(arg[0].w + (c * places + p) * n + k,
+                            load_up_to(arg[1].r + c * n + k, n - k) / splat((real)places), n - k);
+    return 0;
+}

@@ -67,7 +67,7 @@ INLINE void column_sums(const Terms *t, Term term, double *out, long groups, lon
 }
 
 /* out (G, N) = Σ ((x - near) - rest)², the difference rounded once */
-static int squares_around(const Arg *arg) {
+static int sample_squares(const Arg *arg) {
     const Terms t = {.x = arg[1].r, .near = arg[2].r, .rest = arg[3].r};
     column_sums(&t, square_around, arg[0].doubles, arg[4].i, arg[5].i, arg[6].i);
     return 0;

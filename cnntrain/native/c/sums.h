@@ -45,6 +45,13 @@ INLINE double add_careful(double total, double x, double *lost) {
     return sum;
 }
 
+/* v where its lanes, the first of which is number ``at``, are less than ``count``, else 0 */
+INLINE dvec first_of_lanes(dvec v, long at, long count) {
+    dmask keep;
+    for (long i = 0; i < DVL; i++) keep[i] = -(at + i < count);
+    return (dvec)((dmask)v & keep);
+}
+
 /* Σ over p < n of VALUE, which is in terms of ``at``, the place of a vector of doubles. The last numbers are
    copied, with zeros behind them, so that VALUE may read whole vectors. */
 #define SUM_OF(n, X, Y, VALUE)                                                                               \
@@ -66,7 +73,7 @@ INLINE double add_careful(double total, double x, double *lost) {
             a = last_a, b = last_b;                                                                          \
             for (int part = 0; part < DPARTS; part++) {                                                      \
                 const long at = part * DVL;                                                                  \
-                sum[part] += VALUE;                                                                          \
+                sum[part] += first_of_lanes(VALUE, at, end - whole);                                         \
             }                                                                                                \
         }                                                                                                    \
         double lane[LANES];                                                                                  \

@@ -1,0 +1,15 @@
+/* Sums and copies of whole arrays: ops/sums.py, layers/joining.py. */
+#include "vec.h"
+
+/* out = a + b */
+static int added(const Arg *arg) {
+    for (long k = 0, n = arg[3].i; k < n; k += VL)
+        store_up_to(arg[0].w + k, load_up_to(arg[1].r + k, n - k) + load_up_to(arg[2].r + k, n - k), n - k);
+    return 0;
+}
+
+/* out = x */
+static int copied(const Arg *arg) {
+    memcpy(arg[0].w, arg[1].r, (size_t)arg[2].i * sizeof(real));
+    return 0;
+}

@@ -1,0 +1,190 @@
+"""A training pass noted once and made again without Python: the calls of its kernels, in order.
+
+The forward and the backward pass of a shard are programs (``native/program.py``), cut where the
+shards of a batch exchange sums. The losses between them stay in Python. What no kernel does is not
+noted, so a recorded pass must be compared with a plain one before it is relied on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cnntrain.layers import BatchSums, Context, Steps
+from cnntrain.native import Program, Recorder, recording, run_programs
+from cnntrain.native.dropout import stream_of
+from cnntrain.network.network import Caches, Network, Pass
+from cnntrain.network.objective import (
+    Objective,
+    Outcome,
+    forward_backward_steps,
+    loss_and_delta,
+)
+from cnntrain.types import Array, Arrays
+
+T = TypeVar("T")
+Add = Callable[[Sequence[BatchSums]], BatchSums]
+
+
+@dataclass(frozen=True)
+class NotedPass(Pass):
+    """A pass that tells the recorder which layer is at work."""
+
+    recorder: Recorder | None = None
+
+    def context(self, layer: int) -> Context:
+        if self.recorder is not None:
+            self.recorder.layer = layer
+        return super().context(layer)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """The sums of a shard at the end of a part, and those over all shards, for the next part."""
+
+    own: BatchSums
+    total: BatchSums
+
+
+class RecordedPass:
+    """The pass of one shard; its arrays keep their places, so that the calls can be repeated."""
+
+    def __init__(self, network: Network, objective: Objective, params: Arrays) -> None:
+        self.network, self.objective, self.params = network, objective, dict(params)
+        self._recorder = Recorder()
+        self._exchanges: dict[int, Exchange] = {}  # by the part that they end
+
+    def record(self, x: Array, y: Array, run: Pass, m: int) -> Steps[Outcome]:
+        """``forward_backward_steps``, noted."""
+        run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
+        self._x = np.array(x, order="C")
+        self._z, caches = yield from self._noted(
+            self.network.forward_steps(self.params, self._x, run)
+        )
+        self._heads, self._kept = caches.heads, Caches(self._of_buffers(caches))
+        self._m, self._forward_parts = m, self._recorder.parts
+        self._total, deltas = self._losses(y)
+        self._deltas = [np.array(delta, order="C") for delta in deltas]
+        self._buffers = self.network.buffers(self.params, self._kept)
+        self._recorder.begin_part()
+        delta, *rest = self._deltas
+        heads = dict(zip(self._heads, rest, strict=True))
+        _, self._grads = yield from self._noted(
+            self.network.backward_steps(self.params, caches, delta, head_deltas=heads)
+        )
+        self._programs = self._recorder.programs
+        return self.outcome()
+
+    def _losses(self, y: Array) -> tuple[float, list[Array]]:
+        """Σ cost, and δ at the output and at the heads."""
+        found = loss_and_delta(self.objective, self._z, self._heads, y, self._m)
+        total, delta, of_heads = found
+        return total, [delta, *of_heads.values()]
+
+    def plainly(self, x: Array, y: Array, run: Pass, m: int, params: Arrays) -> Steps[Outcome]:
+        """The same pass in Python, in the memory of the recorded one, which it destroys."""
+        aside = Recorder(self._recorder.arena.anew())
+        steps = forward_backward_steps(self.network, self.objective, params, x=x, y=y, run=run, m=m)
+        result = yield from noted_by(aside, steps)
+        return result
+
+    def _of_buffers(self, caches: Caches) -> list[Any]:
+        """What ``Network.buffers`` reads; the rest of the caches is free for other arrays."""
+        nodes, read = self.network.nodes, self.network.nodes_with_buffers
+        return [
+            nodes[i].layer.read_by_buffers(cache) if i in read else None
+            for i, cache in enumerate(caches.layers)
+        ]
+
+    def _noted(self, steps: Steps[T]) -> Steps[T]:
+        """These steps, noted; every exchange of sums ends a part."""
+        steps = noted_by(self._recorder, steps)
+        total: Any = None
+        while True:
+            try:
+                own = steps.send(total)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            found = yield own
+            total = {name: np.array(value) for name, value in found.items()}
+            self._exchanges[self._recorder.parts - 1] = Exchange(own, total)
+            self._recorder.begin_part()
+
+    @property
+    def parts(self) -> range:
+        """The numbers of its programs."""
+        return range(len(self._programs))
+
+    def reads(self, params: Arrays) -> bool:
+        """Whether its calls read these very arrays; running statistics are not read in training."""
+        declared = self.network.params
+        return all(
+            array is params.get(name)
+            for name, array in self.params.items()
+            if not declared[name].is_buffer
+        )
+
+    def program(self, part: int) -> Program:
+        """The calls of one part."""
+        return self._programs[part]
+
+    def begin(self, x: Array, run: Pass) -> None:
+        """Put other samples and other random numbers in the place of the last ones."""
+        np.copyto(self._x, x)
+        for layer, stream in self._recorder.streams:
+            np.copyto(stream, stream_of(run.context(layer).generator()))
+
+    def exchange(self, part: int) -> Exchange | None:
+        """The sums that end a part, if any."""
+        return self._exchanges.get(part)
+
+    def turn(self, part: int, y: Array, params: Arrays) -> None:
+        """The losses, once the forward pass has been made."""
+        if part != self._forward_parts - 1:
+            return
+        self._total, deltas = self._losses(y)
+        for place, delta in zip(self._deltas, deltas, strict=True):
+            np.copyto(place, delta)
+        self._buffers = self.network.buffers(params, self._kept)
+
+    def outcome(self) -> Outcome:
+        """What the programs have left in the arrays, which the next pass overwrites."""
+        return Outcome(self._z, self._total, dict(self._grads), self._buffers, None)
+
+
+def noted_by(recorder: Recorder, steps: Steps[T]) -> Steps[T]:
+    """These steps; between two of them, the thread may do other things, which are not noted."""
+    total: Any = None
+    while True:
+        with recording(recorder):
+            try:
+                own = steps.send(total)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+        total = yield own
+
+
+def repeat(
+    passes: Sequence[RecordedPass],
+    shards: Sequence[tuple[Array, Array]],
+    runs: Sequence[Pass],
+    params: Arrays,
+    add: Add,
+) -> list[Outcome]:
+    """Make the recorded passes of all shards again, side by side, with other samples."""
+    for recorded, (x, _), run in zip(passes, shards, runs, strict=True):
+        recorded.begin(x, run)
+    for part in passes[0].parts:
+        run_programs([recorded.program(part) for recorded in passes])
+        exchanges = [found for p in passes if (found := p.exchange(part)) is not None]
+        if exchanges:
+            total = add([exchange.own for exchange in exchanges])
+            for exchange in exchanges:
+                for name, place in exchange.total.items():
+                    np.copyto(place, total[name])
+        for recorded, (_, y) in zip(passes, shards, strict=True):
+            recorded.turn(part, y, params)
+    return [recorded.outcome() for recorded in passes]

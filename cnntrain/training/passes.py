@@ -1,0 +1,113 @@
+"""The passes of a training: plain ones at first, then recorded ones, once these are proved equal.
+
+The first batch of a size is recorded while it is trained; with the second, the recorded passes must
+give the same bits as plain ones. So a layer that does something outside of its kernels costs speed,
+never a wrong gradient.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnntrain.layers import BatchSums, Steps
+from cnntrain.metrics.sums import add_sums
+from cnntrain.native import current
+from cnntrain.network.network import Network, Pass, by_numpy
+from cnntrain.network.objective import Objective, Outcome, forward_backward_steps
+from cnntrain.network.recorded import RecordedPass, repeat
+from cnntrain.training.tree_sum import pairwise_sum
+from cnntrain.types import Array, Arrays
+
+MOST_SHARDS = 8  # recorded passes keep the memory of all shards
+
+Shard = tuple[Array, Array]
+Together = Callable[[Sequence[Steps[Outcome]]], list[Outcome]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the passes of a batch of m samples have in common."""
+
+    network: Network
+    objective: Objective
+    params: Arrays
+    m: int
+
+    def plain(self, x: Array, y: Array, run: Pass) -> Steps[Outcome]:
+        """The pass of one shard, in Python."""
+        of = (self.network, self.objective, self.params)
+        return forward_backward_steps(*of, x=x, y=y, run=run, m=self.m)
+
+
+class Recorded:
+    """The recorded passes of a batch of one size."""
+
+    def __init__(self, batch: Batch, shards: int) -> None:
+        of = (batch.network, batch.objective, batch.params)
+        self.passes = [RecordedPass(*of) for _ in range(shards)]
+        self.is_proved: bool | None = None  # None: not yet compared
+
+    def fits(self, batch: Batch) -> bool:
+        """Whether it is of this network, with these very arrays."""
+        first = self.passes[0]
+        same = first.network is batch.network and first.objective is batch.objective
+        return same and first.reads(batch.params)
+
+    def proved(
+        self, batch: Batch, shards: Sequence[Shard], runs: Sequence[Pass], together: Together
+    ) -> list[Outcome]:
+        """The outcomes of plain passes, after a look whether the recorded ones give the same."""
+        again = list(map(_digest, repeat(self.passes, shards, runs, batch.params, _total)))
+        triples = zip(self.passes, shards, runs, strict=True)
+        expected = together(
+            [one.plainly(x, y, run, batch.m, batch.params) for one, (x, y), run in triples]
+        )
+        self.is_proved = again == list(map(_digest, expected))
+        if not self.is_proved:
+            self.passes = self.passes[:1]  # the memory of the others is free again
+        return expected
+
+
+class Passes:
+    """Forward and backward passes of whole batches."""
+
+    def __init__(self) -> None:
+        self._recorded: dict[tuple[object, ...], Recorded] = {}
+
+    def outcomes(
+        self, batch: Batch, shards: Sequence[Shard], runs: Sequence[Pass], together: Together
+    ) -> list[Outcome]:
+        """The outcome of every shard; ``together`` makes plain passes."""
+        key = tuple((x.shape, x.dtype) for x, _ in shards)
+        known = self._recorded.get(key)
+        pairs = list(zip(shards, runs, strict=True))
+        if known is None or not known.fits(batch):
+            self._recorded.pop(key, None)
+            known = self._recorded[key] = Recorded(batch, len(shards))
+            passes = zip(known.passes, pairs, strict=True)
+            return together([r.record(x, y, run, batch.m) for r, ((x, y), run) in passes])
+        if known.is_proved is None:
+            return known.proved(batch, shards, runs, together)
+        if known.is_proved:
+            return repeat(known.passes, shards, runs, batch.params, _total)
+        return together([batch.plain(x, y, run) for (x, y), run in pairs])
+
+
+def can_record(network: Network, shards: int) -> bool:
+    """Whether compiled kernels do all the work of the layers, and there are not too many shards."""
+    return current().isa is not None and shards <= MOST_SHARDS and not by_numpy(network)
+
+
+def _total(parts: Sequence[BatchSums]) -> BatchSums:
+    return pairwise_sum(parts, add_sums)
+
+
+def _digest(outcome: Outcome) -> bytes:
+    """Of all its bits: the arrays themselves are overwritten by the next pass."""
+    found = hashlib.sha256(np.float64(outcome.loss).tobytes())
+    for name, array in [("z", outcome.z), *outcome.grads.items(), *outcome.buffers.items()]:
+        found.update(name.encode())
+        found.update(np.ascontiguousarray(array))
+    return found.digest()

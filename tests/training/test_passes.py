@@ -1,0 +1,84 @@
+"""Recorded passes: the same bits as plain ones, or not used at all."""
+
+import numpy as np
+import pytest
+
+from cnntrain.layers.activations import Tanh
+from cnntrain.native import NUMPY, current, using, why_not
+from cnntrain.training.experiment import training_clock
+from cnntrain.training.passes import can_record
+from cnntrain.training.state import start
+from cnntrain.training.step import train_step
+from cnntrain.training.workers import Workers
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason="no compiled kernels here")
+
+NETWORK = [
+    {"conv2d": {"filters": 4, "kernel": 3, "activation": "relu"}},
+    "batch_norm",
+    {"max_pool2d": {"size": 2}},
+    {"dropout": {"rate": 0.2}},
+    "flatten",
+    {"dense": {"units": 12, "activation": "tanh"}},
+    {"dense": {"units": 10}},
+]
+TREE = {
+    "data": {"source": "digits"},
+    "network": NETWORK,
+    "loss": "cross_entropy",
+    "optimizer": "adam",
+    "train": {"batch_size": 100},
+}
+
+
+@pytest.fixture
+def digits(experiment_of):
+    return experiment_of(**TREE)
+
+
+def trained(experiment, steps=5, threads=2):
+    """(the weights after some steps, the passes that made them)."""
+    state = start(experiment.plan, experiment.network)
+    clock = training_clock(experiment.plan, len(experiment.data.train))
+    with Workers(threads) as workers:
+        for _ in range(steps):
+            train_step(experiment, state, workers, clock)
+        return state.params, list(workers.passes._recorded.values())
+
+
+def assert_same(found, expected):
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+def test_recorded_passes_give_the_bits_of_plain_ones(digits, monkeypatch):
+    found, recorded = trained(digits)
+    assert [one.is_proved for one in recorded] == [True]
+    monkeypatch.setattr("cnntrain.training.step.can_record", lambda *_: False)
+    expected, none = trained(digits)
+    assert none == []
+    assert_same(found, expected)
+
+
+def test_a_layer_that_works_outside_of_its_kernels_is_not_repeated(digits, monkeypatch):
+    """Its NumPy arithmetic is not noted, so that the repeated pass would be wrong."""
+    forward = Tanh.forward
+
+    def doubled(self, params, x, ctx):
+        y, cache = forward(self, params, x, ctx)
+        return y * 2, cache
+
+    monkeypatch.setattr(Tanh, "forward", doubled)
+    found, recorded = trained(digits)
+    assert [one.is_proved for one in recorded] == [False]
+    monkeypatch.setattr("cnntrain.training.step.can_record", lambda *_: False)
+    assert_same(found, trained(digits)[0])
+
+
+def test_only_the_compiled_engine_records(digits):
+    assert can_record(digits.fast_network, 2)
+    assert not can_record(digits.fast_network, 1000)  # the memory of all of them would be kept
+    with using(NUMPY):
+        assert not current().isa
+        assert not can_record(digits.fast_network, 2)
