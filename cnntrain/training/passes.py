@@ -109,5 +109,5 @@ def _digest(outcome: Outcome) -> bytes:
     found = hashlib.sha256(np.float64(outcome.loss).tobytes())
     for name, array in [("z", outcome.z), *outcome.grads.items(), *outcome.buffers.items()]:
         found.update(name.encode())
-        found.update(np.ascontiguousarray(array))
+        found.update(np.ascontiguousarray(array).data)
     return found.digest()

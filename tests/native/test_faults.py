@@ -90,14 +90,14 @@ FAULTS = {
     ),
     "batch_norm: the mean of dy left in": (
         "norm.c",
-        "load(dy + at)) - mean) * scale)",
-        "load(dy + at)) + mean) * scale)",
+        "m - at)) - mean) * scale",
+        "m - at)) + mean) * scale",
         "batch_norm",
     ),
     "batch_norm: along not taken off": (
         "norm.c",
-        "along = splat(-arg[5].r[c]);",
-        "along = splat(arg[5].r[c]);",
+        "along = splat(-arg[8].r[c]);",
+        "along = splat(arg[8].r[c]);",
         "batch_norm",
     ),
     "tanh: derivative of the wrong argument": (
