@@ -5,9 +5,11 @@
     python scripts/bench.py --csv
 
 Times one training step (forward, backward, update) of each network, and whole processes: cold start
-to the end of the first epoch, peak memory, installed size. The contenders alternate step by step,
-so that other load on the machine affects all of them. Times are milliseconds, minimum / median; the
-ratio is the minimum of PyTorch's fastest variant over ours. Rivals are optional:
+to the end of the first epoch, peak memory, installed size. The contenders take turns of a few steps
+in a row, as training makes them, so that other load on the machine affects all of them; the steps
+of the first milliseconds of a turn are not counted, while threads of the others still spin. Times
+are milliseconds, minimum / median, of the compiled engine (``cnntrain``) and the NumPy one; the
+ratio is the minimum of PyTorch's fastest variant over that of the first. Rivals are optional:
 ``pip install "cnntrain[bench]"``; PyTorch's website gives the index of its CPU build. The header
 names the BLAS kernels that NumPy uses: an environment variable such as OPENBLAS_CORETYPE may limit
 them to less than the CPU supports.
@@ -15,6 +17,7 @@ them to less than the CPU supports.
 
 import argparse
 import json
+import math
 import platform
 import sys
 import time
@@ -24,10 +27,11 @@ from typing import Any
 
 import numpy as np
 from benchmark import processes, scaling, tables
-from benchmark.nets import NETS, Ours
+from benchmark.nets import NETS, Net, Ours
 from benchmark.rivals import VARIANTS, Step, sklearn_steps, torch_steps
 
 from cnntrain.environment import available_cores, environment
+from cnntrain.native import NUMPY, current, using
 from cnntrain.text import table
 from cnntrain.training.shards import shard_count
 from cnntrain.training.workers import Workers
@@ -35,19 +39,32 @@ from cnntrain.training.workers import Workers
 RUNS, QUICK_RUNS = 30, 10
 COLD_RUNS, QUICK_COLD_RUNS = 7, 3
 STEPS_FOR_MEMORY = 10
+STEPS_OF_TURN = 5
+SETTLE = 0.01  # seconds at the beginning of a turn
 
 
 def alternate(contenders: dict[str, Step], runs: int) -> dict[str, list[float]]:
-    """Milliseconds of ``runs`` steps of each, alternating, after some warm-up steps."""
+    """Milliseconds of at least ``runs`` steps of each, in turns, after some warm-up steps."""
     for step in contenders.values():
         for _ in range(3):
             step()
     times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(runs):
+    for _ in range(math.ceil(runs / STEPS_OF_TURN)):
         for name, step in contenders.items():
-            began = time.perf_counter()
-            step()
-            times[name].append(1e3 * (time.perf_counter() - began))
+            times[name] += turn(step)
+    return times
+
+
+def turn(step: Step) -> list[float]:
+    """Milliseconds of some steps in a row, after others that are not counted."""
+    ready = time.perf_counter() + SETTLE
+    while time.perf_counter() < ready:
+        step()
+    times = []
+    for _ in range(STEPS_OF_TURN):
+        began = time.perf_counter()
+        step()
+        times.append(1e3 * (time.perf_counter() - began))
     return times
 
 
@@ -66,7 +83,8 @@ def measure(name: str, threads: int, runs: int, variants: tuple[str, ...]) -> di
         ours = Ours(net, workers)
         rivals = torch_steps(net, threads, variants)
         with ours.feed:
-            times = alternate({"cnntrain": ours.step, **rivals, **sklearn_steps(net)}, runs)
+            own = {"cnntrain": ours.step} | numpy_steps(net, workers)
+            times = alternate({**own, **rivals, **sklearn_steps(net)}, runs)
             input_ms = min(alternate({"input": ours.load}, runs)["input"])
     least = {contender: min(found) for contender, found in times.items()}
     torch_least = min((least[variant] for variant in rivals), default=None)
@@ -82,6 +100,19 @@ def measure(name: str, threads: int, runs: int, variants: tuple[str, ...]) -> di
         "share_of_large_product": rate / (limit * threads),
         "input_share": input_ms * shards / min(shards, threads) / least["cnntrain"],
     }
+
+
+def numpy_steps(net: Net, workers: Workers) -> dict[str, Step]:
+    """A training step by the NumPy engine, where that is not the one in use anyway."""
+    if current() == NUMPY:
+        return {}
+    ours = Ours(net, workers)
+
+    def step() -> None:
+        with using(NUMPY):
+            ours.step()
+
+    return {"by NumPy": step}
 
 
 def step_rows(results: list[dict[str, Any]]) -> list[list[str]]:
@@ -143,6 +174,7 @@ def print_head() -> dict[str, Any]:
     )
     print(f"{machine['cpu']}, {machine['cores']} cores, Python {platform.python_version()}")
     print(f"NumPy {machine['numpy']} ({blas}): {limit:.0f} GFLOP/s on a large product, one thread")
+    print(f"engine: {current()}")
     for package in ("torch", "sklearn"):
         if sys.modules.get(package):
             print(f"{package} {sys.modules[package].__version__}")
@@ -159,7 +191,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
         print(f"{name} ...", file=sys.stderr)
         results.append(measure(name, options.threads, runs, variants))
     found: dict[str, Any] = {"machine": print_head(), "results": results}
-    print(f"{options.threads} threads, {runs} runs in turns; least / median ms\n")
+    print(f"{options.threads} threads, {runs} steps in turns; least / median ms\n")
     print(table(step_rows(results)))
     if not options.steps:
         cold_runs = QUICK_COLD_RUNS if options.quick else COLD_RUNS

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cnntrain.native import NUMPY, current
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))  # as if a script there were run
 from benchmark.nets import NETS, experiment_of  # noqa: E402
@@ -15,6 +17,7 @@ from benchmark.rivals import torch_model  # noqa: E402
 from benchmark.scaling import growth_rows  # noqa: E402
 
 SCRIPT = SCRIPTS / "bench.py"
+OURS = ["cnntrain"] if current() == NUMPY else ["cnntrain", "by NumPy"]
 RUN = (
     "import runpy, sys; del sys.argv[0]; sys.path.insert(0, {folder!r}); {prelude}"
     " runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -42,7 +45,7 @@ def test_own_measurements_need_no_rivals(tmp_path):
     printed, metrics = bench(tmp_path, *arguments, prelude=WITHOUT_RIVALS)
     assert [result["net"] for result in metrics["results"]] == arguments[2::2]
     for result in metrics["results"]:
-        assert list(result["ms"]) == ["cnntrain"]
+        assert list(result["ms"]) == OURS
         assert result["ratio"] is None
         assert result["gflops"] > 0
         assert 0 < result["input_share"] < 1
@@ -58,8 +61,8 @@ def test_rivals_are_measured_alternately(tmp_path):
         tmp_path, "--steps", "--net", "mlp-784-300-100-10", "--net", "lenet5-batch64"
     )
     mlp, lenet = metrics["results"]
-    assert list(mlp["ms"]) == ["cnntrain", "eager", "scikit-learn"]
-    assert list(lenet["ms"]) == ["cnntrain", "eager", "channels_last"]
+    assert list(mlp["ms"]) == [*OURS, "eager", "scikit-learn"]
+    assert list(lenet["ms"]) == [*OURS, "eager", "channels_last"]
     assert lenet["ratio"] > 0
 
 
