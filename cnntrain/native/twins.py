@@ -53,6 +53,7 @@ def has_twin(function: Callable[..., Any]) -> bool:
     return _name(function) in TWINS
 
 
+@cache
 def reaches_twin(function: Callable[..., Any], depth: int = 3) -> bool:
     """Whether a function, or one of this package that it calls, has a compiled twin."""
     if has_twin(function):

@@ -1,6 +1,7 @@
 """W ← W + ΔW: from the gradients of a batch to new weights, with all that may stand between."""
 
 import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -19,12 +20,32 @@ Trained = dict[str, Param]  # the arrays that are trained
 
 def add_penalties(experiment: Experiment, params: Arrays, grads: Params) -> str | None:
     """Add the gradients of the penalties; names the first array whose gradient is not finite."""
-    if current().isa:
-        lost = _penalized(experiment, params, grads)
-    else:
+    if current().isa is None:
         experiment.penalty.add_gradient(experiment.network, params, grads)
-        lost = [name for name, grad in grads.items() if not all_finite(grad)]
-    return f"the gradient of {lost[0]} is not finite" if lost else None
+        return _first_bad(grads)
+    if _shows_in_update(experiment, grads):
+        return None
+    lost = _penalized(experiment, params, grads)
+    return _bad_gradient(lost[0]) if lost else None
+
+
+def _first_bad(grads: Params) -> str | None:
+    return next((_bad_gradient(name) for name, g in grads.items() if not all_finite(g)), None)
+
+
+def _bad_gradient(name: str) -> str:
+    return f"the gradient of {name} is not finite"
+
+
+def _shows_in_update(experiment: Experiment, grads: Params) -> bool:
+    """Whether ``update`` finds a gradient that is not finite, which saves a pass over all of them.
+
+    It makes the weights or what the optimizer remembers infinite or NaN, whatever the rule.
+    """
+    plan, declared = experiment.plan, experiment.network.params
+    is_changed = experiment.penalty or plan.train.clip != Clip()
+    rule = _has_own_rule(type(plan.optimizer)) and plan.optimizer.compiled(1.0, 0)
+    return bool(rule) and not is_changed and all(declared[name].trainable for name in grads)
 
 
 def _penalized(experiment: Experiment, params: Arrays, grads: Params) -> list[str]:
@@ -100,16 +121,23 @@ def _in_one_call(
         list(rules.values()),
         *([], 0.0) if keep is None else ([memory[f"{AVERAGE}:{n}"] for n in rules], keep),
     )
-    for name, (_, is_bad, *bad_slots) in zip(rules, found, strict=True):
+    if found[:, 1:].any():
+        return _first_bad(grads) or _named_bad(slots, rules, found, lr)
+    for name in rules if largest is not None else ():
+        _limit_and_average(experiment, state, name)
+    measured = plan.train.stop.threshold is not None
+    state.largest_change = float(found[:, 0].max()) if measured else None
+    return None
+
+
+def _named_bad(slots: Sequence[str], names: Iterable[str], found: Array, lr: float) -> str | None:
+    """What is not finite after an update, of all that the compiled kernel has found."""
+    for name, (_, is_bad, *bad_slots) in zip(names, found, strict=True):
         if is_bad:
             return _not_finite(name, lr)
         for slot, bad in zip(slots, bad_slots, strict=False):
             if bad:
                 return _not_finite_slot(name, slot)
-    for name in rules if largest is not None else ():
-        _limit_and_average(experiment, state, name)
-    measured = plan.train.stop.threshold is not None
-    state.largest_change = float(found[:, 0].max()) if measured else None
     return None
 
 

@@ -1,6 +1,9 @@
 /* Fully connected layer: layers/dense.py. */
+#include "parts.h"
 #include "product.h"
 #include "sums.h"
+
+#define WORTH_A_THREAD 500000 /* multiplications: some 5 microseconds */
 
 /* A copy of columns n0 .. n0 + width of x (rows, N), each row padded with zeros to PANEL. */
 static void copy_panel(const real *x, long rows, long n, long width, real *panel) {
@@ -42,15 +45,30 @@ static void transpose(const real *x, long rows, long cols, real *out) {
                 for (long r = r0; r < least(r0 + 8, rows); r++) out[c * rows + r] = x[r * cols + c];
 }
 
-/* z (K, N) = W (K, J) a (J, N) + b (K, 1) */
-static int dense_forward(const Arg *arg) {
-    real *z = arg[0].w;
+/* How many threads are worth having for so many multiplications. */
+static long parts_of(long m, long k, long n) { return m * k * n / WORTH_A_THREAD; }
+
+static int part_of_z(const Arg *arg, long part, long parts) {
     const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
-    const long units = arg[4].i, j = arg[5].i, n = arg[6].i;
-    const int failed = product(W, j, 1, a, z, units, j, n);
-    for (long k = 0; b && k < units; k++)
+    const long j = arg[5].i, n = arg[6].i;
+    const long from = part_start(arg[4].i, part, parts, TILE_ROWS),
+               to = part_start(arg[4].i, part + 1, parts, TILE_ROWS);
+    real *z = arg[0].w;
+    const int failed = product(W + from * j, j, 1, a, z + from * n, to - from, j, n);
+    for (long k = from; b && k < to; k++)
         for (long i = 0; i < n; i++) z[k * n + i] += b[k];
     return failed;
+}
+
+/* z (K, N) = W (K, J) a (J, N) + b (K, 1) */
+static int dense_forward(const Arg *arg) {
+    return in_parts(part_of_z, arg, parts_of(arg[4].i, arg[5].i, arg[6].i));
+}
+
+static int part_of_da(const Arg *arg, long part, long parts) {
+    const long units = arg[3].i, j = arg[4].i, n = arg[5].i;
+    const long from = part_start(j, part, parts, TILE_ROWS), to = part_start(j, part + 1, parts, TILE_ROWS);
+    return product(arg[2].r + from, 1, j, arg[1].r, arg[0].w + from * n, to - from, units, n);
 }
 
 /* da (J, N) = Wᵀ (J, K) delta (K, N) */
@@ -58,7 +76,7 @@ static int dense_da(const Arg *arg) {
     real *da = arg[0].w;
     const real *delta = arg[1].r, *W = arg[2].r;
     const long units = arg[3].i, j = arg[4].i, n = arg[5].i;
-    if (n > 1) return product(W, 1, j, delta, da, j, units, n);
+    if (n > 1) return in_parts(part_of_da, arg, parts_of(j, units, n));
     for (long i = 0; i < j; i += VL) { /* one sample: the lanes are units of the layer before */
         const long left = least(VL, j - i);
         vec sum = {};
@@ -70,13 +88,21 @@ static int dense_da(const Arg *arg) {
     return 0;
 }
 
+static int part_of_dW(const Arg *arg, long part, long parts) {
+    real *dW = arg[0].w, *db = arg[1].w;
+    const real *delta = arg[2].r, *a = arg[4].w ? arg[4].w : arg[3].r;
+    const long units = arg[5].i, j = arg[6].i, n = arg[7].i;
+    const long from = part_start(units, part, parts, TILE_ROWS),
+               to = part_start(units, part + 1, parts, TILE_ROWS);
+    for (long k = from; db && k < to; k++) db[k] = (real)sum_of(delta + k * n, n);
+    return product(delta + from * n, n, 1, a, dW + from * j, to - from, n, j);
+}
+
 /* dW (K, J) = delta (K, N) aᵀ (N, J): each a chain over the samples; db (K, 1) = Σ_n delta */
 static int dense_dW(const Arg *arg) {
-    real *dW = arg[0].w, *db = arg[1].w;
-    const real *delta = arg[2].r, *a = arg[3].r;
+    const real *a = arg[3].r;
     real *turned = arg[4].w; /* for aᵀ; none if there is one sample */
     const long units = arg[5].i, j = arg[6].i, n = arg[7].i;
     if (turned) transpose(a, j, n, turned);
-    for (long k = 0; db && k < units; k++) db[k] = (real)sum_of(delta + k * n, n);
-    return product(delta, n, 1, turned ? turned : a, dW, units, n, j);
+    return in_parts(part_of_dW, arg, parts_of(units, j, n));
 }

@@ -3,6 +3,7 @@
    arrays are; others take it only if that thread is late. */
 #define _GNU_SOURCE
 #include "program.h"
+#include "parts.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -10,14 +11,16 @@
 #include <stdatomic.h>
 
 #define MOST_THREADS 256
-#define SPINS 1000 /* of about 50 nanoseconds each */
+#define MOST_PARTS 16
+#define SPINS 1000  /* of about 50 nanoseconds each */
+#define YIELDS 4000 /* of half a microsecond, between which other threads may run */
 
 static struct {
     pthread_mutex_t in_use; /* held while programs run, or while threads come and go */
     pthread_mutex_t lock;
     pthread_cond_t call;
     pthread_t helpers[MOST_THREADS];
-    long threads; /* that of Python included */
+    atomic_long threads; /* that of Python included */
     const Program *programs;
     long count;
     atomic_char taken[MOST_THREADS];
@@ -63,9 +66,9 @@ static void work_from(long index) {
 
 /* Returns the number of the job, which is another than the last. */
 static long wait_for_job(long last) {
-    for (long turn = 0; turn < SPINS; turn++) {
+    for (long turn = 0; turn < SPINS + YIELDS; turn++) {
         if (atomic_load(&pool.job) != last) return atomic_load(&pool.job);
-        pause_in_turn(0);
+        pause_in_turn(turn);
     }
     pthread_mutex_lock(&pool.lock);
     atomic_fetch_add(&pool.asleep, 1);
@@ -117,6 +120,33 @@ int run_programs(const Program *programs, long count) {
     const int status = atomic_load(&pool.failed);
     pthread_mutex_unlock(&pool.in_use);
     return status;
+}
+
+typedef struct {
+    Part work;
+    const union Arg *arg;
+    long parts;
+} Cut;
+
+static int run_part(const union Arg *arg) {
+    const Cut *cut = arg[0].array;
+    return cut->work(cut->arg, arg[1].i, cut->parts);
+}
+
+int in_parts(Part work, const union Arg *arg, long most) {
+    const long threads = atomic_load(&pool.threads);
+    Cut cut = {work, arg, most < threads ? most : threads};
+    if (cut.parts < 2) return work(arg, 0, 1);
+    if (cut.parts > MOST_PARTS) cut.parts = MOST_PARTS;
+    Call calls[MOST_PARTS];
+    Program programs[MOST_PARTS];
+    for (long k = 0; k < cut.parts; k++) {
+        calls[k].run = run_part;
+        calls[k].arguments[0].array = &cut;
+        calls[k].arguments[1].i = k;
+        programs[k] = (Program){&calls[k], 1};
+    }
+    return run_programs(programs, cut.parts);
 }
 
 static void dismiss_helpers(void) {

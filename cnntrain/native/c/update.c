@@ -125,28 +125,28 @@ INLINE int any(mask m) {
     return 0;
 }
 
-/* W, g, three slots and averages: one array each, in the same order. ``each``: eight numbers per array, seven
-   constants of the rule and the weight decay; ``found``: five, the largest change and whether W and the slots
-   are no longer finite. */
-static int update_arrays(const Arg *arg) {
+/* A share of every array. */
+static int update_part(const Arg *arg, long part, long parts) {
     const Arrays *W = arg[0].arrays, *g = arg[1].arrays, *average = arg[5].arrays;
     const double *each = arg[6].read_doubles;
-    double *found = arg[7].doubles;
+    double *found = arg[7].doubles + part * W->count * 5;
     const int rule = (int)arg[8].i, slots = (int)arg[9].i;
     for (long a = 0; a < W->count; a++, each += 8, found += 5) {
+        const long from = part_start(W->sizes[a], part, parts, VL),
+                   to = part_start(W->sizes[a], part + 1, parts, VL);
         Element e = {.c = {{0}}};
-        Updated u = {.W = W->data[a],
-                     .g = g->data[a],
-                     .average = average->count ? average->data[a] : NULL,
+        Updated u = {.W = (real *)W->data[a] + from,
+                     .g = (const real *)g->data[a] + from,
+                     .average = average->count ? (real *)average->data[a] + from : NULL,
                      .decay = splat((real)each[7]),
                      .keep = splat((real)arg[10].f),
                      .rest = splat((real)arg[11].f)};
         for (int k = 0; k < 7; k++) e.c[k] = splat((real)each[k]);
-        for (int k = 0; k < slots; k++) u.s[k] = arg[2 + k].arrays->data[a];
+        for (int k = 0; k < slots; k++) u.s[k] = (real *)arg[2 + k].arrays->data[a] + from;
         switch (4 * rule + slots) {
 #define CASE(rule, slots)                                                                                    \
     case 4 * rule + slots:                                                                                   \
-        update_array(rule, slots, &u, &e, W->sizes[a]);                                                      \
+        update_array(rule, slots, &u, &e, to - from);                                                        \
         break;
             CASE(RULE_SGD, 0);
             CASE(RULE_MOMENTUM, 1);
@@ -175,3 +175,8 @@ static int update_arrays(const Arg *arg) {
     }
     return 0;
 }
+
+/* W, g, three slots and averages: one array each, in the same order. ``each``: eight numbers per array, seven
+   constants of the rule and the weight decay; ``found``: for every part five per array, the largest change
+   and whether W and the slots are no longer finite. */
+static int update_arrays(const Arg *arg) { return in_parts(update_part, arg, arg[12].i); }
