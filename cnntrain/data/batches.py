@@ -56,7 +56,8 @@ class Batches:
 
     def exact_targets(self, indices: Array) -> Array:
         """Labels (N,), or targets (K, N) as they are in the data."""
-        return np.moveaxis(self.split.y[indices], 0, -1)
+        y = self.split.y[indices]
+        return y if y.ndim == 1 else np.moveaxis(y, 0, -1)
 
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool) -> Array:

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from cnntrain.metrics.ranking import merged_scores, score_sums
+from cnntrain.native import metrics as compiled
+from cnntrain.native import twinned
 from cnntrain.ops.sums import Moments, is_constant, merged, moments
 from cnntrain.types import Array
 
@@ -20,8 +22,21 @@ Task = Literal["classes", "yes_no", "numbers"]  # one class; labels that hold or
 
 def predicted(z: Array) -> Array:
     """The classes predicted by outputs z (K, N); a single output means class 1 where it is > 0."""
-    winners: Array = (z[0] > 0).astype(np.int64) if len(z) == 1 else z.argmax(axis=0)
-    return winners
+    return (z[0] > 0).astype(np.int64) if len(z) == 1 else winners(z)
+
+
+@twinned(compiled.winners)
+def winners(z: Array) -> Array:
+    """The number of the largest output of each sample, for z (K, N)."""
+    found: Array = z.argmax(axis=0)
+    return found
+
+
+@twinned(compiled.error_sums)
+def error_sums(z: Array, y: Array) -> tuple[float, float]:
+    """(Σ |z - y|, Σ (z - y)²) in double precision."""
+    error = z.astype(np.float64) - y
+    return float(np.abs(error).sum()), float((error * error).sum())
 
 
 def labels_of(z: Array, y: Array) -> Array:
@@ -41,9 +56,9 @@ def batch_sums(loss: float, z: Array, y: Array, classes: bool | None = None) -> 
     elif y.dtype.kind in "iu" if classes is None else classes:
         sums["correct"] = int(np.count_nonzero(predicted(z) == labels_of(z, y)))
     else:
-        error = z.astype(np.float64) - y
-        sums["absolute_error"] = float(np.abs(error).sum()) / error[..., 0].size
-        sums["squared_error"] = float((error * error).sum()) / error[..., 0].size
+        size = z[..., 0].size
+        absolute, squared = error_sums(z, y)
+        sums |= {"absolute_error": absolute / size, "squared_error": squared / size}
     return sums
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.program import recorder
 from cnntrain.types import Array, Shape
 
 BYTES, DOUBLES = np.dtype(np.uint8), np.dtype(np.float64)
@@ -30,8 +31,10 @@ def gather(
     if name is None or sharing is None or not stored.flags.c_contiguous:
         return normalizer.apply(np.moveaxis(stored[rows], 0, -1), dtype)
     out = empty((*sample, len(rows)), dtype)
+    at_work = recorder()
+    rows = at_work.note_rows(rows) if at_work else solid(rows.astype(np.int64, copy=False))
     sizes = (len(rows), math.prod(sample), sharing, len(stored))
-    kernel(name, out)(out, stored, solid(rows.astype(np.int64, copy=False)), *numbers, *sizes)
+    kernel(name, out)(out, stored, rows, *numbers, *sizes)
     return out
 
 

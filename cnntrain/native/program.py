@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +80,7 @@ class Recorder:
         self._parts: list[list[Program]] = [[]]
         self._kept: list[Any] = []  # arrays that are not in the arena, such as weights
         self.layer = 0  # that is at work now
+        self.rows: Array | None = None  # numbers of the samples that are gathered, if they are
         self.streams: list[tuple[int, Array]] = []  # random streams, by layer: drawn anew each time
 
     @property
@@ -98,6 +100,11 @@ class Recorder:
     def note_stream(self, stream: Array) -> None:
         """This array says which random numbers are drawn; another pass has other numbers."""
         self.streams.append((self.layer, stream))
+
+    def note_rows(self, rows: Array) -> Array:
+        """A copy of the numbers of samples that a kernel gathers; another pass has others."""
+        self.rows = np.array(rows, np.int64)
+        return self.rows
 
     def noting(self, kernel: Callable[..., None]) -> Callable[..., None]:
         """The same kernel; its calls are noted."""
@@ -138,5 +145,6 @@ def run_programs(programs: Sequence[Program]) -> None:
     _kernels().run(tuple(programs))
 
 
+@cache
 def _kernels() -> Any:
     return importlib.import_module("cnntrain.native._kernels")

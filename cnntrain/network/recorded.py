@@ -7,7 +7,7 @@ noted, so a recorded pass must be compared with a plain one before it is relied 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,16 @@ from cnntrain.types import Array, Arrays
 
 T = TypeVar("T")
 Add = Callable[[Sequence[BatchSums]], BatchSums]
+
+
+class Samples(Protocol):
+    """What a pass reads: arrays, or, if a kernel gathers them, the numbers of stored samples."""
+
+    def load(self) -> tuple[Array, Array]: ...
+    @property
+    def targets(self) -> Array: ...
+    @property
+    def rows(self) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -55,13 +65,12 @@ class RecordedPass:
         self._recorder = Recorder()
         self._exchanges: dict[int, Exchange] = {}  # by the part that they end
 
-    def record(self, x: Array, y: Array, run: Pass, m: int) -> Steps[Outcome]:
+    def record(self, samples: Samples, run: Pass, m: int) -> Steps[Outcome]:
         """``forward_backward_steps``, noted."""
         run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
-        self._x = np.array(x, order="C")
-        self._z, caches = yield from self._noted(
-            self.network.forward_steps(self.params, self._x, run)
-        )
+        x, y = self._read(samples)
+        self._z, caches = yield from self._noted(self.network.forward_steps(self.params, x, run))
+        del x  # its memory is free for other arrays when no layer needs it any more
         self._heads, self._kept = caches.heads, Caches(self._of_buffers(caches))
         self._m, self._forward_parts = m, self._recorder.parts
         self._total, deltas = self._losses(y)
@@ -75,6 +84,13 @@ class RecordedPass:
         )
         self._programs = self._recorder.programs
         return self.outcome()
+
+    def _read(self, samples: Samples) -> tuple[Array, Array]:
+        """Inputs and targets; inputs that no kernel has gathered get a place of their own."""
+        with recording(self._recorder):
+            x, y = samples.load()
+        self._x = np.array(x, order="C") if self._recorder.rows is None else None
+        return x if self._x is None else self._x, y
 
     def _losses(self, y: Array) -> tuple[float, list[Array]]:
         """Σ cost, and δ at the output and at the heads."""
@@ -130,9 +146,12 @@ class RecordedPass:
         """The calls of one part."""
         return self._programs[part]
 
-    def begin(self, x: Array, run: Pass) -> None:
+    def begin(self, samples: Samples, run: Pass) -> None:
         """Put other samples and other random numbers in the place of the last ones."""
-        np.copyto(self._x, x)
+        if self._x is not None:
+            np.copyto(self._x, samples.load()[0])
+        if self._recorder.rows is not None:
+            np.copyto(self._recorder.rows, samples.rows)
         for layer, stream in self._recorder.streams:
             np.copyto(stream, stream_of(run.context(layer).generator()))
 
@@ -169,14 +188,14 @@ def noted_by(recorder: Recorder, steps: Steps[T]) -> Steps[T]:
 
 def repeat(
     passes: Sequence[RecordedPass],
-    shards: Sequence[tuple[Array, Array]],
+    shards: Sequence[Samples],
     runs: Sequence[Pass],
     params: Arrays,
     add: Add,
 ) -> list[Outcome]:
     """Make the recorded passes of all shards again, side by side, with other samples."""
-    for recorded, (x, _), run in zip(passes, shards, runs, strict=True):
-        recorded.begin(x, run)
+    for recorded, samples, run in zip(passes, shards, runs, strict=True):
+        recorded.begin(samples, run)
     for part in passes[0].parts:
         run_programs([recorded.program(part) for recorded in passes])
         exchanges = [found for p in passes if (found := p.exchange(part)) is not None]
@@ -185,6 +204,6 @@ def repeat(
             for exchange in exchanges:
                 for name, place in exchange.total.items():
                     np.copyto(place, total[name])
-        for recorded, (_, y) in zip(passes, shards, strict=True):
-            recorded.turn(part, y, params)
+        for recorded, samples in zip(passes, shards, strict=True):
+            recorded.turn(part, samples.targets, params)
     return [recorded.outcome() for recorded in passes]

@@ -60,6 +60,8 @@ class Schedule(Registered, family="schedule"):
     sees_end: ClassVar[bool] = False  # whether the factor depends on the length of the training
 
     def warmup_steps(self, clock: Clock) -> int:
+        if not self.warmup_epochs:
+            return 0
         return round(rational(self.warmup_epochs) * clock.steps_per_epoch)
 
     def check(self, clock: Clock) -> None:

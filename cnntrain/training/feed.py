@@ -1,7 +1,7 @@
 """The samples of each step, and their arrays, prepared one step ahead."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Self
 
 import numpy as np
@@ -45,6 +45,33 @@ def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Sha
         return experiment.batches("train").take(
             part, lambda a: stream(seed, Purpose.AUGMENT, step, k, a)
         )
+
+
+class Reading:
+    """One shard of a batch: its arrays, once asked for, or where its samples are stored."""
+
+    def __init__(
+        self, experiment: Experiment, indices: Array, step: int, k: int, ready: Shard | None = None
+    ) -> None:
+        self._of, self._ready = (experiment, indices, step, k), ready
+        self._batches = experiment.batches("train")
+        self.part = indices[shard_slices(experiment, len(indices))[k]]
+
+    def load(self) -> Shard:
+        """Inputs and targets."""
+        if self._ready is None:
+            self._ready = load_shard(*self._of)
+        return self._ready
+
+    @cached_property
+    def targets(self) -> Array:
+        """The targets alone."""
+        return self._batches.targets(self.part) if self._ready is None else self._ready[1]
+
+    @property
+    def rows(self) -> Array:
+        """The numbers of the stored samples."""
+        return self._batches.split.stored_rows(self.part)
 
 
 def is_slow_to_load(experiment: Experiment) -> bool:

@@ -16,13 +16,12 @@ from cnntrain.metrics.sums import add_sums
 from cnntrain.native import current
 from cnntrain.network.network import Network, Pass, by_numpy
 from cnntrain.network.objective import Objective, Outcome, forward_backward_steps
-from cnntrain.network.recorded import RecordedPass, repeat
+from cnntrain.network.recorded import RecordedPass, Samples, repeat
 from cnntrain.training.tree_sum import pairwise_sum
 from cnntrain.types import Array, Arrays
 
 MOST_SHARDS = 8  # recorded passes keep the memory of all shards
 
-Shard = tuple[Array, Array]
 Together = Callable[[Sequence[Steps[Outcome]]], list[Outcome]]
 
 
@@ -56,13 +55,16 @@ class Recorded:
         return same and first.reads(batch.params)
 
     def proved(
-        self, batch: Batch, shards: Sequence[Shard], runs: Sequence[Pass], together: Together
+        self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
     ) -> list[Outcome]:
         """The outcomes of plain passes, after a look whether the recorded ones give the same."""
         again = list(map(_digest, repeat(self.passes, shards, runs, batch.params, _total)))
         triples = zip(self.passes, shards, runs, strict=True)
         expected = together(
-            [one.plainly(x, y, run, batch.m, batch.params) for one, (x, y), run in triples]
+            [
+                one.plainly(*s.load(), run=run, m=batch.m, params=batch.params)
+                for one, s, run in triples
+            ]
         )
         self.is_proved = again == list(map(_digest, expected))
         if not self.is_proved:
@@ -77,22 +79,22 @@ class Passes:
         self._recorded: dict[tuple[object, ...], Recorded] = {}
 
     def outcomes(
-        self, batch: Batch, shards: Sequence[Shard], runs: Sequence[Pass], together: Together
+        self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
     ) -> list[Outcome]:
         """The outcome of every shard; ``together`` makes plain passes."""
-        key = tuple((x.shape, x.dtype) for x, _ in shards)
+        key = tuple(len(shard.targets.T) for shard in shards)
         known = self._recorded.get(key)
         pairs = list(zip(shards, runs, strict=True))
         if known is None or not known.fits(batch):
             self._recorded.pop(key, None)
             known = self._recorded[key] = Recorded(batch, len(shards))
             passes = zip(known.passes, pairs, strict=True)
-            return together([r.record(x, y, run, batch.m) for r, ((x, y), run) in passes])
+            return together([r.record(shard, run, batch.m) for r, (shard, run) in passes])
         if known.is_proved is None:
             return known.proved(batch, shards, runs, together)
         if known.is_proved:
             return repeat(known.passes, shards, runs, batch.params, _total)
-        return together([batch.plain(x, y, run) for (x, y), run in pairs])
+        return together([batch.plain(*shard.load(), run=run) for shard, run in pairs])
 
 
 def can_record(network: Network, shards: int) -> bool:

@@ -15,7 +15,7 @@ from cnntrain.network.objective import Outcome
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.divergence import Divergence, reason_of_loss, source_numbers
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.feed import Feed, Shard, batch_indices, load_shard, shard_slices
+from cnntrain.training.feed import Feed, Reading, Shard, batch_indices, load_shard, shard_slices
 from cnntrain.training.passes import Batch, can_record
 from cnntrain.training.probe import Probe, probe
 from cnntrain.training.state import State
@@ -67,8 +67,8 @@ def gradients(
     batch = Batch(experiment.fast_network, experiment.objective, params, len(indices))
     count = len(shard_slices(experiment, batch.m))
 
-    def load(k: int) -> Shard:
-        return loaded[k] if loaded is not None else load_shard(experiment, indices, step, k)
+    def reading(k: int) -> Reading:
+        return Reading(experiment, indices, step, k, loaded[k] if loaded is not None else None)
 
     def run(k: int) -> Pass:
         return Pass(training=True, seed=experiment.plan.seed, step=step, shard=k)
@@ -80,15 +80,15 @@ def gradients(
         return workers.together([silenced(steps) for steps in passes], add_sums)
 
     def shard(k: int) -> Steps[ShardResult]:
-        x, y = load(k)
+        x, y = reading(k).load()
         out = yield from batch.plain(x, y, run(k))
         return result(out, y)
 
     if can_record(batch.network, count):
-        shards, runs = [load(k) for k in range(count)], [run(k) for k in range(count)]
+        shards, runs = [reading(k) for k in range(count)], [run(k) for k in range(count)]
         with np.errstate(all="ignore"):
             outcomes = workers.passes.outcomes(batch, shards, runs, together)
-            results = [result(out, y) for out, (_, y) in zip(outcomes, shards, strict=True)]
+            results = [result(out, s.targets) for out, s in zip(outcomes, shards, strict=True)]
         return pairwise_sum(results, _add_shards)
     if batch.network.couples_samples:
         results = together([shard(k) for k in range(count)])

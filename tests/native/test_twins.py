@@ -26,6 +26,7 @@ from cnntrain.layers.pooling import (
     max_pool2d_forward,
 )
 from cnntrain.losses import Loss
+from cnntrain.metrics import sums
 from cnntrain.native import NUMPY, TWINS, available
 from cnntrain.native.engine import native, using
 from cnntrain.network.network import Pass
@@ -77,6 +78,14 @@ def run_batches(dtype):
         normalizer.gather(stored, rng.integers(0, 9, n), np.dtype(dtype))
 
 
+def run_metrics(dtype):
+    rng = np.random.default_rng(3)
+    for n in (1, 5, 40):
+        z = rng.integers(-4, 5, (7, n)).astype(dtype)  # with equals
+        sums.winners(np.where(rng.random(z.shape) < 0.05, np.nan, z).astype(dtype))
+        sums.error_sums(z, rng.standard_normal(z.shape))
+
+
 @pytest.fixture(scope="module")
 def calls():
     """[(name, arguments)] of every function with a twin."""
@@ -101,6 +110,7 @@ def calls():
             run_layers(dtype)
             run_losses(dtype)
             run_batches(dtype)
+            run_metrics(dtype)
     return noted
 
 

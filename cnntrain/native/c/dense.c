@@ -2,6 +2,7 @@
 #include "parts.h"
 #include "product.h"
 #include "sums.h"
+#include "turn.h"
 
 #define WORTH_A_THREAD 500000 /* multiplications: some 5 microseconds */
 
@@ -35,14 +36,6 @@ static int product(const real *A, long a_row, long a_col, const real *B, real *o
     }
     free(panel);
     return 0;
-}
-
-/* x (rows, cols) -> its transpose (cols, rows) */
-static void transpose(const real *x, long rows, long cols, real *out) {
-    for (long r0 = 0; r0 < rows; r0 += 8)
-        for (long c0 = 0; c0 < cols; c0 += 8)
-            for (long c = c0; c < least(c0 + 8, cols); c++)
-                for (long r = r0; r < least(r0 + 8, rows); r++) out[c * rows + r] = x[r * cols + c];
 }
 
 /* How many threads are worth having for so many multiplications. */
