@@ -9,6 +9,7 @@ import numpy as np
 
 from cnntrain.native.activations import elementwise
 from cnntrain.native.engine import empty, kernel, solid
+from cnntrain.native.program import recorder
 from cnntrain.types import Array
 
 
@@ -67,10 +68,22 @@ def cross_entropy(z: Array, labels: Array) -> tuple[float, Array]:
     k, n = z.shape
     if labels.shape != (n,):
         raise ValueError(f"labels {labels.shape} do not fit outputs {z.shape}")
-    delta, total, costs = empty(z.shape, z.dtype), np.zeros(1), np.empty(n, z.dtype)
-    whole = solid(labels.astype(np.int64, copy=False))
+    delta, total, costs = empty(z.shape, z.dtype), np.zeros(1), empty((n,), z.dtype)
+    whole = _noted_targets(labels, np.dtype(np.int64))
     kernel("cross_entropy", z)(delta, total, costs, solid(z), whole, *(k, n))
-    return float(total[0]), delta
+    return _cost(total), delta
+
+
+def _noted_targets(y: Array, dtype: "np.dtype[np.generic]") -> Array:
+    """Targets as a kernel reads them; a recorder has its own copy of them."""
+    at_work = recorder()
+    return at_work.note_targets(y, dtype) if at_work else solid(y.astype(dtype, copy=False))
+
+
+def _cost(total: Array, factor: float = 1.0) -> float:
+    if (at_work := recorder()) is not None:
+        at_work.costs.append((total, factor))
+    return factor * float(total[0])
 
 
 def soft_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
@@ -87,27 +100,28 @@ def _soft(z: Array, t: Array, divergence: bool) -> tuple[float, Array]:
     delta, total, costs, t = _prepared(z, t)
     sizes = (divergence, len(z), math.prod(z.shape[1:]))
     kernel("soft_cross_entropy", z)(delta, total, costs, solid(z), t, *sizes)
-    return float(total[0]), delta
+    return _cost(total), delta
 
 
 def _prepared(z: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     """(δ, total, room for the costs, targets) of a loss."""
     if z.shape != t.shape:
         raise ValueError(f"outputs {z.shape} and targets {t.shape} differ")
-    targets = solid(t.astype(z.dtype, copy=False))
+    targets = _noted_targets(t, z.dtype)
     return empty(z.shape, z.dtype), np.zeros(1), empty(z.shape, z.dtype), targets
 
 
-def _elementwise(name: str, z: Array, t: Array, option: float = 1.0) -> tuple[float, Array]:
+def _elementwise(
+    name: str, z: Array, t: Array, option: float = 1.0, factor: float = 1.0
+) -> tuple[float, Array]:
     delta, total, costs, t = _prepared(z, t)
     kernel(name, z)(delta, total, costs, solid(z), t, *(z.size, option))
-    return float(total[0]), delta
+    return _cost(total, factor), delta
 
 
 def squared_error(a: Array, y: Array) -> tuple[float, Array]:
     """(½ Σ (a - y)², a - y)."""
-    total, delta = _elementwise("squared_error", a, y)
-    return 0.5 * total, delta
+    return _elementwise("squared_error", a, y, factor=0.5)
 
 
 def absolute_error(a: Array, y: Array) -> tuple[float, Array]:

@@ -81,6 +81,9 @@ class Recorder:
         self._kept: list[Any] = []  # arrays that are not in the arena, such as weights
         self.layer = 0  # that is at work now
         self.rows: Array | None = None  # numbers of the samples that are gathered, if they are
+        self.given: Array | None = None  # targets that the losses are asked about
+        self.targets: list[Array] = []  # copies of them, if the losses read them as they are
+        self.costs: list[tuple[Array, float]] = []  # Σ cost of every loss, and a factor
         self.streams: list[tuple[int, Array]] = []  # random streams, by layer: drawn anew each time
 
     @property
@@ -105,6 +108,22 @@ class Recorder:
         """A copy of the numbers of samples that a kernel gathers; another pass has others."""
         self.rows = np.array(rows, np.int64)
         return self.rows
+
+    def note_targets(self, y: Array, dtype: "np.dtype[Any]") -> Array:
+        """A copy of the targets that a loss reads; another pass has others."""
+        copy: Array = np.array(y, dtype, order="C")
+        if y is self.given:
+            self.targets.append(copy)
+        return copy
+
+    @property
+    def calls(self) -> int:
+        """Of this part so far."""
+        return len(self._parts[-1])
+
+    def forget_from(self, call: int) -> None:
+        """Drop the calls of this part from that number on."""
+        del self._parts[-1][call:]
 
     def noting(self, kernel: Callable[..., None]) -> Callable[..., None]:
         """The same kernel; its calls are noted."""

@@ -55,6 +55,13 @@ def class_sums(x: Array) -> Array:
     return exact_sums(x.reshape(1, len(x), rest)).astype(x.dtype).reshape(1, *x.shape[1:])
 
 
+def scaled(x: Array, factor: float) -> Array:
+    """factor · x."""
+    out = empty(x.shape, x.dtype)
+    kernel("multiplied", x)(out, solid(x), factor, x.size)
+    return out
+
+
 def added(a: Array, b: Array) -> Array:
     """a + b."""
     if a.shape != b.shape:

@@ -12,6 +12,7 @@ import numpy as np
 from cnntrain.layers import Steps, alone
 from cnntrain.losses import Loss
 from cnntrain.network.network import Network, Pass
+from cnntrain.ops.sums import scaled
 from cnntrain.registry import Spec
 from cnntrain.types import Array, Arrays, Params, Positive
 
@@ -81,9 +82,7 @@ class Objective:
 
 def _weighted(term: LossTerm, z: Array, y: Array) -> tuple[float, Array]:
     total, delta = term.loss.forward(z, y)
-    if term.weight != 1.0:
-        delta *= term.weight
-    return term.weight * total, delta
+    return term.weight * total, delta if term.weight == 1.0 else scaled(delta, term.weight)
 
 
 @dataclass(frozen=True)
@@ -145,9 +144,7 @@ def loss_and_delta(
 ) -> tuple[float, Array, dict[int, Array]]:
     """(Σ_n cost, δ at the output, δ at the heads) of a shard of a batch of m samples."""
     total, delta, head_deltas = objective.forward(z, heads, y)
-    for part in (delta, *head_deltas.values()):
-        part *= 1 / m
-    return total, delta, head_deltas
+    return total, scaled(delta, 1 / m), {k: scaled(d, 1 / m) for k, d in head_deltas.items()}
 
 
 @dataclass(frozen=True)

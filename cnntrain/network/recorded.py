@@ -60,8 +60,11 @@ class Exchange:
 class RecordedPass:
     """The pass of one shard; its arrays keep their places, so that the calls can be repeated."""
 
-    def __init__(self, network: Network, objective: Objective, params: Arrays) -> None:
+    def __init__(
+        self, network: Network, objective: Objective, params: Arrays, with_losses: bool = True
+    ) -> None:
         self.network, self.objective, self.params = network, objective, dict(params)
+        self.has_losses = with_losses  # as calls of kernels
         self._recorder = Recorder()
         self._exchanges: dict[int, Exchange] = {}  # by the part that they end
 
@@ -73,17 +76,13 @@ class RecordedPass:
         del x  # its memory is free for other arrays when no layer needs it any more
         self._heads, self._kept = caches.heads, Caches(self._of_buffers(caches))
         self._m, self._forward_parts = m, self._recorder.parts
-        self._total, deltas = self._losses(y)
-        self._deltas = [np.array(delta, order="C") for delta in deltas]
-        self._buffers = self.network.buffers(self.params, self._kept)
-        self._recorder.begin_part()
-        delta, *rest = self._deltas
+        delta, *rest = self._note_losses(y)
         heads = dict(zip(self._heads, rest, strict=True))
         _, self._grads = yield from self._noted(
             self.network.backward_steps(self.params, caches, delta, head_deltas=heads)
         )
         self._programs = self._recorder.programs
-        return self.outcome()
+        return self.outcome(self.params)
 
     def _read(self, samples: Samples) -> tuple[Array, Array]:
         """Inputs and targets; inputs that no kernel has gathered get a place of their own."""
@@ -91,6 +90,20 @@ class RecordedPass:
             x, y = samples.load()
         self._x = np.array(x, order="C") if self._recorder.rows is None else None
         return x if self._x is None else self._x, y
+
+    def _note_losses(self, y: Array) -> list[Array]:
+        """δ at the output and the heads. Losses that prepare the targets stay in Python."""
+        recorder, terms = self._recorder, len(self.objective.terms)
+        before, recorder.given = recorder.calls, y
+        with recording(recorder):
+            self._total, deltas = self._losses(y)
+        if self.has_losses and len(recorder.costs) == len(recorder.targets) == terms:
+            return deltas
+        self.has_losses = False
+        recorder.forget_from(before)
+        recorder.begin_part()
+        self._deltas = [np.array(delta, order="C") for delta in deltas]
+        return self._deltas
 
     def _losses(self, y: Array) -> tuple[float, list[Array]]:
         """Σ cost, and δ at the output and at the heads."""
@@ -152,6 +165,8 @@ class RecordedPass:
             np.copyto(self._x, samples.load()[0])
         if self._recorder.rows is not None:
             np.copyto(self._recorder.rows, samples.rows)
+        for place in self._recorder.targets if self.has_losses else ():
+            np.copyto(place, samples.targets)
         for layer, stream in self._recorder.streams:
             np.copyto(stream, stream_of(run.context(layer).generator()))
 
@@ -159,18 +174,25 @@ class RecordedPass:
         """The sums that end a part, if any."""
         return self._exchanges.get(part)
 
-    def turn(self, part: int, y: Array, params: Arrays) -> None:
-        """The losses, once the forward pass has been made."""
-        if part != self._forward_parts - 1:
+    def turn(self, part: int, y: Array) -> None:
+        """The losses that are worked out in Python, once the forward pass has been made."""
+        if self.has_losses or part != self._forward_parts - 1:
             return
         self._total, deltas = self._losses(y)
         for place, delta in zip(self._deltas, deltas, strict=True):
             np.copyto(place, delta)
-        self._buffers = self.network.buffers(params, self._kept)
 
-    def outcome(self) -> Outcome:
+    def outcome(self, params: Arrays) -> Outcome:
         """What the programs have left in the arrays, which the next pass overwrites."""
-        return Outcome(self._z, self._total, dict(self._grads), self._buffers, None)
+        total = self._noted_total() if self.has_losses else self._total
+        buffers = self.network.buffers(params, self._kept)
+        return Outcome(self._z, total, dict(self._grads), buffers, None)
+
+    def _noted_total(self) -> float:
+        """Σ cost of all losses, each with its weight, added up as the objective does."""
+        terms = (self.objective.main, *self.objective.on_heads)
+        costs = zip(terms, self._recorder.costs, strict=True)
+        return sum(term.weight * (factor * float(cost[0])) for term, (cost, factor) in costs)
 
 
 def noted_by(recorder: Recorder, steps: Steps[T]) -> Steps[T]:
@@ -205,5 +227,5 @@ def repeat(
                 for name, place in exchange.total.items():
                     np.copyto(place, total[name])
         for recorded, samples in zip(passes, shards, strict=True):
-            recorded.turn(part, samples.targets, params)
-    return [recorded.outcome() for recorded in passes]
+            recorded.turn(part, samples.targets)
+    return [recorded.outcome(params) for recorded in passes]

@@ -134,6 +134,13 @@ def row_dots(a: Array, b: Array) -> Array:
     return total
 
 
+@twinned(compiled.scaled)
+def scaled(x: Array, factor: float) -> Array:
+    """factor · x, in the precision of x."""
+    product: Array = x * x.dtype.type(factor)
+    return product
+
+
 @twinned(compiled.added)
 def added(a: Array, b: Array) -> Array:
     """a + b, in a new array."""

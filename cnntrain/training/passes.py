@@ -43,9 +43,10 @@ class Batch:
 class Recorded:
     """The recorded passes of a batch of one size."""
 
-    def __init__(self, batch: Batch, shards: int) -> None:
-        of = (batch.network, batch.objective, batch.params)
+    def __init__(self, batch: Batch, shards: int, with_losses: bool = True) -> None:
+        of = (batch.network, batch.objective, batch.params, with_losses)
         self.passes = [RecordedPass(*of) for _ in range(shards)]
+        self.is_noted = False
         self.is_proved: bool | None = None  # None: not yet compared
 
     def fits(self, batch: Batch) -> bool:
@@ -53,6 +54,14 @@ class Recorded:
         first = self.passes[0]
         same = first.network is batch.network and first.objective is batch.objective
         return same and first.reads(batch.params)
+
+    def noted(
+        self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
+    ) -> list[Outcome]:
+        """The outcomes of plain passes, which are noted."""
+        self.is_noted = True
+        triples = zip(self.passes, shards, runs, strict=True)
+        return together([one.record(shard, run, batch.m) for one, shard, run in triples])
 
     def proved(
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
@@ -67,8 +76,6 @@ class Recorded:
             ]
         )
         self.is_proved = again == list(map(_digest, expected))
-        if not self.is_proved:
-            self.passes = self.passes[:1]  # the memory of the others is free again
         return expected
 
 
@@ -76,7 +83,7 @@ class Passes:
     """Forward and backward passes of whole batches."""
 
     def __init__(self) -> None:
-        self._recorded: dict[tuple[object, ...], Recorded] = {}
+        self._recorded: dict[tuple[int, ...], Recorded] = {}  # by the sizes of the shards
 
     def outcomes(
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
@@ -84,17 +91,29 @@ class Passes:
         """The outcome of every shard; ``together`` makes plain passes."""
         key = tuple(len(shard.targets.T) for shard in shards)
         known = self._recorded.get(key)
-        pairs = list(zip(shards, runs, strict=True))
         if known is None or not known.fits(batch):
-            self._recorded.pop(key, None)
+            self._recorded.pop(key, None)  # its memory is free before other passes are noted
             known = self._recorded[key] = Recorded(batch, len(shards))
-            passes = zip(known.passes, pairs, strict=True)
-            return together([r.record(shard, run, batch.m) for r, (shard, run) in passes])
+        if not known.is_noted:
+            return known.noted(batch, shards, runs, together)
         if known.is_proved is None:
-            return known.proved(batch, shards, runs, together)
+            found = known.proved(batch, shards, runs, together)
+            self._after_failure(key, known, batch)
+            return found
         if known.is_proved:
             return repeat(known.passes, shards, runs, batch.params, _total)
-        return together([batch.plain(*shard.load(), run=run) for shard, run in pairs])
+        return together(
+            [batch.plain(*s.load(), run=run) for s, run in zip(shards, runs, strict=True)]
+        )
+
+    def _after_failure(self, key: tuple[int, ...], known: Recorded, batch: Batch) -> None:
+        """If a proof has failed: another, with the losses in Python, or none."""
+        if known.is_proved:
+            return
+        if known.passes[0].has_losses:
+            self._recorded[key] = Recorded(batch, len(key), with_losses=False)
+        else:
+            known.passes = known.passes[:1]  # the memory of the others is free again
 
 
 def can_record(network: Network, shards: int) -> bool:

@@ -8,6 +8,14 @@ static int added(const Arg *arg) {
     return 0;
 }
 
+/* out = factor · x */
+static int multiplied(const Arg *arg) {
+    const vec factor = splat((real)arg[2].f);
+    for (long k = 0, n = arg[3].i; k < n; k += VL)
+        store_up_to(arg[0].w + k, load_up_to(arg[1].r + k, n - k) * factor, n - k);
+    return 0;
+}
+
 /* out = x */
 static int copied(const Arg *arg) {
     memcpy(arg[0].w, arg[1].r, (size_t)arg[2].i * sizeof(real));
