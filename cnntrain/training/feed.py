@@ -39,7 +39,10 @@ def shard_slices(experiment: Experiment, samples: int) -> list[slice]:
 
 def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Shard:
     """The k-th shard of a batch: gathered, augmented, normalized, with the batch axis last."""
-    part = indices[shard_slices(experiment, len(indices))[k]]
+    return _loaded(experiment, indices[shard_slices(experiment, len(indices))[k]], step, k)
+
+
+def _loaded(experiment: Experiment, part: Array, step: int, k: int) -> Shard:
     seed = experiment.plan.seed
     with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
         return experiment.batches("train").take(
@@ -51,27 +54,31 @@ class Reading:
     """One shard of a batch: its arrays, once asked for, or where its samples are stored."""
 
     def __init__(
-        self, experiment: Experiment, indices: Array, step: int, k: int, ready: Shard | None = None
+        self, experiment: Experiment, part: Array, step: int, k: int, ready: Shard | None
     ) -> None:
-        self._of, self._ready = (experiment, indices, step, k), ready
-        self._batches = experiment.batches("train")
-        self.part = indices[shard_slices(experiment, len(indices))[k]]
+        self._experiment, self._part, self._of = experiment, part, (step, k)
+        self._batches, self._ready = experiment.batches("train"), ready
+
+    def take(self) -> Shard:
+        """Inputs and targets, which are not kept."""
+        if self._ready is not None:
+            return self._ready
+        return _loaded(self._experiment, self._part, *self._of)
 
     def load(self) -> Shard:
-        """Inputs and targets."""
-        if self._ready is None:
-            self._ready = load_shard(*self._of)
+        """Inputs and targets, which are kept."""
+        self._ready = self.take()
         return self._ready
 
     @cached_property
     def targets(self) -> Array:
         """The targets alone."""
-        return self._batches.targets(self.part) if self._ready is None else self._ready[1]
+        return self._batches.targets(self._part) if self._ready is None else self._ready[1]
 
     @property
     def rows(self) -> Array:
         """The numbers of the stored samples."""
-        return self._batches.split.stored_rows(self.part)
+        return self._batches.split.stored_rows(self._part)
 
 
 def is_slow_to_load(experiment: Experiment) -> bool:

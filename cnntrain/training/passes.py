@@ -13,7 +13,7 @@ import numpy as np
 
 from cnntrain.layers import BatchSums, Steps
 from cnntrain.metrics.sums import add_sums
-from cnntrain.native import current
+from cnntrain.native import Engine, current
 from cnntrain.network.network import Network, Pass, by_numpy
 from cnntrain.network.objective import Objective, Outcome, forward_backward_steps
 from cnntrain.network.recorded import RecordedPass, Samples, repeat
@@ -84,6 +84,15 @@ class Passes:
 
     def __init__(self) -> None:
         self._recorded: dict[tuple[int, ...], Recorded] = {}  # by the sizes of the shards
+        self._last: tuple[Network | None, Engine | None, bool] = (None, None, False)
+
+    def can_record(self, network: Network, shards: int) -> bool:
+        """``can_record``, with the answer for a network kept."""
+        network_before, engine, answer = self._last
+        if network is not network_before or current() is not engine:
+            answer = can_record(network, 1)
+            self._last = network, current(), answer
+        return answer and shards <= MOST_SHARDS
 
     def outcomes(
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together

@@ -16,7 +16,7 @@ from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.divergence import Divergence, reason_of_loss, source_numbers
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Feed, Reading, Shard, batch_indices, load_shard, shard_slices
-from cnntrain.training.passes import Batch, can_record
+from cnntrain.training.passes import Batch
 from cnntrain.training.probe import Probe, probe
 from cnntrain.training.state import State
 from cnntrain.training.tree_sum import pairwise_sum
@@ -65,35 +65,50 @@ def gradients(
     tree adds them up. The next call may use the same arrays again.
     """
     batch = Batch(experiment.fast_network, experiment.objective, params, len(indices))
-    count = len(shard_slices(experiment, batch.m))
+    parts = shard_slices(experiment, batch.m)
+    ready: Sequence[Shard | None] = loaded or [None] * len(parts)
+    shards = [Reading(experiment, indices[part], step, k, ready[k]) for k, part in enumerate(parts)]
+    seed = experiment.plan.seed
+    runs = [Pass(training=True, seed=seed, step=step, shard=k) for k in range(len(parts))]
+    if workers.passes.can_record(batch.network, len(parts)):
+        with np.errstate(all="ignore"):
+            return _recorded(experiment, batch, shards, runs, workers)
+    steps = (
+        silenced(_shard(experiment, batch, shard, run))
+        for shard, run in zip(shards, runs, strict=True)
+    )
+    if batch.network.couples_samples:
+        results = workers.together(list(steps), add_sums)
+        return pairwise_sum(results, _add_shards)
+    waiting = list(steps)
+    return workers.tree_sum(lambda k: alone(waiting[k]), len(waiting), _add_shards)
 
-    def reading(k: int) -> Reading:
-        return Reading(experiment, indices, step, k, loaded[k] if loaded is not None else None)
 
-    def run(k: int) -> Pass:
-        return Pass(training=True, seed=experiment.plan.seed, step=step, shard=k)
-
-    def result(out: Outcome, y: Array) -> ShardResult:
-        return ShardResult(out.grads, out.buffers, experiment.sums(out.loss, out.z, y))
-
-    def together(passes: Sequence[Steps[T]]) -> list[T]:
+def _recorded(
+    experiment: Experiment,
+    batch: Batch,
+    shards: Sequence[Reading],
+    runs: Sequence[Pass],
+    workers: Workers,
+) -> ShardResult:
+    def together(passes: Sequence[Any]) -> list[Any]:
         return workers.together([silenced(steps) for steps in passes], add_sums)
 
-    def shard(k: int) -> Steps[ShardResult]:
-        x, y = reading(k).load()
-        out = yield from batch.plain(x, y, run(k))
-        return result(out, y)
+    outcomes = workers.passes.outcomes(batch, shards, runs, together)
+    results = [
+        _result(experiment, out, shard.targets) for out, shard in zip(outcomes, shards, strict=True)
+    ]
+    return pairwise_sum(results, _add_shards)
 
-    if can_record(batch.network, count):
-        shards, runs = [reading(k) for k in range(count)], [run(k) for k in range(count)]
-        with np.errstate(all="ignore"):
-            outcomes = workers.passes.outcomes(batch, shards, runs, together)
-            results = [result(out, s.targets) for out, s in zip(outcomes, shards, strict=True)]
-        return pairwise_sum(results, _add_shards)
-    if batch.network.couples_samples:
-        results = together([shard(k) for k in range(count)])
-        return workers.tree_sum(results.__getitem__, count, _add_shards)
-    return workers.tree_sum(lambda k: alone(silenced(shard(k))), count, _add_shards)
+
+def _shard(experiment: Experiment, batch: Batch, shard: Reading, run: Pass) -> Steps[ShardResult]:
+    x, y = shard.take()
+    out = yield from batch.plain(x, y, run)
+    return _result(experiment, out, y)
+
+
+def _result(experiment: Experiment, out: Outcome, y: Array) -> ShardResult:
+    return ShardResult(out.grads, out.buffers, experiment.sums(out.loss, out.z, y))
 
 
 def silenced(steps: Steps[T]) -> Steps[T]:
