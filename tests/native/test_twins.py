@@ -26,10 +26,12 @@ from cnntrain.layers.pooling import (
     max_pool2d_forward,
 )
 from cnntrain.losses import Loss
+from cnntrain.losses.cross_entropy import CrossEntropy
 from cnntrain.metrics import sums
 from cnntrain.native import NUMPY, TWINS, available
 from cnntrain.native.engine import native, using
 from cnntrain.network.network import Pass
+from cnntrain.network.objective import LossTerm, Objective, loss_and_delta
 from cnntrain.ops.windows import Axis
 
 OPAQUE = {"max_pool2d_forward", "max_pool2d_backward"}  # the engines note winners differently
@@ -68,6 +70,8 @@ def run_losses(dtype):
                 loss.forward(z, rng.integers(0, out_shape[0], 19))
             else:
                 loss.forward(z, rng.random((*target_shape, 19)).astype(dtype))
+    objective = Objective((LossTerm(loss=CrossEntropy(), weight=0.5),))
+    loss_and_delta(objective, z, {}, rng.random(z.shape).astype(dtype), m=3)
 
 
 def run_batches(dtype):

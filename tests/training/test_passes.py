@@ -6,7 +6,7 @@ import pytest
 from cnntrain.layers.activations import Tanh
 from cnntrain.native import NUMPY, current, using, why_not
 from cnntrain.training.experiment import training_clock
-from cnntrain.training.passes import can_record
+from cnntrain.training.passes import Passes, can_record
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
 from cnntrain.training.workers import Workers
@@ -55,7 +55,7 @@ def assert_same(found, expected):
 def test_recorded_passes_give_the_bits_of_plain_ones(digits, monkeypatch):
     found, recorded = trained(digits)
     assert [one.is_proved for one in recorded] == [True]
-    monkeypatch.setattr("cnntrain.training.step.can_record", lambda *_: False)
+    monkeypatch.setattr(Passes, "can_record", lambda *_: False)
     expected, none = trained(digits)
     assert none == []
     assert_same(found, expected)
@@ -72,7 +72,7 @@ def test_a_layer_that_works_outside_of_its_kernels_is_not_repeated(digits, monke
     monkeypatch.setattr(Tanh, "forward", doubled)
     found, recorded = trained(digits)
     assert [one.is_proved for one in recorded] == [False]
-    monkeypatch.setattr("cnntrain.training.step.can_record", lambda *_: False)
+    monkeypatch.setattr(Passes, "can_record", lambda *_: False)
     assert_same(found, trained(digits)[0])
 
 
