@@ -19,6 +19,7 @@ each other, directly or indirectly; ``tests/test_layering.py`` enforces both.
     7    runs                     events -> files and terminal; checkpoints, locks, signals;
          diagnostics              gradient checking, self-test, timing
     8    views                    networks, steps and runs made visible: explain, trace, report
+         exchange                 models for and from other tools: ONNX, PyTorch, NumPy
     9    commands                 the commands, independent of the command line
     10   cli api                  click, one short file per command; no logic; the same from Python
 

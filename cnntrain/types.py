@@ -30,8 +30,18 @@ Fraction: TypeAlias = Annotated[float, Ge(0), Lt(1)]
 
 CountPair: TypeAlias = Count | tuple[Count, Count]  # one number for both, or (vertical, horizontal)
 NaturalPair: TypeAlias = Natural | tuple[Natural, Natural]
+Sides: TypeAlias = tuple[Natural, Natural, Natural, Natural]  # top, bottom, left, right
+NaturalSides: TypeAlias = NaturalPair | Sides
 
 
 def as_pair(value: int | tuple[int, int]) -> tuple[int, int]:
     """(vertical, horizontal) from an option that may be given as one number."""
     return (value, value) if isinstance(value, int) else value
+
+
+def as_sides(value: "NaturalSides") -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) from one number, (vertical, horizontal), or all four."""
+    if isinstance(value, tuple) and len(value) == 4:
+        return value
+    vertical, horizontal = as_pair(value)
+    return vertical, vertical, horizontal, horizontal

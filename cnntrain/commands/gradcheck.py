@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnntrain.commands.target import open_target
-from cnntrain.diagnostics.gradcheck import BATCH, Verdict, check_network, check_registry
+from cnntrain.diagnostics.differences import Verdict
+from cnntrain.diagnostics.gradcheck import BATCH, check_network, check_registry
 from cnntrain.errors import ExitCode
 from cnntrain.network.objective import Objective, Penalty
 from cnntrain.text import json_text, printable, table

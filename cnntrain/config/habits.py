@@ -21,8 +21,8 @@ KINDS = {
         "conv_transpose2d": "deconv deconvolution conv_transpose convtranspose2d",
         "max_pool2d": "max_pooling_2d max_pool pool maxpooling2d",
         "avg_pool2d": "average_pooling_2d average_pool avg_pool averagepooling2d mean_pool",
-        "global_avg_pool2d": "global_average_pooling_2d gap adaptive_avg_pool2d",
-        "global_max_pool2d": "global_max_pooling_2d adaptive_max_pool2d",
+        "global_avg_pool2d": "global_average_pooling_2d gap",
+        "global_max_pool2d": "global_max_pooling_2d",
         "batch_norm": "batch_normalization bn batch_norm1d batch_norm2d",
         "layer_norm": "layer_normalization ln",
         "group_norm": "group_normalization gn",
@@ -31,6 +31,7 @@ KINDS = {
         "concat": "concatenate cat",
         "add": "sum residual",
         "zero_pad2d": "zero_padding_2d pad",
+        "pad2d": "reflection_pad2d replication_pad2d constant_pad2d",
         "upsample2d": "up_sampling_2d upsampling",
     },
     "optimizer": {

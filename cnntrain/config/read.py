@@ -48,7 +48,7 @@ class Config:
 def read_config(path: Path, settings: Sequence[str] = (), seed: int | None = None) -> Config:
     """Read a config file, with ``--set`` overrides such as ``train.epochs=3``."""
     source = compose(path, settings, seed)
-    source.tree.setdefault("name", _default_name(path))
+    source.tree.setdefault("name", default_name(path))
     plan, problems = _validated(source.tree)
     if plan is None:
         raise source.error(problems)
@@ -134,6 +134,7 @@ def frozen(tree: Any) -> Any:
     return tuple(frozen(item) for item in tree) if isinstance(tree, list | tuple) else tree
 
 
-def _default_name(path: Path) -> str:
+def default_name(path: Path) -> str:
+    """The name of a config that does not give one: that of its file, as far as it is allowed."""
     letters = "".join(c if c.isalnum() or c in "._-" else "-" for c in path.stem)
     return letters.lstrip(".-")[:100] or "run"

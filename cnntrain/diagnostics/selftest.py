@@ -8,8 +8,9 @@ import numpy as np
 
 from cnntrain.data.prepare import overlaps
 from cnntrain.diagnostics.changes import changes, first_that_helps, other_scales
+from cnntrain.diagnostics.differences import DEFAULT_TOLERANCE
 from cnntrain.diagnostics.finding import Finding
-from cnntrain.diagnostics.gradcheck import BATCH, DEFAULT_TOLERANCE, check_batch, spread
+from cnntrain.diagnostics.gradcheck import BATCH, check_batch, spread
 from cnntrain.diagnostics.gradient_flow import check_reach
 from cnntrain.diagnostics.trial import overfit, some, two_batches
 from cnntrain.metrics.sums import means

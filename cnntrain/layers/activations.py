@@ -359,20 +359,82 @@ class Softsign(Activation, kind="softsign"):
 
 @dataclass(frozen=True, kw_only=True)
 class HardSigmoid(Activation, kind="hard_sigmoid"):
-    """a = min(max(z/6 + ½, 0), 1); f' = 1/6 for -3 < z < 3, else 0. The slope is PyTorch's."""
+    """a = min(max(slope·z + shift, 0), 1); f' = slope where 0 < a < 1, else 0.
 
-    formula: ClassVar[str] = r"a = \min(\max(\frac{z}{6} + \frac{1}{2}, 0), 1)"
-    derivative: ClassVar[str] = r"f' = \frac{1}{6} \;\text{if}\; |z| < 3 \;\text{else}\; 0"
+    Options: ``slope`` and ``shift``; by default 1/6 and ½, as in PyTorch (Keras: 1/6 or 0.2).
+    """
 
-    keeps_z: ClassVar[bool] = True
+    formula: ClassVar[str] = r"a = \min(\max(\text{slope} \cdot z + \text{shift}, 0), 1)"
+    derivative: ClassVar[str] = r"f' = \text{slope} \;\text{if}\; 0 < a < 1 \;\text{else}\; 0"
 
-    @twinned(compiled.f("hard_sigmoid"))
+    slope: Positive = 1 / 6
+    shift: float = 0.5
+
+    @twinned(compiled.f("hard_sigmoid", "slope", "shift"))
     def f(self, z: Array) -> Array:
-        return np.clip(z / 6 + 0.5, 0, 1)
+        return np.clip(z * self.slope + self.shift, 0, 1)
 
-    @twinned(compiled.delta("hard_sigmoid_delta"))
+    @twinned(compiled.delta("hard_sigmoid_delta", "slope", "shift"))
     def delta(self, da: Array, kept: Array) -> Array:
-        return da * ((np.abs(kept) < 3) / kept.dtype.type(6))
+        return da * (((kept > 0) & (kept < 1)) * kept.dtype.type(self.slope))
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [*super().examples(), Example(cls(slope=0.2, shift=0.4), (4,), reach=4.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardTanh(Activation, kind="hard_tanh"):
+    """a = min(max(z, low), high); f' = 1 for low < z < high, else 0. Collobert 2004.
+
+    Options: ``low`` (-1) and ``high`` (1), which must be larger.
+    """
+
+    formula: ClassVar[str] = r"a = \min(\max(z, \text{low}), \text{high})"
+    derivative: ClassVar[str] = (
+        r"f' = 1 \;\text{if}\; \text{low} < z < \text{high} \;\text{else}\; 0"
+    )
+    commutes_with_max: ClassVar[bool] = True
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"low {self.low:g} must be less than high {self.high:g}")
+
+    def f(self, z: Array) -> Array:
+        return np.clip(z, self.low, self.high)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * ((kept > self.low) & (kept < self.high))
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [*super().examples(), Example(cls(low=-2.5, high=0.5), (4,), reach=4.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdedRelu(Activation, kind="thresholded_relu"):
+    """a = z for z > threshold, else 0; f' = 1 or 0. Konda, Memisevic & Krueger 2015.
+
+    Option: ``threshold`` >= 0, at which a jumps.
+    """
+
+    formula: ClassVar[str] = r"a = z \;\text{if}\; z > \theta \;\text{else}\; 0"
+    derivative: ClassVar[str] = r"f' = 1 \;\text{if}\; z > \theta \;\text{else}\; 0"
+
+    threshold: NonNegative = 1.0
+
+    def f(self, z: Array) -> Array:
+        return z * (z > self.threshold)
+
+    def delta(self, da: Array, kept: Array) -> Array:
+        return da * (kept > 0)
+
+    @classmethod
+    def examples(cls) -> list[Example]:
+        return [*super().examples(), Example(cls(threshold=0.0), (4,), reach=4.0)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,9 +135,9 @@ class Layer(Registered, family="layer"):
         """The inputs that one output sees, along height and width; None means all of them."""
         return (View(), View())
 
-    @classmethod
-    def has_twin(cls) -> bool:
-        """Whether the native engine has compiled kernels for it."""
+    def has_twin(self) -> bool:
+        """Whether the native engine has compiled kernels for it, with its options."""
+        cls = type(self)
         return any(reaches_twin(getattr(cls, name)) for name in ("forward", *cls.arithmetic))
 
     @classmethod

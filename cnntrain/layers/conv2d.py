@@ -199,16 +199,17 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     dilation: CountPair = 1
     groups: Count = 1
 
-    def _axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
+    def axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
+        """The windows along height and width."""
         kernel, stride, dilation = map(as_pair, (self.kernel, self.stride, self.dilation))
         return place(in_shape, kernel, stride, self.padding, dilation)
 
     def view(self, in_shape: Shape) -> tuple[View, View]:
-        vertical, horizontal = self._axes(in_shape)
+        vertical, horizontal = self.axes(in_shape)
         return View.of(vertical), View.of(horizontal)
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        vertical, horizontal = self._axes(in_shape)
+        vertical, horizontal = self.axes(in_shape)
         if in_shape[0] % self.groups or self.filters % self.groups:
             raise ShapeError(
                 f"{self.groups} groups must divide both the {in_shape[0]} channels and the "
@@ -224,7 +225,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         return self.declare(shape_W, (self.filters, 1), c * kh * kw, f * kh * kw)
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
-        axes = self._axes(x.shape[:3])
+        axes = self.axes(x.shape[:3])
         z = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups)
         return z, Cache(x, *axes)
 

@@ -64,7 +64,7 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
     padding: NaturalPair = 0
     output_padding: NaturalPair = 0
 
-    def _axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
+    def axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
         """Windows of the convolution of which this is the gradient; they slide over the output."""
         require_image(in_shape)
         options = (self.kernel, self.stride, self.padding, self.output_padding)
@@ -88,12 +88,12 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
     def view(self, in_shape: Shape) -> tuple[View, View]:
         """The inputs that may contribute to one output."""
         vertical, horizontal = (
-            View(-(-axis.size // axis.stride), 1 / axis.stride) for axis in self._axes(in_shape)
+            View(-(-axis.size // axis.stride), 1 / axis.stride) for axis in self.axes(in_shape)
         )
         return vertical, horizontal
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        vertical, horizontal = self._axes(in_shape)
+        vertical, horizontal = self.axes(in_shape)
         return (self.filters, vertical.length, horizontal.length)
 
     def params(self, in_shape: Shape) -> dict[str, Param]:
@@ -102,7 +102,7 @@ class ConvTranspose2d(WeightedLayer, kind="conv_transpose2d"):
         return self.declare((c, f, kh, kw), (f, 1), c * kh * kw, f * kh * kw, unit_axis=1)
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
-        axes = self._axes(x.shape[:3])
+        axes = self.axes(x.shape[:3])
         return conv_transpose2d_forward(x, params["W"], params.get("b"), *axes), Cache(x, *axes)
 
     def backward(

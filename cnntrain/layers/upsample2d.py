@@ -58,7 +58,8 @@ class Upsample2d(Layer, kind="upsample2d"):
     factor: CountPair = 2
     mode: Literal["nearest", "bilinear"] = "nearest"
 
-    def _matrices(self, shape: Shape, dtype: np.dtype) -> list[Array]:
+    def matrices(self, shape: Shape, dtype: np.dtype) -> list[Array]:
+        """V and H of the formula."""
         factors = as_pair(self.factor)
         sizes = zip(shape[1:3], factors, strict=True)
         return [interpolation(*size, self.mode).astype(dtype) for size in sizes]
@@ -74,12 +75,12 @@ class Upsample2d(Layer, kind="upsample2d"):
         return (in_shape[0], vertical * in_shape[1], horizontal * in_shape[2])
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
-        return resize(x, *self._matrices(x.shape, x.dtype)), x.shape
+        return resize(x, *self.matrices(x.shape, x.dtype)), x.shape
 
     def backward(
         self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True
     ) -> tuple[Array, Params]:
-        vertical, horizontal = self._matrices(cache, dy.dtype)
+        vertical, horizontal = self.matrices(cache, dy.dtype)
         return resize(dy, vertical.T, horizontal.T), {}
 
     @classmethod

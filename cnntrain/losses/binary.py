@@ -10,13 +10,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from cnntrain.errors import ConfigError
+from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, total
 from cnntrain.native import losses as compiled
 from cnntrain.native import twinned
 from cnntrain.ops.exact import log, log1p
-from cnntrain.ops.stable import logistic_cost, sigmoid
-from cnntrain.types import Array, Shape
+from cnntrain.ops.stable import logistic_cost, sigmoid, softplus
+from cnntrain.types import Array, NonNegative, Positive, Shape
 
 LEAST_SHARE, MOST_SHARE = 1e-12, 1 - 1e-12  # whose logits are finite
 
@@ -28,6 +28,14 @@ def binary_cross_entropy(z: Array, t: Array) -> tuple[float, Array]:
     δ is written (1-t) σ(z) - t σ(-z): no difference of nearly equal numbers for a right answer.
     """
     return total(logistic_cost(z, t)), (1 - t) * sigmoid(z) - t * sigmoid(-z)
+
+
+def weighted_binary_cross_entropy(
+    z: Array, t: Array, weight: Array, pos_weight: Array
+) -> tuple[float, Array]:
+    """(Σ w ((1-t) softplus(z) + p t softplus(-z)), w ((1-t) σ(z) - p t σ(-z)))."""
+    no, yes = weight * (1 - t), weight * pos_weight * t
+    return total(no * softplus(z) + yes * softplus(-z)), no * sigmoid(z) - yes * sigmoid(-z)
 
 
 @twinned(compiled.hinge)
@@ -60,7 +68,9 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     """C = -1/m Σ_n Σ_k t_k log σ(z_k) + (1 - t_k) log(1 - σ(z_k)); δ = (σ(z) - t)/m.
 
     Logits z of any shape, targets t in [0, 1] of the same, or labels; the last layer has no
-    sigmoid. Source: Bishop 2006, eq. 4.90.
+    sigmoid. Options, each a number for every output or one per output (channel): ``pos_weight``,
+    a factor on t_k log σ(z_k), such as the number of noes per yes; ``weight``, on both terms. The
+    mean is over the m samples, not weighted. Source: Bishop 2006, eq. 4.90.
     """
 
     formula: ClassVar[str] = (
@@ -68,12 +78,35 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     )
     delta_formula: ClassVar[str] = r"\delta = \frac{1}{m} (\sigma(z) - t)"
 
+    pos_weight: Positive | tuple[Positive, ...] = 1.0
+    weight: NonNegative | tuple[NonNegative, ...] = 1.0
+
     contains: ClassVar[tuple[str, ...]] = ("sigmoid", "softmax", "log_softmax")
     single_output_is_yes: ClassVar[bool] = True
     estimates_shares: ClassVar[bool] = True
 
+    def equation(self) -> str:
+        yes = r"t_k \log \sigma(z_k)"
+        formula = self.formula
+        if self.pos_weight != 1.0:
+            formula = formula.replace(yes, f"p_k {yes}")
+        return formula if self.weight == 1.0 else formula.replace(r"\sum_k", r"\sum_k w_k (") + ")"
+
+    def check(self, out_shape: Shape, target_shape: Shape | None) -> None:
+        super().check(out_shape, target_shape)
+        for name in ("pos_weight", "weight"):
+            given = getattr(self, name)
+            if isinstance(given, tuple) and len(given) != out_shape[0]:
+                raise ShapeError(
+                    f"{self.kind}: {name} has {len(given)} numbers for {out_shape[0]} outputs"
+                )
+
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
-        return binary_cross_entropy(z, as_targets(y, z))
+        t = as_targets(y, z)
+        if self.pos_weight == self.weight == 1.0:
+            return binary_cross_entropy(z, t)
+        weights = (_per_output(given, z) for given in (self.weight, self.pos_weight))
+        return weighted_binary_cross_entropy(z, t, *weights)
 
     def estimate(self, z: Array) -> Array:
         return sigmoid(z)
@@ -81,7 +114,7 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
     def constant(self, y: Array, out_shape: Shape) -> Array:
         share = np.clip(mean_targets(y, out_shape[0]).reshape(out_shape), LEAST_SHARE, MOST_SHARE)
         logit: Array = log(share) - log1p(-share)
-        return logit
+        return logit + log(_per_output(self.pos_weight, logit))
 
     def fitted(self, y: Array, classes: int | None) -> Self:
         check_range(self.kind, y, "0 (no), 1 (yes) or a probability", shares=True)
@@ -89,7 +122,18 @@ class BinaryCrossEntropy(Loss, kind="binary_cross_entropy"):
 
     @classmethod
     def examples(cls) -> Sequence[tuple[Loss, Shape, Shape | None]]:
-        return [(cls(), (3,), (3,)), (cls(), (4,), None), (cls(), (2, 2, 3), (2, 2, 3))]
+        return [
+            (cls(), (3,), (3,)),
+            (cls(), (4,), None),
+            (cls(), (2, 2, 3), (2, 2, 3)),
+            (cls(pos_weight=3.0), (3,), (3,)),
+            (cls(pos_weight=(3.0, 0.5), weight=(1.0, 2.0)), (2, 2, 3), (2, 2, 3)),
+        ]
+
+
+def _per_output(given: float | tuple[float, ...], like: Array) -> Array:
+    """Weights that broadcast over outputs ``like`` (K, ...)."""
+    return np.array(given, like.dtype).reshape(-1, *(1,) * (like.ndim - 1))
 
 
 @dataclass(frozen=True, kw_only=True)

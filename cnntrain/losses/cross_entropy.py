@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from cnntrain.errors import ConfigError
+from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.losses.base import Loss, as_targets, is_labels, mean_targets, one_hot, total
 from cnntrain.native import losses as compiled
 from cnntrain.native import twinned
@@ -14,7 +14,7 @@ from cnntrain.ops.exact import log
 from cnntrain.ops.stable import log_softmax, softmax
 from cnntrain.ops.sums import class_sums
 from cnntrain.registry import did_you_mean
-from cnntrain.types import Array, Fraction, NonNegative, Shape
+from cnntrain.types import Array, Fraction, Natural, NonNegative, Shape
 
 LOG_2 = 0.6931471805599453
 LEAST_SHARE = 1e-12  # whose logarithm is finite
@@ -63,9 +63,9 @@ class CrossEntropy(Loss, kind="cross_entropy"):
     Logits z (K, N); labels (N,) or soft targets t (K, N). The last layer has one unit per class and
     no softmax. Options: ``label_smoothing`` ε: t = (1 - ε) one-hot + ε/K; ``class_weight`` w: K
     numbers, or numbers by class name (others weigh 1), or ``balanced``: m/(K · samples of the
-    class). The mean is over the m samples, not
-    weighted. Sources: Bishop 2006, eq. 4.108 (cost) and 4.109 (δ); Szegedy et al. 2016, section 7
-    (smoothing).
+    class); ``ignore_index``, a class whose samples cost nothing. The mean is over the m samples,
+    those that are ignored included, not weighted. Sources: Bishop 2006, eq. 4.108 (cost) and 4.109
+    (δ); Szegedy et al. 2016, section 7 (smoothing).
     """
 
     formula: ClassVar[str] = (
@@ -79,6 +79,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
     class_weight: (
         tuple[NonNegative, ...] | Mapping[str, NonNegative] | Literal["balanced"] | None
     ) = None
+
+    ignore_index: Natural | None = None
 
     contains: ClassVar[tuple[str, ...]] = ("softmax", "log_softmax")
     needs_vector: ClassVar[bool] = True
@@ -96,7 +98,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
         )
 
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
-        if is_labels(y) and not self.label_smoothing and self.class_weight is None:
+        as_they_are = self.class_weight is None and self.ignore_index is None
+        if is_labels(y) and not self.label_smoothing and as_they_are:
             return cross_entropy(z, y)
         return soft_cross_entropy(z, self._targets(z, y))
 
@@ -109,9 +112,12 @@ class CrossEntropy(Loss, kind="cross_entropy"):
         return logs[:, 0]
 
     def _targets(self, z: Array, y: Array) -> Array:
-        t = as_targets(y, z)
+        t, mass = as_targets(y, z), np.ones((), z.dtype)
+        if self.ignore_index is not None:
+            t = t * (np.arange(len(z)) != self.ignore_index)[:, None]
+            mass = class_sums(t)
         if self.label_smoothing:
-            t = t * (1 - self.label_smoothing) + self.label_smoothing / len(z)
+            t = t * (1 - self.label_smoothing) + mass * (self.label_smoothing / len(z))
         if isinstance(self.class_weight, tuple):
             t = t * np.array(self.class_weight, z.dtype)[:, None]
         return t
@@ -128,6 +134,14 @@ class CrossEntropy(Loss, kind="cross_entropy"):
                 ("loss",),
             )
         return replace(self, class_weight=tuple(self.class_weight.get(n, 1.0) for n in names))
+
+    def check(self, out_shape: Shape, target_shape: Shape | None) -> None:
+        super().check(out_shape, target_shape)
+        if self.ignore_index is not None and self.ignore_index >= out_shape[0]:
+            raise ShapeError(
+                f"ignore_index {self.ignore_index}: the classes are numbered 0 to "
+                f"{out_shape[0] - 1}"
+            )
 
     def fitted(self, y: Array, classes: int | None) -> Self:
         """With the weights of ``balanced`` computed from the training labels."""
@@ -154,6 +168,8 @@ class CrossEntropy(Loss, kind="cross_entropy"):
             (cls(), (3,), (3,)),
             (cls(label_smoothing=0.1), (3,), None),
             (cls(class_weight=(1.0, 0.5, 2.0)), (3,), None),
+            (cls(ignore_index=1, label_smoothing=0.1), (3,), None),
+            (cls(ignore_index=2), (3,), (3,)),
         ]
 
 

@@ -23,21 +23,34 @@ class Twin:
 
     numpy: Callable[..., Any]
     native: Callable[..., Any]
+    takes: Callable[..., bool]  # whether the native one can work out these arguments
 
 
 TWINS: dict[str, Twin] = {}  # by module and name of the NumPy function
 SOURCES = Path(__file__).parent / "c"
 
 
-def twinned(native: Callable[..., T]) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """``@twinned(compiled.f)`` above f: the native engine runs ``compiled.f`` in its place."""
+def everything(*args: Any, **kwargs: Any) -> bool:
+    """Whether a twin takes these arguments, unless something else is said: yes."""
+    return True
+
+
+def twinned(
+    native: Callable[..., T], takes: Callable[..., bool] = everything
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """``@twinned(compiled.f)`` above f: the native engine runs ``compiled.f`` in its place.
+
+    ``takes``: of the same arguments, whether ``compiled.f`` can work them out; if not, f runs. The
+    layers that have such options say so in ``has_twin``.
+    """
 
     def pair(numpy: Callable[P, T]) -> Callable[P, T]:
-        TWINS[_name(numpy)] = Twin(numpy, native)
+        TWINS[_name(numpy)] = Twin(numpy, native, takes)
 
         @functools.wraps(numpy)
         def run(*args: P.args, **kwargs: P.kwargs) -> T:
-            return (native if current().isa else numpy)(*args, **kwargs)
+            is_native = current().isa and takes(*args, **kwargs)
+            return (native if is_native else numpy)(*args, **kwargs)
 
         return run
 

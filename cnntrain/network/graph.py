@@ -86,7 +86,7 @@ def lay_out(
     if count > MOST_LAYERS:
         problem = f"{count:,} layers; a network may have up to {MOST_LAYERS:,}"
         raise ShapeError(problem, ("network",))
-    names = _names(items)
+    names = names_of(items)
     nodes: list[Node] = []
     ends = {INPUT: AT_INPUT}  # from a name to the node that produces its output
     for (item, layer), name in zip(_layers(items), names, strict=True):
@@ -155,7 +155,7 @@ def _layers(items: Sequence[Item]) -> Iterator[tuple[int, Layer]]:
             yield i, item.activation
 
 
-def _names(items: Sequence[Item]) -> list[str]:
+def names_of(items: Sequence[Item]) -> list[str]:
     """Given names, or the kind without "2d" plus a counter: conv1, relu1, conv2, ..."""
     taken: dict[str, int] = {}
     for i, item in enumerate(items):

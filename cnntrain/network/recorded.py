@@ -60,16 +60,15 @@ class Exchange:
 class RecordedPass:
     """The pass of one shard; its arrays keep their places, so that the calls can be repeated."""
 
-    def __init__(
-        self, network: Network, objective: Objective, params: Arrays, with_losses: bool = True
-    ) -> None:
-        self.network, self.objective, self.params = network, objective, dict(params)
+    def __init__(self, network: Network, objective: Objective, with_losses: bool = True) -> None:
+        self.network, self.objective = network, objective
         self.has_losses = with_losses  # as calls of kernels
         self._recorder = Recorder()
         self._exchanges: dict[int, Exchange] = {}  # by the part that they end
 
-    def record(self, samples: Samples, run: Pass, m: int) -> Steps[Outcome]:
+    def record(self, samples: Samples, run: Pass, m: int, params: Arrays) -> Steps[Outcome]:
         """``forward_backward_steps``, noted."""
+        self.params = dict(params)
         run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
         x, y = self._read(samples)
         self._z, caches = yield from self._noted(self.network.forward_steps(self.params, x, run))

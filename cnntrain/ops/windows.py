@@ -12,9 +12,9 @@ import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.ops.shapes import require_image
-from cnntrain.types import Array, NaturalPair, Shape, as_pair
+from cnntrain.types import Array, NaturalSides, Shape, as_sides
 
-Padding = Literal["same", "valid"] | NaturalPair
+Padding = Literal["same", "valid"] | NaturalSides
 
 FEW_TAPS = 8  # up to here, sums over a window are taken in the precision of the map
 
@@ -88,7 +88,8 @@ def place(
             for axis in zip(in_shape[1:], size, stride, dilation, strict=True)
         ]
     else:
-        pads = [(pad, pad) for pad in as_pair(padding)]
+        top, bottom, left, right = as_sides(padding)
+        pads = [(top, bottom), (left, right)]
     vertical, horizontal = (
         Axis(length, k, s, *pad, d)
         for length, k, s, pad, d in zip(in_shape[1:], size, stride, pads, dilation, strict=True)

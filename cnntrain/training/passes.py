@@ -44,7 +44,7 @@ class Recorded:
     """The recorded passes of a batch of one size."""
 
     def __init__(self, batch: Batch, shards: int, with_losses: bool = True) -> None:
-        of = (batch.network, batch.objective, batch.params, with_losses)
+        of = (batch.network, batch.objective, with_losses)
         self.passes = [RecordedPass(*of) for _ in range(shards)]
         self.is_noted = False
         self.is_proved: bool | None = None  # None: not yet compared
@@ -61,7 +61,9 @@ class Recorded:
         """The outcomes of plain passes, which are noted."""
         self.is_noted = True
         triples = zip(self.passes, shards, runs, strict=True)
-        return together([one.record(shard, run, batch.m) for one, shard, run in triples])
+        return together(
+            [one.record(shard, run, batch.m, batch.params) for one, shard, run in triples]
+        )
 
     def proved(
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
@@ -100,7 +102,7 @@ class Passes:
         """The outcome of every shard; ``together`` makes plain passes."""
         key = tuple(len(shard.targets.T) for shard in shards)
         known = self._recorded.get(key)
-        if known is None or not known.fits(batch):
+        if known is None or (known.is_noted and not known.fits(batch)):
             self._recorded.pop(key, None)  # its memory is free before other passes are noted
             known = self._recorded[key] = Recorded(batch, len(shards))
         if not known.is_noted:

@@ -85,7 +85,7 @@ def test_unset_values_come_from_the_base(tree):
         ("optimizer: lion", ["optimizer", "lion", "lr"], None),
         ("loss: squared_error", ["loss"], "squared_error"),
         ("loss: {cross_entropy: {class_weight: [1, 2]}}", ["loss", "cross_entropy"],
-         {"label_smoothing": 0.1, "class_weight": [1.0, 2.0]}),
+         {"label_smoothing": 0.1, "class_weight": [1.0, 2.0], "ignore_index": None}),
         ("data: {n: 30}", ["data", "n"], 30),
         ("data: {n: 30}", ["data", "validation"], 4),
         ("data: {source: digits}", ["data", "validation"], 0),

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from cnntrain.diagnostics.gradcheck import (
+from cnntrain.diagnostics.differences import (
     ALL_ENTRIES_UP_TO,
     DEFAULT_TOLERANCE,
     DIRECTIONS,
     SAMPLED_ENTRIES,
+    STEPS,
     Verdict,
     check_array,
+)
+from cnntrain.diagnostics.gradcheck import (
     check_layer,
     check_loss,
     check_network,
@@ -417,6 +420,52 @@ def test_a_point_close_to_a_kink_is_still_smooth(near):
     verdict = checked(Relu(), [near, 1.0])
     assert (verdict.ok, verdict.kinks) == (True, 0)
     assert not checked(Relu(), [near, 1.0], at(0, 0.25)).ok
+
+
+# distances of kinks, as multiples of the smallest step; those above 100 spoil the large steps
+NEAR_KINKS = {
+    "touching": [0.01],
+    "halfway": [0.5],
+    "just within": [0.999],
+    "with one farther off": [0.97, 4.0],
+    "on both sides": [0.6, -0.8],
+    "among many": [0.9, *np.linspace(-990, 990, 40)],
+}
+
+
+def beside(kinks, fault=0.0):
+    """The verdict on [w, v] where C(w) = v²/2 + 2w + Σ max(0, ±(w - k)) has these kinks."""
+    at_kinks = np.array(kinks) * STEPS[-1]
+    side = np.where(np.arange(len(kinks)) % 2, -1.0, 1.0)
+    slope = 2 + float(side[side * at_kinks < 0].sum())
+    w = np.array([0.0, 0.5])
+    return check_array(
+        "w",
+        w,
+        np.array([slope + fault, 0.5]),
+        lambda: w[1] ** 2 / 2 + 2 * w[0] + float(np.maximum(0, side * (w[0] - at_kinks)).sum()),
+        np.random.default_rng(0),
+        DEFAULT_TOLERANCE,
+    )
+
+
+@pytest.mark.parametrize("kinks", NEAR_KINKS.values(), ids=NEAR_KINKS)
+def test_a_kink_within_the_smallest_step_is_no_error(kinks):
+    verdict = beside(kinks)
+    assert (verdict.ok, verdict.kinks) == (True, 1)
+
+
+@pytest.mark.parametrize("kinks", NEAR_KINKS.values(), ids=NEAR_KINKS)
+@pytest.mark.parametrize("fault", [-2.5, 2.5])
+def test_nor_does_it_excuse_a_gradient_beyond_the_slopes(kinks, fault):
+    assert not beside(kinks, fault).ok
+
+
+@pytest.mark.parametrize("distance", [1.1, 9.0, 300.0])
+@pytest.mark.parametrize("fault", [-1e-3, 1e-3, 0.5])
+def test_a_kink_beyond_the_smallest_step_excuses_nothing(distance, fault):
+    assert beside([distance]).kinks == 0
+    assert not beside([distance], fault).ok
 
 
 def test_a_tie_in_a_max_pool_is_a_kink_not_an_error():

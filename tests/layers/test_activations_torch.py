@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from cnntrain.layers import Layer
-from cnntrain.layers.activations import Activation, Celu, Elu, Gelu, LeakyRelu, Softmax
+from cnntrain.layers.activations import (
+    Activation,
+    Celu,
+    Elu,
+    Gelu,
+    HardTanh,
+    LeakyRelu,
+    Softmax,
+    ThresholdedRelu,
+)
 
 SAME_NAME = ["relu", "relu6", "selu", "silu", "mish", "softplus", "softsign", "sigmoid", "tanh"]
 OTHER_NAMES = {"hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish"}
@@ -18,6 +27,9 @@ CASES = {
     "celu 2.5": (Celu(alpha=2.5), "celu", {"alpha": 2.5}),
     "gelu": (Gelu(), "gelu", {}),
     "gelu tanh": (Gelu(approximation="tanh"), "gelu", {"approximate": "tanh"}),
+    "hard_tanh": (HardTanh(), "hardtanh", {}),
+    "hard_tanh 2": (HardTanh(low=-2.0, high=0.5), "hardtanh", {"min_val": -2.0, "max_val": 0.5}),
+    "thresholded_relu": (ThresholdedRelu(), "threshold", {"threshold": 1.0, "value": 0.0}),
     "softmax": (Softmax(), "softmax", {"dim": 0}),
     "log_softmax": (Layer.kinds["log_softmax"](), "log_softmax", {"dim": 0}),
 }
@@ -57,3 +69,19 @@ def test_extreme_values_and_kinks_are_finite(evaluation, case, dtype):
     assert np.isfinite(y).all()
     assert np.isfinite(dz).all()
     assert y.dtype == dz.dtype == dtype
+
+
+def test_slope_and_shift_of_the_hard_sigmoid(torch, evaluation):
+    layer = Layer.kinds["hard_sigmoid"](slope=0.2, shift=0.4)
+    z = torch.tensor(NARROW, requires_grad=True)
+    expected = torch.nn.functional.hardtanh(0.2 * z + 0.4, 0.0, 1.0)
+    expected.sum().backward()
+    y, cache = layer.forward({}, NARROW, evaluation)
+    dz, _ = layer.backward({}, cache, np.ones_like(NARROW))
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-14)
+    np.testing.assert_allclose(dz, z.grad.numpy(), rtol=1e-14)
+
+
+def test_limits_in_the_wrong_order():
+    with pytest.raises(ValueError, match="low 1 must be less than high 1"):
+        HardTanh(low=1.0)

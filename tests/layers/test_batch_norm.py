@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnntrain.diagnostics.gradcheck import check_array, spread
+from cnntrain.diagnostics.differences import check_array
+from cnntrain.diagnostics.gradcheck import spread
 from cnntrain.errors import ConfigError
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.metrics.sums import add_sums

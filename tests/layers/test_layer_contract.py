@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_layer, example_input, spread
+from cnntrain.diagnostics.differences import DEFAULT_TOLERANCE
+from cnntrain.diagnostics.gradcheck import check_layer, example_input, spread
 from cnntrain.layers import Layer, WholeBatchLayer
 from cnntrain.training.shards import cut
 from cnntrain.training.workers import Workers

@@ -137,6 +137,46 @@ def test_equals_pytorch_with_ties(torch, pool, geometry, seed):
     np.testing.assert_allclose(dx, np.moveaxis(expected_dx, 0, -1), rtol=1e-13, atol=1e-14)
 
 
+@pytest.mark.parametrize("size", [(3, 2), (2, 3)])
+@pytest.mark.parametrize("dilation", [(2, 1), (2, 3)])
+@pytest.mark.parametrize("ceil", [False, True])
+def test_dilated_windows_equal_pytorch(torch, size, dilation, ceil):
+    layer = MaxPool2d(size=size, stride=2, padding=(1, 0), dilation=dilation, ceil=ceil)
+    x = few_values((2, 7, 9, 3), 0)
+    y, dx = both_ways(layer, x, random_delta(0))
+    tensor = torch.tensor(np.ascontiguousarray(np.moveaxis(x, -1, 0)), requires_grad=True)
+    theirs = torch.nn.functional.max_pool2d(tensor, size, 2, (1, 0), dilation, ceil_mode=ceil)
+    theirs.backward(torch.tensor(np.moveaxis(random_delta(0)(y), -1, 0)))
+    np.testing.assert_array_equal(np.moveaxis(y, -1, 0), theirs.detach().numpy())
+    np.testing.assert_array_equal(np.moveaxis(dx, -1, 0), tensor.grad.numpy())
+
+
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("count_padding", [False, True])
+def test_padding_of_each_side_equals_a_border_of_zeros(dilation, count_padding):
+    sides, x = (0, 1, 2, 0), np.random.default_rng(0).uniform(1, 2, (2, 6, 5, 3))
+    layer = AvgPool2d(
+        size=3, stride=2, padding=sides, dilation=dilation, count_padding=count_padding
+    )
+    top, bottom, left, right = sides
+    border = ((0, 0), (top, bottom), (left, right), (0, 0))
+    inner = AvgPool2d(size=3, stride=2, dilation=dilation)
+    expected, _ = both_ways(inner, np.pad(x, border), np.copy)
+    if not count_padding:
+        shares, _ = both_ways(inner, np.pad(np.ones_like(x), border), np.copy)
+        expected /= shares
+    y, _ = both_ways(layer, x, np.copy)
+    np.testing.assert_allclose(y, expected, rtol=1e-13)
+    pool = MaxPool2d(size=3, stride=2, padding=sides, dilation=dilation)
+    largest, _ = both_ways(pool, x, np.copy)
+    expected, _ = both_ways(
+        MaxPool2d(size=3, stride=2, dilation=dilation),
+        np.pad(x, border, constant_values=-np.inf),
+        lambda y: np.zeros_like(y),
+    )
+    np.testing.assert_array_equal(largest, expected)
+
+
 @both_layers
 @pytest.mark.parametrize("shape", [(1, 1), (4, 5), (7, 2)])
 def test_a_window_as_large_as_the_map(kind, shape):
@@ -198,19 +238,21 @@ def test_flops_are_those_of_two_passes(kind):
             {"size": 2, "padding": 2},
             (1, 4, 4),
             ("padding",),
-            "padding (2, 2) is more than half the window (2, 2)",
+            "padding 2 is so much that a window (2, 2) holds nothing else; use at most half the "
+            "window",
         ),
         (
             {"size": (4, 1), "padding": (2, 1)},
             (1, 4, 4),
             ("padding",),
-            "padding (2, 1) is more than half the window (4, 1)",
+            "padding (2, 1) is so much that a window (4, 1) holds nothing else; use at most half "
+            "the window",
         ),
         (
             {"size": 3},
             (6, 2, 8),
             (),
-            "a window of 3x3 does not fit into the input (6, 2, 8) with padding (0, 0); "
+            "a window of 3x3 does not fit into the input (6, 2, 8) with padding 0; "
             "use a smaller window, more padding or fewer poolings",
         ),
         (

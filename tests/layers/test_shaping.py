@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers.shaping import Flatten, Reshape, ZeroPad2d
+from cnntrain.layers.shaping import Flatten, Reshape
 
 
 def test_flatten_orders_by_channel_row_column(evaluation):
@@ -39,17 +39,3 @@ def test_reshape_inverts_flatten(evaluation):
 def test_reshape_keeps_the_number_of_values():
     with pytest.raises(ShapeError, match=r"^\(5,\) has 5 values, \(2, 3\) has 6$"):
         Reshape(shape=(2, 3)).out_shape((5,))
-
-
-@pytest.mark.parametrize(
-    ("padding", "sides"),
-    [(2, ((2, 2), (2, 2))), ((1, 3), ((1, 1), (3, 3))), ((1, 2, 3, 4), ((1, 2), (3, 4)))],
-)
-def test_zero_padding_on_each_side(padding, sides, evaluation):
-    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5))
-    layer = ZeroPad2d(padding=padding)
-    y, cache = layer.forward({}, x, evaluation)
-    np.testing.assert_array_equal(y, np.pad(x, ((0, 0), *sides, (0, 0))))
-    assert layer.out_shape((2, 3, 4)) == y.shape[:3]
-    dx, _ = layer.backward({}, cache, y)
-    np.testing.assert_array_equal(dx, x)

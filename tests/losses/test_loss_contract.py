@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_loss
+from cnntrain.diagnostics.differences import DEFAULT_TOLERANCE
+from cnntrain.diagnostics.gradcheck import check_loss
 from cnntrain.losses import Loss
 
 EXAMPLES = [

@@ -8,6 +8,7 @@ import pytest
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.losses import Loss
 from cnntrain.losses.base import one_hot
+from cnntrain.losses.binary import BinaryCrossEntropy
 from cnntrain.losses.cross_entropy import CrossEntropy
 from cnntrain.losses.squared_error import SquaredError
 
@@ -176,3 +177,13 @@ def test_targets_that_are_not_yes_or_no_are_refused(kind, y, needed):
         "write 0 for no, or use squared_error for a regression"
     )
     assert caught.value.path == ("loss",)
+
+
+def test_weights_have_to_fit_the_outputs():
+    for option in ("pos_weight", "weight"):
+        loss = BinaryCrossEntropy(**{option: (1.0, 2.0)})
+        with pytest.raises(ShapeError, match=f"{option} has 2 numbers for 3 outputs"):
+            loss.check((3,), (3,))
+        loss.check((2,), None)
+    with pytest.raises(ShapeError, match="ignore_index 3: the classes are numbered 0 to 2"):
+        CrossEntropy(ignore_index=3).check((3,), None)

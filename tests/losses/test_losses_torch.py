@@ -52,6 +52,24 @@ CASES = {  # our loss, targets, PyTorch's loss as a function of (torch.nn.functi
     "cross_entropy smooth soft": (
         CrossEntropy(label_smoothing=0.2), shares, lambda F, z, t: entropy(F, z, t, 0.2)
     ),
+    "cross_entropy ignoring": (
+        CrossEntropy(ignore_index=2, label_smoothing=0.2),
+        labels,
+        lambda F, z, t: F.cross_entropy(
+            z.T, t, ignore_index=2, reduction="sum", label_smoothing=0.2
+        ),
+    ),
+    "binary_cross_entropy weighted": (
+        BinaryCrossEntropy(pos_weight=(2.0, 0.5, 3.0, 1.0), weight=WEIGHTS),
+        shares,
+        lambda F, z, t: F.binary_cross_entropy_with_logits(
+            z,
+            t,
+            weight=z.new_tensor(WEIGHTS)[:, None],
+            pos_weight=z.new_tensor((2.0, 0.5, 3.0, 1.0))[:, None],
+            reduction="sum",
+        ),
+    ),
     "squared_error": (SquaredError(), real, lambda F, z, t: F.mse_loss(z, t, reduction="sum") / 2),
     "absolute_error": (AbsoluteError(), real, summed("l1_loss")),
     "huber": (Huber(limit=0.7), real, summed("huber_loss", delta=0.7)),

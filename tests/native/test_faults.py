@@ -5,7 +5,8 @@ import shutil
 import pytest
 from helpers.compiled import changed_engine
 
-from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_layer, check_loss
+from cnntrain.diagnostics.differences import DEFAULT_TOLERANCE
+from cnntrain.diagnostics.gradcheck import check_layer, check_loss
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.native.engine import using

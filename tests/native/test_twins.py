@@ -7,6 +7,7 @@ set.
 
 import copy
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -90,14 +91,15 @@ def run_metrics(dtype):
         sums.error_sums(z, rng.standard_normal(z.shape))
 
 
-@pytest.fixture(scope="module")
-def calls():
-    """[(name, arguments)] of every function with a twin."""
+@contextmanager
+def recorded_calls():
+    """[(name, arguments)] of every call, from now on, that the native engine would take over."""
     noted = []
 
     def noting(name, twin):
         def run(*args, **kwargs):
-            noted.append((name, copy.deepcopy(args), kwargs))
+            if twin.takes(*args, **kwargs):
+                noted.append((name, copy.deepcopy(args), kwargs))
             return twin.numpy(*args, **kwargs)
 
         return run
@@ -110,6 +112,13 @@ def calls():
     with pytest.MonkeyPatch.context() as patch, using(NUMPY):
         for owner, attribute, name in places:
             patch.setattr(owner, attribute, noting(name, TWINS[name]))
+        yield noted
+
+
+@pytest.fixture(scope="module")
+def calls():
+    """[(name, arguments)] of every function with a twin."""
+    with recorded_calls() as noted:
         for dtype in (np.float32, np.float64):
             run_layers(dtype)
             run_losses(dtype)
@@ -129,6 +138,15 @@ def owners(twin):
 
 def test_every_pair_is_called(calls):
     assert {name for name, _, _ in calls} == TWINS.keys()
+
+
+def test_a_layer_knows_whether_its_options_leave_it_to_numpy():
+    for kind in Layer.kinds.values():
+        for example in kind.examples():
+            with recorded_calls() as noted:
+                run_layer(example, 2, np.float32, np.random.default_rng(0))
+            if getattr(example.layer, "rate", 1) != 0:  # else there is nothing to do
+                assert bool(noted) == example.layer.has_twin(), example
 
 
 # --- the contract ----------------------------------------------------------------------------

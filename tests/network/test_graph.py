@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cnntrain.config.read import plan_from_tree, plan_to_tree, read_config
-from cnntrain.diagnostics.gradcheck import DEFAULT_TOLERANCE, check_network
+from cnntrain.diagnostics.differences import DEFAULT_TOLERANCE
+from cnntrain.diagnostics.gradcheck import check_network
 from cnntrain.errors import ConfigError, ShapeError
 from cnntrain.layers.activations import Relu
 from cnntrain.layers.dense import Dense

@@ -13,7 +13,8 @@ from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.initializers import Constant, Literal, Normal, Uniform
 from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
 from cnntrain.layers.shaping import Flatten
-from cnntrain.network.network import Item, Network, Pass, equal_units
+from cnntrain.native.engine import native, using
+from cnntrain.network.network import Item, Network, Pass, by_numpy, equal_units
 from cnntrain.optimizers.sgd import Sgd
 
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -156,7 +157,7 @@ def test_a_network_is_immutable(lenet):
             (1, 5, 5),
             1,
             "max_pool2",
-            "a window of 3x3 does not fit into the input (1, 2, 2) with padding (0, 0); "
+            "a window of 3x3 does not fit into the input (1, 2, 2) with padding 0; "
             "use a smaller window, more padding or fewer poolings",
         ),
         (
@@ -298,6 +299,13 @@ def test_a_network_without_parameters_has_no_gradients(network_of):
     assert back((network, {}, x), need_dx=False) == (None, {})
     dx, grads = back((network, {}, x), need_dx=True)
     assert (dx.shape, grads) == ((3, 2), {})
+
+
+def test_layers_left_to_numpy_are_named_by_their_options(network_of):
+    pools = [MaxPool2d(size=2, stride=1, dilation=dilation) for dilation in (1, 2)]
+    one_side = AvgPool2d(size=2, padding=(0, 1, 1, 0))
+    with using(native()):
+        assert by_numpy(network_of((1, 8, 8), *pools, one_side, Flatten())) == ("max_pool2",)
 
 
 def test_every_layer_and_step_has_its_own_random_numbers(network_of):

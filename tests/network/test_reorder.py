@@ -120,8 +120,8 @@ def test_training_uses_the_cheaper_order(experiment_of):
 def test_only_elementwise_layers_commute_and_only_pooling_takes_the_maximum():
     commuting = {kind for kind, layer in Layer.kinds.items() if layer.commutes_with_max}
     largest = {kind for kind, layer in Layer.kinds.items() if layer.takes_largest}
-    assert commuting == {"relu", "relu6"}
-    assert largest == {"max_pool2d", "global_max_pool2d"}
+    assert commuting == {"relu", "relu6", "hard_tanh"}
+    assert largest == {"max_pool2d", "global_max_pool2d", "adaptive_max_pool2d"}
 
 
 def test_the_work_grows_with_the_layers_not_with_their_square():

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,35 @@ loss: log_cosh
 optimizer: adam
 train: {epochs: 2}
 """
+
+
+def test_three_commands_lead_from_a_table_to_a_submission(tmp_path, monkeypatch):
+    """Kaggle's layout: 28x28 pixels behind the label; the numbers of the samples from 1."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    (block,) = re.findall(r"```sh\n(cnntrain init .*?)```", README, re.DOTALL)
+    pixels = ",".join(f"pixel{k}" for k in range(784))
+    rows = [",".join(str((k % 10 == n % 10) * 200) for k in range(784)) for n in range(60)]
+    train = [f"label,{pixels}", *(f"{n % 10},{row}" for n, row in enumerate(rows))]
+    (tmp_path / "train.csv").write_text("\n".join(train))
+    (tmp_path / "test.csv").write_text("\n".join([pixels, *rows[:20]]))
+    commands = [shlex.split(line) for line in block.splitlines()]
+    assert len(commands) == 3
+    for program, *words in commands:
+        assert program == "cnntrain"
+        few = ["--set", "train.epochs=1"] if words[0] == "fit" else []
+        run = [sys.executable, "-m", "cnntrain", *words, *few]
+        subprocess.run(run, cwd=tmp_path, capture_output=True, check=True)
+    head, *answers = (tmp_path / "submission.csv").read_text().splitlines()
+    assert head == "ImageId,Label"
+    assert [answer.split(",")[0] for answer in answers] == [str(n) for n in range(1, 21)]
+
+
+def test_the_line_of_python_predicts(fitted):
+    (line,) = re.findall(r"In Python: `(.*)`", README)
+    assert '"runs/digits/1"' in line
+    names = {"images": [[1.0, -1.0], [1.0, 1.0]]}
+    exec(line.replace("runs/digits/1", str(fitted())), names)
+    assert names["model"].predict(names["images"]).shape == (2,)
 
 
 def test_the_data_sections_shown_are_understood():

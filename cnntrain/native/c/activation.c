@@ -115,8 +115,8 @@ ELEMENTWISE_2(softplus_delta, d * sigmoid_of(z))
 ELEMENTWISE_1(softsign, z / (ONE + magnitude(z)))
 INLINE vec squared(vec z) { return z * z; }
 ELEMENTWISE_2(softsign_delta, d * squared(ONE - magnitude(z)))
-ELEMENTWISE_1(hard_sigmoid, clipped(z / NUMBER(6) + HALF, ZERO, ONE))
-ELEMENTWISE_2(hard_sigmoid_delta, d * (when(magnitude(z) < NUMBER(3)) / NUMBER(6)))
+ELEMENTWISE_1(hard_sigmoid, clipped(z * p + q, ZERO, ONE))
+ELEMENTWISE_2(hard_sigmoid_delta, d * (when((z > ZERO) & (z < ONE)) * p))
 ELEMENTWISE_1(hard_swish, z * clipped(z / NUMBER(6) + HALF, ZERO, ONE))
 ELEMENTWISE_2(hard_swish_delta, d * pick(magnitude(z) < NUMBER(3), z / NUMBER(3) + HALF, when(z > ZERO)))
 /* clang-format on */

@@ -13,7 +13,7 @@ from cnntrain.layers.joining import Add
 from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
 from cnntrain.layers.shaping import Flatten, Reshape
 from cnntrain.ops.windows import Axis
-from cnntrain.types import Array, as_pair
+from cnntrain.types import Array
 from cnntrain.views.trace.trace import LayerTrace
 
 Rule = dict[str, Any]
@@ -44,7 +44,8 @@ def _rule(layer: LayerTrace) -> Rule:
         case MaxPool2d():
             return {"as": "max", "axes": _axes(cache.vertical, cache.horizontal)}
         case AvgPool2d():
-            counted = as_pair(inner.padding) if inner.count_padding else (0, 0)
+            top, bottom, left, right = inner.counted()
+            counted = ((top, bottom), (left, right))
             return {"as": "mean", "axes": _axes(*cache), "counted": counted}
         case GlobalAvgPool2d():
             return {"as": "global_mean"}

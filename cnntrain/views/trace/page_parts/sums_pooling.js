@@ -31,8 +31,8 @@ const max = {
 
 // The number of positions of the window that count in the mean.
 function countIn(rule, oh, ow) {
-  const along = (axis, o, pad) => range(axis.size).map((i) => inputAt(axis, o, i))
-    .filter((at) => at >= -pad && at < axis.length + pad).length;
+  const along = (axis, o, [before, after]) => range(axis.size).map((i) => inputAt(axis, o, i))
+    .filter((at) => at >= -before && at < axis.length + after).length;
   return along(rule.axes[0], oh, rule.counted[0]) * along(rule.axes[1], ow, rule.counted[1]);
 }
 const share = (n) => constant(`1/${n}`, 1 / n);
