@@ -129,7 +129,7 @@ class Passes:
 
 def can_record(network: Network, shards: int) -> bool:
     """Whether compiled kernels do all the work of the layers, and there are not too many shards."""
-    return current().isa is not None and shards <= MOST_SHARDS and not by_numpy(network)
+    return current().can_note and shards <= MOST_SHARDS and not by_numpy(network)
 
 
 def _total(parts: Sequence[BatchSums]) -> BatchSums:

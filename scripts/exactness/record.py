@@ -20,6 +20,7 @@ from cnntrain.data.normalize import Normalizer
 from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
+from cnntrain.metrics import sums
 from cnntrain.native import Engine, engine_named, using
 from cnntrain.native.activations import elementwise
 from cnntrain.native.twins import kernel_letters
@@ -100,6 +101,7 @@ def examples() -> None:
         optimizers(np.dtype(dtype), rng)
         elementary(np.dtype(dtype))
         batches(np.dtype(dtype), rng)
+        metrics(np.dtype(dtype), rng)
 
 
 def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generator) -> None:
@@ -142,6 +144,14 @@ def batches(dtype: np.dtype, rng: np.random.Generator) -> None:
         stored = (100 * rng.random((20, 3, 5, 7))).astype(stored_as)
         for n in BATCHES:
             normalizer.gather(stored, rng.integers(0, 20, n), dtype)
+
+
+def metrics(dtype: np.dtype, rng: np.random.Generator) -> None:
+    """The sums of classes and of numbers."""
+    for n in BATCHES:
+        z = rng.standard_normal((10, n)).astype(dtype)
+        sums.winners(z)
+        sums.error_sums(z, rng.standard_normal(z.shape))
 
 
 def training() -> None:

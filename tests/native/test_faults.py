@@ -30,7 +30,7 @@ FAULTS = {
         "dense",
     ),
     "dense: a not turned around": (
-        "dense.c",
+        "turn.h",
         "out[c * rows + r] = x[r * cols + c]",
         "out[c * rows + r] = x[c * rows + r]",
         "dense",
