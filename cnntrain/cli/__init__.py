@@ -26,6 +26,7 @@ OTHER_WORDS = {
     "model": "summary", "describe": "explain", "kinds": "list", "layers": "list", "compare": "diff",
     "new": "init", "create": "init", "start": "init",
     "infer": "predict", "classify": "predict", "apply": "predict",
+    "ls": "runs", "history": "runs", "tune": "sweep", "search": "sweep", "prune": "clean",
     "profile": "time", "benchmark": "time", "debug": "trace", "step": "trace",
 }  # fmt: skip
 
