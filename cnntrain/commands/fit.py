@@ -55,6 +55,7 @@ class FitOptions:
     left_out: Sequence[str] = ()
     check: bool = False
     dry_run: bool = False
+    is_member: bool = False  # of a group, whose command says what to do next
 
 
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
@@ -63,7 +64,7 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     with save_requests() as save_wanted:  # also while data is read: it does not ask for an end
         config = read_config(config_path, options.settings, options.seed)
         folders = DataFolders.of(options.data_dir, config_path.parent)
-        experiment, fresh = _opened(config, folders)
+        experiment, fresh = opened(config, folders)
         threads = options.threads or available_cores()
         places = [str(folder.resolve()) for folder in folders.folders]
         about: dict[str, Any] = {"threads": threads, "data_folders": places}
@@ -161,7 +162,7 @@ def _tensorboard(run: RunFolder) -> TensorBoard | None:
     return TensorBoard(run.place, run.state.step) if wanted else None
 
 
-def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
+def opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
     """The experiment and its first state; errors of the config get their line and column."""
     with config.places():
         check_tensorboard(config.plan)
@@ -228,6 +229,8 @@ def _farewell(
     best = run.state.best
     if best is not None and best.step != stopped.step:
         console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
+    if options.is_member:
+        return
     console.say("\nNext:")
     commands = {
         f"eval {run.path}": "metrics on data it was not trained on",

@@ -22,6 +22,11 @@ def recorded_summary(path: Path) -> dict[str, Any]:
     return _document(path / "summary.json")
 
 
+def recorded_group(path: Path) -> dict[str, Any]:
+    """The content of ``group.json`` of several runs; empty if the folder is not one of a group."""
+    return _document(path / "group.json")
+
+
 def _document(path: Path) -> dict[str, Any]:
     try:
         found = _parsed((plain_content(path) or b"{}").decode("utf-8"))
