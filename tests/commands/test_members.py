@@ -147,7 +147,7 @@ def test_another_command_cannot_resume_it(fit, group):
     assert "the folder is not empty" in str(fit("--folds", 2).exception)
 
 
-KILLED = {"train": {"epochs": 400, "batch_size": 4}, "data": {**DATA, "n": 200}}
+KILLED = {"train": {"epochs": 150, "batch_size": 4}, "data": {**DATA, "n": 200}}
 
 
 @pytest.fixture
