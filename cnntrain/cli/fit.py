@@ -120,11 +120,11 @@ def command(
         return int(run_print_config(config, settings, seed, data_dir))
     if resume and overwrite:
         raise click.UsageError("--resume continues a run and --overwrite replaces it; choose one")
-    if resume and init_from:
+    several = _several(fold, folds, seeds)
+    if resume and init_from and not several:
         raise click.UsageError("--resume continues a run and --init-from starts one; choose one")
     if left_out and not init_from:
         raise click.UsageError("--except goes with --init-from; name a checkpoint, or remove it")
-    several = _several(fold, folds, seeds)
     if several and (overwrite or dry_run):
         raise click.UsageError(f"--{several} trains several runs; remove --overwrite and --dry-run")
     options = FitOptions(

@@ -23,7 +23,7 @@ from cnntrain.runs.lock import RunLock
 from cnntrain.runs.logs import read_metrics
 from cnntrain.runs.names import config_of, resolve
 from cnntrain.runs.place import Place
-from cnntrain.runs.signals import StopRequest, save_requests
+from cnntrain.runs.signals import StopRequest, hang_on_lifeline, save_requests
 from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
 from cnntrain.runs.transfer import weights_for
 from cnntrain.runs.writer import RunFolder
@@ -61,6 +61,7 @@ class FitOptions:
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     """Train; the exit code says how it ended."""
     config_path = config_of(config_path)
+    hang_on_lifeline()
     with save_requests() as save_wanted:  # also while data is read: it does not ask for an end
         config = read_config(config_path, options.settings, options.seed)
         folders = DataFolders.of(options.data_dir, config_path.parent)
@@ -256,9 +257,9 @@ def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> s
     return fit_command(config_path, options, "--out", str(run.path), "--resume")
 
 
-def fit_command(config_path: Path, options: FitOptions, *more: str) -> str:
+def fit_command(config_path: Path, options: FitOptions, *more: str, verb: str = "fit") -> str:
     """A command that trains the same, as a shell takes it."""
-    words = ["fit", str(config_path), *more]
+    words = [verb, str(config_path), *more]
     if current() != engine_named():
         words += ["--engine", current().name]
     for setting in options.settings:

@@ -45,14 +45,20 @@ def run_members(config_path: Path, options: FitOptions, kind: str, count: int) -
     first = read_config(config_path, first_part.settings, first_part.seed)
     opened(first, DataFolders.of(options.data_dir, config_path.parent))  # mistakes show now
     folder = group_path(first.plan.name, kind, options.out, options.resume)
-    definition = {"kind": kind, "count": count, "config": plan_to_tree(first.plan)}
+    definition = {
+        "kind": kind,
+        "count": count,
+        "config": plan_to_tree(first.plan),
+        "init_from": str(options.init_from) if options.init_from else None,
+        "except": list(options.left_out),
+    }
     with RunLock(folder) as lock:
         begin_group(lock.place, definition, options.resume)
         for name, part in parts.items():
             code = _trained(config_path, folder / name, part)
             if code in STOPPED:
-                again = fit_command(config_path, options, f"--{kind}", str(count), "--out")
-                warn(f"\nNext:\n  {program()} {again} {folder} --resume  # continue exactly here")
+                again = _again(config_path, replace(options, out=folder), kind, count)
+                warn(f"\nNext:\n  {program()} {again}  # continue exactly here")
                 return code
             if code not in (ExitCode.DONE, ExitCode.DIVERGED):
                 return code
@@ -81,7 +87,18 @@ def _trained(config_path: Path, path: Path, part: FitOptions) -> ExitCode:
         return ExitCode.DONE
     if not part.quiet:
         warn(f"\n{path.name}")
-    return run_fit(config_path, replace(part, out=path, resume=path.is_dir(), is_member=True))
+    begun = any((path / "checkpoints").glob("*.npz"))
+    whole = replace(part, out=path, resume=begun, overwrite=not begun, is_member=True)
+    return run_fit(config_path, whole)
+
+
+def _again(config_path: Path, options: FitOptions, kind: str, count: int) -> str:
+    """The command that continues them."""
+    more = [f"--{kind}", str(count), "--out", str(options.out), "--resume"]
+    more += ["--init-from", str(options.init_from)] if options.init_from else []
+    for layer in options.left_out:
+        more += ["--except", layer]
+    return fit_command(config_path, options, *more)
 
 
 def _member(path: Path) -> Member:

@@ -16,7 +16,7 @@ from cnntrain.runs.place import LOCK_FILE, Place
 from cnntrain.text import json_text
 
 GROUP_FILE = "group.json"
-OWN_FILES = (GROUP_FILE, "summary.json")
+OWN_FILES = (GROUP_FILE, "trials.jsonl", "summary.json", "best.yaml", "report.html")
 LONGEST_WAIT_S = 60.0  # for a run whose group was killed a moment ago
 
 

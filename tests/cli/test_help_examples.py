@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from cnntrain.cli import main
 
+COMMANDS = ("runs", "sweep")
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
@@ -29,12 +30,18 @@ def project(empty_folder, fitted):
     shutil.copytree(fitted(), "runs/digits/1")
 
 
-@pytest.mark.parametrize("example", [e for name in ("runs",) for e in examples(name)])
+def slowly(example):
+    """Trials are processes."""
+    return pytest.param(example, marks=pytest.mark.slow if "sweep" in example else ())
+
+
+@pytest.mark.parametrize("example", [slowly(e) for name in COMMANDS for e in examples(name)])
 @pytest.mark.usefixtures("project")
 def test_an_example_works(example):
     done = CliRunner().invoke(main, shlex.split(example), standalone_mode=False)
     assert (done.exception, done.return_value) == (None, 0)
 
 
-def test_examples_are_found():
-    assert len(examples("runs")) == 3
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_found(name):
+    assert len(examples(name)) >= 2

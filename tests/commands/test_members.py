@@ -147,6 +147,19 @@ def test_another_command_cannot_resume_it(fit, group):
     assert "the folder is not empty" in str(fit("--folds", 2).exception)
 
 
+def test_members_start_from_given_weights_also_when_resumed(fit, fitted, group):
+    start = fitted(data=DATA)
+    assert fit("--seeds", 2, "--init-from", start).return_value == 0
+    whole = weights(group)
+    (group / "seed-1" / "summary.json").unlink()
+    for path in (group / "seed-1" / "checkpoints").iterdir():
+        path.unlink()
+    refused = fit("--seeds", 2, "--resume").exception
+    assert "init_from" in str(refused)
+    assert fit("--seeds", 2, "--init-from", start, "--resume").return_value == 0
+    assert weights(group) == whole
+
+
 KILLED = {"train": {"epochs": 150, "batch_size": 4}, "data": {**DATA, "n": 200}}
 
 
