@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from cnntrain.cli import main
 
-COMMANDS = ("runs", "sweep")
+COMMANDS = ("runs", "sweep", "clean")
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
