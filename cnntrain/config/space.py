@@ -75,6 +75,13 @@ class Dimension:
         shares = np.linspace(0, 1, self.points)
         return list(dict.fromkeys(self.at(share) for share in shares))
 
+    def holds(self, value: Any) -> bool:
+        """Whether a trial can have had this value."""
+        if self.kind == "choice":
+            return value in self.values
+        kinds = (int,) if self.kind == "int" else (int, float)
+        return type(value) in kinds and self.low <= value <= self.high
+
     def extremes(self) -> Sequence[Any]:
         """Values of which each must be allowed for all to be."""
         return self.values or (self.at(0.0), self.at(1.0))

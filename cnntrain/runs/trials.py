@@ -37,7 +37,7 @@ class Trial:
 
     @property
     def has_ended(self) -> bool:
-        return self.state in ENDED
+        return self.state in ENDED and (self.state != "finished" or self.value is not None)
 
 
 @dataclass

@@ -31,11 +31,18 @@ def project(empty_folder, fitted):
 
 
 def slowly(example):
-    """Trials are processes."""
-    return pytest.param(example, marks=pytest.mark.slow if "sweep" in example else ())
+    """Several trainings take their time."""
+    is_slow = any(word in example for word in ("sweep", "--folds"))
+    return pytest.param(example, marks=pytest.mark.slow if is_slow else ())
 
 
-@pytest.mark.parametrize("example", [slowly(e) for name in COMMANDS for e in examples(name)])
+EXAMPLES = [
+    *(example for name in COMMANDS for example in examples(name)),
+    *(example for example in examples("fit") if "--folds" in example),
+]
+
+
+@pytest.mark.parametrize("example", map(slowly, EXAMPLES))
 @pytest.mark.usefixtures("project")
 def test_an_example_works(example):
     done = CliRunner().invoke(main, shlex.split(example), standalone_mode=False)
@@ -45,3 +52,4 @@ def test_an_example_works(example):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_are_found(name):
     assert len(examples(name)) >= 2
+    assert any("--folds" in example for example in EXAMPLES)

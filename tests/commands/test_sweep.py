@@ -90,6 +90,26 @@ def test_a_sweep_is_extended_and_the_same_each_time(sweep, folder):
 
 
 @pytest.mark.slow
+def test_records_that_were_edited(sweep, folder):
+    ranges = ["--set", "lr=choice(0.1,0.2)", "--method", "grid", "--trials", 1]
+    assert sweep(*ranges).return_value == 0
+    log = folder / "trials.jsonl"
+    lines = log.read_text()
+    for text, message in [
+        (lines.replace('"lr": 0.1', '"lr": 0.3'), "trial-001 has values outside the ranges"),
+        (lines.replace('"lr"', '"momentum"'), "trial-001 has values outside the ranges"),
+        ('{"trial": 1}\n' + lines, "trials.jsonl:1: not written by cnntrain; remove this line"),
+    ]:
+        log.write_text(text)
+        refused = sweep(*ranges, "--resume").exception
+        assert isinstance(refused, RunFolderError)
+        assert message in str(refused)
+    log.write_text(lines + '{"trial": 2, "val')  # cut off by a kill
+    assert sweep(*ranges, "--resume").return_value == 0
+    assert log.read_text() == lines
+
+
+@pytest.mark.slow
 def test_trials_that_diverge_or_fail_are_told(sweep, folder):
     done = sweep("--set", "lr=choice(0.1,1e300)", "--method", "grid", "--jobs", 2)
     assert done.return_value == 0

@@ -12,11 +12,11 @@ from cnntrain.commands.sweep.search import Planned
 from cnntrain.config.plan import Plan
 from cnntrain.config.space import Dimension, as_settings
 from cnntrain.environment import available_cores
-from cnntrain.errors import ExitCode
+from cnntrain.errors import ExitCode, RunFolderError
 from cnntrain.runs.console import warn
 from cnntrain.runs.record import read_run
 from cnntrain.runs.signals import StopRequest
-from cnntrain.runs.trials import Trial, TrialLog
+from cnntrain.runs.trials import TRIALS_FILE, Trial, TrialLog
 from cnntrain.text import duration
 
 LOOK_EVERY_S = 0.05  # at the running trials
@@ -64,12 +64,22 @@ class Trials:
         self.running: list[Job] = []
         self.waiting = [n for n in range(1, setup.trials + 1) if not self._has_ended(n)]
         for trial in log.trials.values():
+            self._check_values(trial)
             if trial.has_ended:
                 self.search.end(trial, series_of(log.folder(trial), setup.metric))
 
     def _has_ended(self, number: int) -> bool:
         known = self.log.trials.get(number)
         return known is not None and known.has_ended
+
+    def _check_values(self, trial: Trial) -> None:
+        """Of a record that may have been edited."""
+        space, values = {dim.key: dim for dim in self.setup.space}, trial.values
+        if values.keys() != space.keys() or not all(space[k].holds(values[k]) for k in space):
+            raise RunFolderError(
+                f"{self.log.place.path / TRIALS_FILE}: {trial.name} has values outside the ranges; "
+                "remove its lines"
+            )
 
     def run(self) -> None:
         """Until all have ended, or a signal came and the running ones have stopped."""
