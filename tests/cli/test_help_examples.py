@@ -42,7 +42,7 @@ EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("example", map(slowly, EXAMPLES))
+@pytest.mark.parametrize("example", list(map(slowly, EXAMPLES)))
 @pytest.mark.usefixtures("project")
 def test_an_example_works(example):
     done = CliRunner().invoke(main, shlex.split(example), standalone_mode=False)
