@@ -1,12 +1,13 @@
 """``cnntrain fit --folds K`` and ``--seeds N``: several runs of one config, and their spread."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cnntrain.commands.fit import FitOptions, fit_command, opened, run_fit
+from cnntrain.config.plan import Plan
 from cnntrain.config.read import plan_to_tree, read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.environment import program
@@ -41,27 +42,16 @@ def run_members(config_path: Path, options: FitOptions, kind: str, count: int) -
     """
     config_path = config_of(config_path)
     parts = members(config_path, options, kind, count)
-    first_part = next(iter(parts.values()))
-    first = read_config(config_path, first_part.settings, first_part.seed)
-    opened(first, DataFolders.of(options.data_dir, config_path.parent))  # mistakes show now
-    folder = group_path(first.plan.name, kind, options.out, options.resume)
-    definition = {
-        "kind": kind,
-        "count": count,
-        "config": plan_to_tree(first.plan),
-        "init_from": str(options.init_from) if options.init_from else None,
-        "except": list(options.left_out),
-    }
+    plan = _checked(config_path, next(iter(parts.values())))
+    folder = group_path(plan.name, kind, options.out, options.resume)
     with RunLock(folder) as lock:
-        begin_group(lock.place, definition, options.resume)
-        for name, part in parts.items():
-            code = _trained(config_path, folder / name, part)
-            if code in STOPPED:
-                again = _again(config_path, replace(options, out=folder), kind, count)
-                warn(f"\nNext:\n  {program()} {again}  # continue exactly here")
-                return code
-            if code not in (ExitCode.DONE, ExitCode.DIVERGED):
-                return code
+        begin_group(lock.place, _definition(plan, options, kind, count), options.resume)
+        code = _all_trained(config_path, folder, parts)
+        if code in STOPPED:
+            again = _again(config_path, replace(options, out=folder), kind, count)
+            warn(f"\nNext:\n  {program()} {again}  # continue exactly here")
+        if code != ExitCode.DONE:
+            return code
         found = [_member(folder / name) for name in parts]
         lock.place.write_text("summary.json", json_text(summary(kind, found), indent=2) + "\n")
     print(printable(members_text(kind, found)))
@@ -79,6 +69,33 @@ def members(config_path: Path, options: FitOptions, kind: str, count: int) -> di
         }
     seed = read_config(config_path, options.settings, options.seed).plan.seed
     return {f"seed-{s}": replace(options, seed=s) for s in range(seed, seed + count)}
+
+
+def _checked(config_path: Path, first: FitOptions) -> Plan:
+    """The plan of the first member; mistakes in config and data show before a folder is made."""
+    config = read_config(config_path, first.settings, first.seed)
+    opened(config, DataFolders.of(first.data_dir, config_path.parent))
+    return config.plan
+
+
+def _definition(plan: Plan, options: FitOptions, kind: str, count: int) -> dict[str, Any]:
+    """What must be the same when they are resumed."""
+    return {
+        "kind": kind,
+        "count": count,
+        "config": plan_to_tree(plan),
+        "init_from": str(options.init_from) if options.init_from else None,
+        "except": list(options.left_out),
+    }
+
+
+def _all_trained(config_path: Path, folder: Path, parts: Mapping[str, FitOptions]) -> ExitCode:
+    """Train one after the other; a diverged one is done too, anything else ends it."""
+    for name, part in parts.items():
+        code = _trained(config_path, folder / name, part)
+        if code not in (ExitCode.DONE, ExitCode.DIVERGED):
+            return code
+    return ExitCode.DONE
 
 
 def _trained(config_path: Path, path: Path, part: FitOptions) -> ExitCode:

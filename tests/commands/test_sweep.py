@@ -1,6 +1,7 @@
 """``cnntrain sweep``: the trials, the best of them, and what a kill leaves behind."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -12,6 +13,8 @@ import yaml
 from click.testing import CliRunner
 
 from cnntrain.cli import main
+from cnntrain.commands.sweep.result import data_folder
+from cnntrain.config.read import read_config
 from cnntrain.errors import ConfigError, DataError, ExitCode, RunFolderError
 
 DATA = {"source": "synthetic", "problem": "xor", "n": 40, "n_test": 10, "validation": 0.25}
@@ -147,6 +150,35 @@ def test_optuna_proposes_or_prunes(sweep, folder, options):
     assert [trial["values"] for trial in trials(again)] == first
 
 
+@pytest.mark.slow
+def test_a_trial_whose_process_is_killed_fails_and_is_run_again(process, folder, wait_until):
+    """As by a system that has run out of memory."""
+    with process(folder) as running:
+        lock = folder / "trial-001" / "lock"
+        wait_until(lambda: lock.is_file() and lock.read_text(), running)
+        os.kill(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+        _, err = running.communicate()
+    assert running.returncode == 0
+    assert "its process was ended by SIGKILL: out of memory?" in err
+    assert trials(folder)[0]["state"] == "failed"
+    with process(folder, "--resume") as again:
+        assert again.wait() == 0
+    assert [trial["state"] for trial in trials(folder)] == ["finished"] * 4
+
+
+def test_data_beside_the_config_is_named_for_the_best_config(tmp_path, monkeypatch):
+    (tmp_path / "x.csv").write_text("a,label\n1,0\n2,1\n")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "data: {source: csv, train: x.csv}\nnetwork: [{dense: {units: 2}}]\nloss: cross_entropy\n"
+    )
+    plan = read_config(config).plan
+    assert data_folder(plan, config, None) == tmp_path
+    assert data_folder(plan, config, Path("given")) == Path("given")
+    monkeypatch.chdir(tmp_path)
+    assert data_folder(plan, Path("c.yaml"), None) is None
+
+
 # Mistakes leave no folder
 
 
@@ -191,7 +223,7 @@ def test_without_the_extra_the_remedy_is_named(sweep, folder, monkeypatch, optio
 
 LONG = {
     "data": {**DATA, "n": 400},
-    "train": {"mode": "sgd", "batch_size": None, "epochs": 15},
+    "train": {"mode": "sgd", "batch_size": None, "epochs": 8},
 }
 
 

@@ -1,14 +1,15 @@
 """What a sweep found: a table, a page, and the best config."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cnntrain.commands.report import page_of
 from cnntrain.config.plan import Plan
-from cnntrain.config.read import inline
+from cnntrain.config.read import inline, plan_to_tree
+from cnntrain.data.sources.base import FileSource
 from cnntrain.environment import available_cores, program
 from cnntrain.errors import CnntrainError
 from cnntrain.metrics import is_better, metric_text
@@ -108,7 +109,8 @@ def advise(result: Result, plan: Plan, config_path: Path, data_dir: Path | None)
     """How to train the best config, and what to look at."""
     assert result.best is not None
     folder = result.place.path
-    where = [] if not reads_files(plan) else ["--data-dir", str(data_dir or config_path.parent)]
+    data = data_folder(plan, config_path, data_dir)
+    where = ["--data-dir", str(data)] if data is not None else []
     commands = {
         shlex.join(["fit", str(folder / "best.yaml"), *where]): "train the best config",
         shlex.join(["eval", str(folder / result.best.name)]): "test the best trial",
@@ -119,18 +121,21 @@ def advise(result: Result, plan: Plan, config_path: Path, data_dir: Path | None)
         warn(f"  {program()} {command:{width}}  # {purpose}")
 
 
-class _Asked(Exception):
-    """The source asked for a file."""
+def data_folder(plan: Plan, config_path: Path, given: Path | None) -> Path | None:
+    """Where data is that lies beside the config, which another config would not find there."""
+    here = config_path.parent
+    if given is not None or here.resolve() == Path.cwd():
+        return given
+    if not isinstance(plan.data.source, FileSource):
+        return None
+    names = _texts(plan_to_tree(plan)["data"])
+    return here if any(name and (here / name).exists() for name in names) else None
 
 
-def reads_files(plan: Plan) -> bool:
-    """Whether the data is in files, which are looked for beside the config."""
-
-    def refuse(name: str) -> Path:
-        raise _Asked(name)
-
-    try:
-        plan.data.source.sample_shape(refuse)
-    except _Asked:
-        return True
-    return False
+def _texts(tree: Any) -> Iterator[str]:
+    """All texts of a config."""
+    if isinstance(tree, str):
+        yield tree
+    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    for item in items:
+        yield from _texts(item)

@@ -46,15 +46,20 @@ def run_sweep(config_path: Path, options: SweepOptions) -> ExitCode:
         log = TrialLog.opened(lock.place)
         warn(f"{setup.plan.name}: {setup.trials} trials for {setup.metric}; writing to {folder}")
         Trials(setup, options, log, request).run()
-        result = Result(lock.place, setup.metric, [log.trials[n] for n in sorted(log.trials)])
         if request.received is not None:
             warn(f"\nNext:\n  {program()} {_again(setup, options, folder)}  # continue here")
             return request.exit_code
-        result.write({"kind": "sweep", "method": options.method})
-        print(printable(table(result.rows(), left=2)))
-        if result.best is None:
-            return _all_lost(result)
-        missing = result.write_page(setup.plan.name, options.data_dir)
+        result = Result(lock.place, setup.metric, [log.trials[n] for n in sorted(log.trials)])
+        return _concluded(setup, options, result)
+
+
+def _concluded(setup: Setup, options: SweepOptions, result: Result) -> ExitCode:
+    """Print the table; write the summary and, if there is a best trial, its config and the page."""
+    result.write({"kind": "sweep", "method": options.method})
+    print(printable(table(result.rows(), left=2)))
+    if result.best is None:
+        return _all_lost(result)
+    missing = result.write_page(setup.plan.name, options.data_dir)
     if missing is not None:
         warn(f"Warning: {missing}")
     advise(result, setup.plan, setup.config_path, options.data_dir)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from cnntrain.commands.fit import FitOptions
 from cnntrain.commands.sweep.job import Job, series_of
-from cnntrain.commands.sweep.result import Result, figure, value_text
+from cnntrain.commands.sweep.result import Result, value_text
 from cnntrain.commands.sweep.search import Planned
 from cnntrain.config.plan import Plan
 from cnntrain.config.space import Dimension, as_settings
 from cnntrain.environment import available_cores
 from cnntrain.errors import ExitCode, RunFolderError
+from cnntrain.metrics import metric_text
 from cnntrain.runs.console import warn
 from cnntrain.runs.record import read_run
 from cnntrain.runs.signals import StopRequest
@@ -87,10 +88,10 @@ class Trials:
             while self.running or (self.waiting and self.request.received is None):
                 while self._has_room():
                     self.running.append(self._started(self.waiting.pop(0)))
-                self.running = [job for job in self.running if not self._is_over(job)]
-                time.sleep(LOOK_EVERY_S)
                 if self.request.received is not None:
                     self._stop()
+                self.running = [job for job in self.running if not self._is_over(job)]
+                time.sleep(LOOK_EVERY_S)
         finally:
             for job in self.running:
                 job.stop()
@@ -158,7 +159,7 @@ class Trials:
         parts = [
             f"trial {trial.trial}/{self.setup.trials}",
             trial.state if trial.state != "finished" else "",
-            f"{self.setup.metric} {figure(self.setup.metric, trial.value)}" if trial.value else "",
+            "" if trial.value is None else metric_text(self.setup.metric, trial.value),
             "" if trial.elapsed_s is None else duration(trial.elapsed_s),
             values,
             "* best" if best is not None and best.trial == trial.trial else "",
