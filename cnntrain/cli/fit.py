@@ -111,7 +111,6 @@ def command(
       cnntrain fit configs/mnist-lenet5.yaml --data-dir ~/data --out runs/lenet
     """
     from cnntrain.commands.fit import FitOptions, run_fit
-    from cnntrain.commands.members import run_members
     from cnntrain.commands.print_config import run_print_config
 
     if fold is not None:
@@ -142,6 +141,8 @@ def command(
         dry_run=dry_run,
     )
     if several:
+        from cnntrain.commands.members import run_members
+
         return int(run_members(config, options, several, folds or seeds or 0))
     return int(run_fit(config, options))
 
