@@ -21,6 +21,7 @@ class Purpose(IntEnum):
     SYNTHETIC = 5  # split
     GRADCHECK = 6  # case
     AUGMENT = 7  # step, shard, augmentation
+    SWEEP = 8  # trial, key
 
 
 def stream(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

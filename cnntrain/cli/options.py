@@ -9,7 +9,8 @@ settings_option = click.option(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Override a key of the config, e.g. --set train.epochs=3. May be repeated.",
+    help="Override a key of the config, e.g. --set train.epochs=3, or --set lr=0.1 for "
+    "the key of that name if there is only one. May be repeated.",
 )
 data_dir_option = click.option(
     "--data-dir",

@@ -23,7 +23,7 @@ from cnntrain.runs.lock import RunLock
 from cnntrain.runs.logs import read_metrics
 from cnntrain.runs.names import config_of, resolve
 from cnntrain.runs.place import Place
-from cnntrain.runs.signals import StopRequest, save_requests
+from cnntrain.runs.signals import StopRequest, hang_on_lifeline, save_requests
 from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
 from cnntrain.runs.transfer import weights_for
 from cnntrain.runs.writer import RunFolder
@@ -55,15 +55,17 @@ class FitOptions:
     left_out: Sequence[str] = ()
     check: bool = False
     dry_run: bool = False
+    is_member: bool = False  # of a group, whose command says what to do next
 
 
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
     """Train; the exit code says how it ended."""
     config_path = config_of(config_path)
+    hang_on_lifeline()
     with save_requests() as save_wanted:  # also while data is read: it does not ask for an end
         config = read_config(config_path, options.settings, options.seed)
         folders = DataFolders.of(options.data_dir, config_path.parent)
-        experiment, fresh = _opened(config, folders)
+        experiment, fresh = opened(config, folders)
         threads = options.threads or available_cores()
         places = [str(folder.resolve()) for folder in folders.folders]
         about: dict[str, Any] = {"threads": threads, "data_folders": places}
@@ -161,7 +163,7 @@ def _tensorboard(run: RunFolder) -> TensorBoard | None:
     return TensorBoard(run.place, run.state.step) if wanted else None
 
 
-def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
+def opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
     """The experiment and its first state; errors of the config get their line and column."""
     with config.places():
         check_tensorboard(config.plan)
@@ -228,6 +230,8 @@ def _farewell(
     best = run.state.best
     if best is not None and best.step != stopped.step:
         console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
+    if options.is_member:
+        return
     console.say("\nNext:")
     commands = {
         f"eval {run.path}": "metrics on data it was not trained on",
@@ -253,9 +257,9 @@ def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> s
     return fit_command(config_path, options, "--out", str(run.path), "--resume")
 
 
-def fit_command(config_path: Path, options: FitOptions, *more: str) -> str:
+def fit_command(config_path: Path, options: FitOptions, *more: str, verb: str = "fit") -> str:
     """A command that trains the same, as a shell takes it."""
-    words = ["fit", str(config_path), *more]
+    words = [verb, str(config_path), *more]
     if current() != engine_named():
         words += ["--engine", current().name]
     for setting in options.settings:
