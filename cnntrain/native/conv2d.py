@@ -57,8 +57,9 @@ def _room_for_outputs(delta: Array, axis: Axis) -> tuple[Any, int, int]:
 
 
 def conv2d_forward(
-    a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, groups: int = 1
-) -> Array:
+    a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis,
+    groups: int = 1, relu: bool = False,
+) -> Array:  # fmt: skip
     """z, each number a chain of fused multiply-adds over (i, j, c); b is added last."""
     f, n = len(W), a.shape[-1]
     out = (f, vertical.out, horizontal.out, n)
@@ -66,7 +67,7 @@ def conv2d_forward(
     z = empty(out, a.dtype)
     sizes = (f, len(a), groups, n, *numbers(vertical), *numbers(horizontal))
     kernel("conv2d_forward", a)(
-        z, solid(a), solid(W), solid(b), *sizes, *_room_for_taps(a, horizontal)
+        z, solid(a), solid(W), solid(b), *sizes, *_room_for_taps(a, horizontal), relu
     )
     return z
 

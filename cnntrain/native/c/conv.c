@@ -15,6 +15,7 @@ typedef struct {
 typedef struct {
     Source in;
     const real *bias;
+    int has_relu;             /* of which only the positive part is written */
     long w_out, w_in, kh, kw; /* W[m, c, i, j] at W[m * w_out + c * w_in + i * kw + j] */
     long m, c, n;             /* outputs and inputs of a group, samples */
     long step, limit;     /* column u, tap j reads input u * step + shift[j] if that is in 0 .. limit - 1 */
@@ -102,12 +103,15 @@ static void panel_of(Pass *p, const real *x, long used, long width, real *out, l
         for (long m = 0; m < p->m; m++) memset(out + m * out_row, 0, (size_t)width * sizeof(real));
 }
 
-/* z + b of one row of every output. */
-static void add_bias(const Pass *p, const real *bias, real *out, long out_row, long width) {
-    for (long m = 0; bias && m < p->m; m++) {
+/* z + b of one row of every output, and the positive part of it. */
+static void finish_row(const Pass *p, const real *bias, real *out, long out_row, long width) {
+    for (long m = 0; m < p->m; m++) {
         real *z = out + m * out_row;
-        const vec b = splat(bias[m]);
-        for (long q = 0; q < width; q += VL) store_up_to(z + q, load_up_to(z + q, width - q) + b, width - q);
+        const vec b = splat(bias ? bias[m] : 0);
+        for (long q = 0; q < width; q += VL) {
+            const vec sum = bias ? load_up_to(z + q, width - q) + b : load_up_to(z + q, width - q);
+            store_up_to(z + q, p->has_relu ? positive(sum) : sum, width - q);
+        }
     }
 }
 
@@ -121,7 +125,7 @@ static void convolve_row(Pass *p, long group, const real *x, long columns, real 
         const long some = least(PANEL, width - q);
         panel_of(p, x + q, meet(p, q / p->n, (q + some - 1) / p->n), some, to + q, to_row);
     }
-    add_bias(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
+    if (p->bias || p->has_relu) finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
     for (long m = 0; stride > 1 && m < p->m; m++)
         for (long u = 0; u < columns; u++)
             memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n,
@@ -182,6 +186,7 @@ static int conv2d_forward(const Arg *arg) {
     const Axis v = axis_of(arg + 8), h = axis_of(arg + 14);
     Pass p = {
         .bias = b,
+        .has_relu = (int)arg[22].i,
         .w_out = c / groups * v.size * h.size,
         .w_in = v.size * h.size,
         .kh = v.size,
