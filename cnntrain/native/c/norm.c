@@ -116,12 +116,12 @@ INLINE narrow_vec returned(const real *d, const real *x, const int has_relu, Out
 }
 
 INLINE double squares(const real *x, long n,
-                      Standard s){SUM_OF(n, x, x, around(a + at, s) * around(a + at, s))} INLINE
-    double returned_sum(const real *dy, const real *x, long n, const int has_relu,
-                        Output o){SUM_OF(n, dy, x, widened(returned(a + at, b + at, has_relu, o)))}
+                      Standard s){SUM_OF(n, x, x, around(a + at, s) * around(a + at, s))}
 
-INLINE double hat_dots(const real *dy, const real *x, long n, const int has_relu, Output o) {
-    SUM_OF(n, dy, x, widened(returned(a + at, b + at, has_relu, o)) * hat(b + at, o.s))
+/* Σ d and Σ d x̂ */
+INLINE void returned_sums(const real *dy, const real *x, long n, const int has_relu, Output o, double *out) {
+    SUMS_OF(n, dy, x, first = widened(returned(a + at, b + at, has_relu, o));
+            second = first * hat(b + at, o.s), out)
 }
 
 /* out = Σ (x - mean)², the difference rounded once, per channel (C, M) */
@@ -162,8 +162,11 @@ static int batch_norm_sums(const Arg *arg) {
     for (long c = 0; c < arg[9].i; c++) {
         const real *dy = arg[2].r + c * m, *x = arg[3].r + c * m;
         const Output o = {{arg[4].r[c], arg[5].r[c], arg[6].r[c]}, arg[7].r[c], arg[8].r[c], (int)arg[11].i};
-        arg[0].doubles[c] = o.has_relu ? returned_sum(dy, x, m, 1, o) : sum_of(dy, m);
-        arg[1].doubles[c] = o.has_relu ? hat_dots(dy, x, m, 1, o) : hat_dots(dy, x, m, 0, o);
+        double sums[2];
+        if (o.has_relu) returned_sums(dy, x, m, 1, o, sums);
+        else
+            returned_sums(dy, x, m, 0, o, sums);
+        arg[0].doubles[c] = sums[0], arg[1].doubles[c] = sums[1];
     }
     return 0;
 }

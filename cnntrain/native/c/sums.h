@@ -82,6 +82,40 @@ INLINE dvec first_of_lanes(dvec v, long at, long count) {
     }                                                                                                        \
     return total - total == 0 ? total + lost : total; /* an infinity has lost nothing */
 
+/* SUM_OF for two values at once, ``first`` and ``second``, which FIND sets; in out[0] and out[1]. */
+#define SUMS_OF(n, X, Y, FIND, out)                                                                          \
+    double total[2] = {0}, lost[2] = {0};                                                                    \
+    for (long begin = 0; begin < (n); begin += BLOCK) {                                                      \
+        const long end = least((n), begin + BLOCK), whole = begin + (end - begin) / LANES * LANES;           \
+        dvec sum[2][DPARTS] = {{{0}}}, first, second;                                                        \
+        const real *a = (X), *b = (Y);                                                                       \
+        for (long p = begin; p < whole; p += LANES)                                                          \
+            for (int part = 0; part < DPARTS; part++) {                                                      \
+                const long at = p + part * DVL;                                                              \
+                FIND;                                                                                        \
+                sum[0][part] += first, sum[1][part] += second;                                               \
+            }                                                                                                \
+        if (whole < end) {                                                                                   \
+            real last_a[LANES] = {0}, last_b[LANES] = {0};                                                   \
+            memcpy(last_a, a + whole, (size_t)(end - whole) * sizeof(real));                                 \
+            memcpy(last_b, b + whole, (size_t)(end - whole) * sizeof(real));                                 \
+            a = last_a, b = last_b;                                                                          \
+            for (int part = 0; part < DPARTS; part++) {                                                      \
+                const long at = part * DVL;                                                                  \
+                FIND;                                                                                        \
+                sum[0][part] += first_of_lanes(first, at, end - whole);                                      \
+                sum[1][part] += first_of_lanes(second, at, end - whole);                                     \
+            }                                                                                                \
+        }                                                                                                    \
+        for (int s = 0; s < 2; s++) {                                                                        \
+            double lane[LANES];                                                                              \
+            for (int part = 0; part < DPARTS; part++)                                                        \
+                memcpy(lane + part * DVL, &sum[s][part], sizeof(dvec));                                      \
+            total[s] = add_careful(total[s], wide_lane_tree(lane), &lost[s]);                                \
+        }                                                                                                    \
+    }                                                                                                        \
+    for (int s = 0; s < 2; s++) (out)[s] = total[s] - total[s] == 0 ? total[s] + lost[s] : total[s];
+
 /* Σ x[p] */
 INLINE double sum_of(const real *x, long n){SUM_OF(n, x, x, dload(a + at))}
 
