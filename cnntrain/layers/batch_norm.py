@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from cnntrain.layers.activations import Relu
 from cnntrain.layers.base import Context, Example, Param, ParametricLayer, Steps, WholeBatchLayer
 from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.native import batch_norm as compiled
@@ -57,13 +58,16 @@ def squares_around(x: Array, near: Array, rest: Array) -> Array:
 
 @twinned(compiled.batch_norm_forward)
 def batch_norm_forward(
-    x: Array, standard: Standard, gamma: Array, beta: Array, relu: bool = False
-) -> Array:
-    """y = γ x̂ + β, or max(y, 0). What is kept is x, not x̂: these maps are large, and each pass
-    counts."""
+    x: Array, standard: Standard, gamma: Array, beta: Array,
+    relu: bool = False, other: Array | None = None,
+) -> Array:  # fmt: skip
+    """y = γ x̂ + β, or y + other, or the positive part of either. What is kept is x, not x̂: these
+    maps are large, and each pass counts."""
     y = standard.of(x)
     y *= gamma
     y += beta
+    if other is not None:
+        y += other
     return positive_part(y) if relu else y
 
 
@@ -106,6 +110,7 @@ class Cache(NamedTuple):
     x: Array
     standard: Standard
     moments: Moments | None
+    a: Array | None = None  # of a ReLU behind a sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,19 +157,25 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
             for letter, init in running.items()
         }
 
-    def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Cache]]:
-        flat = per_channel(x)
+    def forward_steps(self, params: Arrays, x: Any, ctx: Context) -> Steps[tuple[Array, Cache]]:
+        return self._forward(params, x, ctx, self.relu)
+
+    def _forward(
+        self, params: Arrays, x: Array, ctx: Context, relu: bool, other: Array | None = None
+    ) -> Steps[tuple[Array, Cache]]:
+        flat, beside = per_channel(x), None if other is None else per_channel(other)
         if ctx.training:
             standard, moments = yield from _of_batch(flat, self.epsilon)
         else:
             standard, moments = _running(params, self.epsilon), None
-        y = batch_norm_forward(flat, standard, params["gamma"], params["beta"], self.relu)
+        affine = (params["gamma"], params["beta"])
+        y = batch_norm_forward(flat, standard, *affine, relu, beside)
         return y.reshape(x.shape), Cache(flat, standard, moments)
 
     def backward_steps(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
-    ) -> Steps[tuple[Array | None, Params]]:
-        x, standard, moments = cache
+    ) -> Steps[tuple[Any, Params]]:
+        x, standard, moments, _ = cache
         flat, dtype, affine = per_channel(dy), dy.dtype, (params["gamma"], params["beta"])
         d_beta, d_gamma = batch_norm_sums(flat, x, standard, *affine, self.relu)
         grads = {"gamma": divided(d_gamma, 1, dtype), "beta": divided(d_beta, 1, dtype)}
@@ -190,7 +201,7 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         }
 
     def read_by_buffers(self, cache: Cache) -> Cache:
-        return cache._replace(x=np.empty((0, 0)))
+        return cache._replace(x=np.empty((0, 0)), a=None)
 
     def flops(self, in_shape: Shape) -> int:
         return 8 * super().flops(in_shape)
@@ -204,6 +215,36 @@ class BatchNormRelu(BatchNorm):
     """Batch normalization and the ReLU behind it in one pass over a map (``network/fuse.py``)."""
 
     relu: ClassVar[bool] = True
+
+
+class BatchNormAdd(BatchNorm):
+    """y + other of inputs (x, other), as at the end of a residual block (``network/fuse.py``)."""
+
+    joins: ClassVar[bool] = True
+    relu_of_sum: ClassVar[bool] = False
+
+    def forward_steps(self, params: Arrays, x: Any, ctx: Context) -> Steps[tuple[Array, Cache]]:
+        y, cache = yield from self._forward(params, x[0], ctx, self.relu_of_sum, x[1])
+        return y, cache._replace(a=y if self.relu_of_sum else None)
+
+    def backward_steps(
+        self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
+    ) -> Steps[tuple[Any, Params]]:
+        delta = dy if cache.a is None else Relu().delta(dy, cache.a)
+        dx, grads = yield from super().backward_steps(params, cache, delta, need_dx)
+        return (dx, delta), grads
+
+    def flops(self, in_shape: Any) -> int:
+        return super().flops(in_shape[0])
+
+    def out_shape(self, in_shape: Any) -> Shape:
+        return super().out_shape(in_shape[0])
+
+
+class BatchNormAddRelu(BatchNormAdd):
+    """max(y + other, 0)."""
+
+    relu_of_sum: ClassVar[bool] = True
 
 
 def _of_batch(x: Array, epsilon: float) -> Steps[tuple[Standard, Moments]]:

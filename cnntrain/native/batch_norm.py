@@ -39,12 +39,14 @@ def squares_around(x: Array, near: Array, rest: Array) -> Array:
 
 
 def batch_norm_forward(
-    x: Array, standard: Standard, gamma: Array, beta: Array, relu: bool = False
-) -> Array:
-    """y, or the positive part of it, in one pass."""
+    x: Array, standard: Standard, gamma: Array, beta: Array,
+    relu: bool = False, other: Array | None = None,
+) -> Array:  # fmt: skip
+    """y, y + other, or the positive part of them, in one pass."""
+    _same_shape((x, x if other is None else other))
     y = empty(x.shape, x.dtype)
     rows = _rows(x, *standard, gamma, beta)
-    kernel("batch_norm_forward", y)(y, solid(x), *rows, *x.shape, relu)
+    kernel("batch_norm_forward", y)(y, solid(x), *rows, *x.shape, relu, solid(other))
     return y
 
 

@@ -1,21 +1,33 @@
-"""Pairs of layers in one pass over a map: the same numbers, less to read and write.
+"""Layers worked out in one pass over a map: the same numbers, less to read and write.
 
-A ReLU whose only input is a convolution or a batch normalization, of which nobody else reads, is
-worked out where that is written; an identity stands in its place, so that every layer keeps its
-number. The separate functions say what the pair gives, bit for bit.
+- A ReLU behind a convolution or a batch normalization is worked out where that is written.
+- So is a sum of two maps of which one comes from a batch normalization, with a ReLU behind it.
+
+Nobody else may read what is then never written. An identity stands in the place of a layer that is
+worked out elsewhere, so that every layer keeps its number. The separate functions say what the
+result is, bit for bit.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from cnntrain.layers import Layer
 from cnntrain.layers.activations import Identity, Relu
-from cnntrain.layers.batch_norm import BatchNorm, BatchNormRelu
+from cnntrain.layers.batch_norm import BatchNorm, BatchNormAdd, BatchNormAddRelu, BatchNormRelu
 from cnntrain.layers.conv2d import Conv2d, Conv2dRelu
+from cnntrain.layers.joining import Add
 from cnntrain.native import current
+from cnntrain.network.graph import Node
 from cnntrain.network.network import Network
 from cnntrain.network.reorder import readers_of, reordered
 
-WITH_RELU: dict[type[Layer], type[Layer]] = {BatchNorm: BatchNormRelu, Conv2d: Conv2dRelu}
+Pairs = list[tuple[int, int]]  # (layer that is worked out elsewhere, layer in whose pass)
+
+WITH_RELU: dict[type[Layer], type[Layer]] = {
+    BatchNorm: BatchNormRelu,
+    BatchNormAdd: BatchNormAddRelu,
+    Conv2d: Conv2dRelu,
+}
 
 
 def fast(network: Network) -> Network:
@@ -23,32 +35,69 @@ def fast(network: Network) -> Network:
     return fused(reordered(network)) if current().isa else reordered(network)
 
 
+def inside(network: Network) -> dict[str, str]:
+    """{layer: the layer in whose pass it is worked out}, by name; none under NumPy."""
+    if current().isa is None:
+        return {}
+    network = reordered(network)
+    sums = _sums(network)
+    found = [*sums, *_relus(_with_sums(network, sums))]
+    names = [node.name for node in network.nodes]
+    owner = {i: names[k] for i, k in sums}
+    return {names[i]: owner.get(k, names[k]) for i, k in found}
+
+
 def fused(network: Network) -> Network:
     """The network with its pairs in one pass; NumPy would work out each half for itself."""
+    network = _with_sums(network, _sums(network))
     nodes = list(network.nodes)
-    for i, k in _pairs(network):
-        layer = nodes[k].layer
-        nodes[k] = replace(nodes[k], layer=WITH_RELU[type(layer)](**vars(layer)))
+    for i, k in _relus(network):
+        nodes[k] = _as(nodes[k], WITH_RELU[type(nodes[k].layer)])
         nodes[i] = replace(nodes[i], layer=Identity())
     return replace(network, nodes=tuple(nodes))
 
 
-def inside(network: Network) -> dict[str, str]:
-    """{activation: the layer in whose pass it is worked out}, by name; none under NumPy."""
-    if current().isa is None:
-        return {}
-    network = reordered(network)
-    return {network.nodes[i].name: network.nodes[k].name for i, k in _pairs(network)}
+def _as(node: Node, kind: type[Layer]) -> Node:
+    return replace(node, layer=kind(**vars(node.layer)))
 
 
-def _pairs(network: Network) -> list[tuple[int, int]]:
-    """(ReLU, layer before it) of every pair."""
-    nodes, readers = network.nodes, readers_of(network.nodes)
-    return [
-        (i, k)
-        for i, node in enumerate(nodes)
-        if type(node.layer) is Relu
-        for k in node.inputs
-        if k >= 0 and type(nodes[k].layer) in WITH_RELU
-        if readers[k] == [i] and k not in network.heads
-    ]
+def _with_sums(network: Network, sums: Pairs) -> Network:
+    """Batch normalizations that add another map, in the places of the sums."""
+    nodes = list(network.nodes)
+    for j, k in sums:
+        add, norm = nodes[j], nodes[k]
+        (other,) = (i for i in add.inputs if i != k)
+        shapes = (norm.in_shape,) * 2
+        nodes[j] = replace(
+            _as(norm, BatchNormAdd), inputs=(k, other), in_shape=shapes, out_shape=norm.out_shape
+        )
+        nodes[k] = replace(norm, name=add.name, layer=Identity(), params={})
+    return replace(network, nodes=tuple(nodes))
+
+
+def _sums(network: Network) -> Pairs:
+    """(sum, the last batch normalization that it alone reads)."""
+    found = []
+    for j, node in enumerate(network.nodes):
+        if type(node.layer) is Add and len(set(node.inputs)) == len(node.inputs) == 2:
+            norms = [k for k in node.inputs if _is_read_by(network, k, j, (BatchNorm,))]
+            found += [(j, max(norms))] if norms else []
+    return found
+
+
+def _relus(network: Network) -> Pairs:
+    """(ReLU, the layer before it)."""
+    return list(_relus_of(network))
+
+
+def _relus_of(network: Network) -> Iterator[tuple[int, int]]:
+    for i, node in enumerate(network.nodes):
+        if type(node.layer) is Relu and _is_read_by(network, node.inputs[0], i, tuple(WITH_RELU)):
+            yield i, node.inputs[0]
+
+
+def _is_read_by(network: Network, k: int, reader: int, kinds: tuple[type[Layer], ...]) -> bool:
+    """Whether node k is of one of these kinds, and read by that node alone."""
+    if k < 0 or k in network.heads or type(network.nodes[k].layer) not in kinds:
+        return False
+    return readers_of(network.nodes)[k] == [reader]

@@ -7,14 +7,34 @@ from cnntrain.layers.activations import Relu, Tanh
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
+from cnntrain.layers.joining import Add
 from cnntrain.layers.shaping import Flatten
 from cnntrain.native import NUMPY, available, using, why_not
 from cnntrain.native.engine import native
 from cnntrain.network.fuse import fast, fused, inside
-from cnntrain.network.network import Pass
+from cnntrain.network.graph import Item
+from cnntrain.network.network import Network, Pass
 
 ENGINES = [NUMPY, *(native(isa) for isa in available())]
 CONV = Conv2d(filters=3, kernel=3, padding="same")
+
+
+def residual(behind):
+    """Two branches with batch norm, added; the second one is longer."""
+    items = [
+        Item(layer=CONV, name="start"),
+        Item(layer=BatchNorm(), name="short"),
+        Item(layer=CONV, name="long", source="start"),
+        Item(layer=BatchNorm()),
+        Item(layer=Relu()),
+        Item(layer=CONV),
+        Item(layer=BatchNorm(), name="longer"),
+        Item(layer=Add(), source=("longer", "short")),
+        Item(layer=behind),
+        Item(layer=Flatten()),
+        Item(layer=Dense(units=4)),
+    ]
+    return Network.build(items, (2, 5, 5))
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +46,8 @@ def networks(network_of):
         "strided groups": network_of((2, 5, 5), Conv2d(filters=4, kernel=2, stride=2, groups=2),
                                      Relu(), CONV, Relu(), *behind),
         "norm": network_of((2, 5, 5), CONV, BatchNorm(), Relu(), *behind),
+        "residual": residual(Relu()),
+        "residual without ReLU": residual(Flatten()),
         "norm of units": network_of((6,), Dense(units=5), BatchNorm(), Relu(), Dense(units=3)),
     }  # fmt: skip
 
@@ -52,7 +74,7 @@ def results(network, dtype, n, training):
 def test_fused_equals_separate_bit_for_bit(networks, engine, dtype, training):
     for name, network in networks.items():
         other = fused(network)
-        assert [node.name for node in other.nodes] == [node.name for node in network.nodes]
+        assert sorted(node.name for node in other.nodes) == sorted(n.name for n in network.nodes)
         assert other.params == network.params
         assert other.nodes != network.nodes, name
         for n in (1, 5, 33):
@@ -75,6 +97,9 @@ def test_the_compiled_engine_fuses_and_numpy_does_not(networks):
     network = networks["norm"]
     with using(native()):
         assert inside(network) == {"relu1": "batch_norm1"}
+        assert inside(networks["residual"]) == {
+            "add1": "longer", "relu1": "batch_norm1", "relu2": "longer"
+        }  # fmt: skip
         assert fast(network) == fused(network)
     with using(NUMPY):
         assert inside(network) == {}

@@ -134,24 +134,28 @@ static int squares_around(const Arg *arg) {
 
 INLINE vec hat_of(vec x, Standard s) { return ((x - splat(s.near)) - splat(s.rest)) * splat(s.inverse); }
 
-INLINE vec output_of(vec x, const int has_relu, Output o) {
-    const vec y = splat(o.gamma) * hat_of(x, o.s) + splat(o.beta);
-    return has_relu ? positive(y) : y;
+INLINE void normalize(real *y, const real *x, const real *other, long m, const int has_relu, Output o) {
+    for (long at = 0; at < m; at += VL) {
+        vec sum = splat(o.gamma) * hat_of(load_up_to(x + at, m - at), o.s) + splat(o.beta);
+        if (other) sum += load_up_to(other + at, m - at);
+        store_up_to(y + at, has_relu ? positive(sum) : sum, m - at);
+    }
 }
 
-INLINE void normalize(real *y, const real *x, long m, const int has_relu, Output o) {
-    for (long at = 0; at < m; at += VL)
-        store_up_to(y + at, output_of(load_up_to(x + at, m - at), has_relu, o), m - at);
-}
-
-/* y = γ x̂ + β, or the positive part of it, per channel (C, M) */
+/* y = γ x̂ + β, per channel (C, M); if there is another map, y + other; and the positive part of it */
 static int batch_norm_forward(const Arg *arg) {
     const long m = arg[8].i;
     for (long c = 0; c < arg[7].i; c++) {
         const Output o = {{arg[2].r[c], arg[3].r[c], arg[4].r[c]}, arg[5].r[c], arg[6].r[c], (int)arg[9].i};
-        if (o.has_relu) normalize(arg[0].w + c * m, arg[1].r + c * m, m, 1, o);
+        const real *other = arg[10].r ? arg[10].r + c * m : NULL, *x = arg[1].r + c * m;
+        real *y = arg[0].w + c * m;
+        if (other && o.has_relu) normalize(y, x, other, m, 1, o);
+        else if (other)
+            normalize(y, x, other, m, 0, o);
+        else if (o.has_relu)
+            normalize(y, x, NULL, m, 1, o);
         else
-            normalize(arg[0].w + c * m, arg[1].r + c * m, m, 0, o);
+            normalize(y, x, NULL, m, 0, o);
     }
     return 0;
 }
