@@ -1,6 +1,7 @@
 """Layers worked out in one pass over a map: the same numbers, less to read and write.
 
-- A ReLU behind a convolution or a batch normalization is worked out where that is written.
+- Max-pooling by 2 behind a convolution is worked out where that is written.
+- So is a ReLU behind a convolution or a batch normalization.
 - So is a sum of two maps of which one comes from a batch normalization, with a ReLU behind it.
 
 Nobody else may read what is then never written. An identity stands in the place of a layer that is
@@ -8,14 +9,15 @@ worked out elsewhere, so that every layer keeps its number. The separate functio
 result is, bit for bit.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from cnntrain.layers import Layer
 from cnntrain.layers.activations import Identity, Relu
 from cnntrain.layers.batch_norm import BatchNorm, BatchNormAdd, BatchNormAddRelu, BatchNormRelu
 from cnntrain.layers.conv2d import Conv2d, Conv2dRelu
+from cnntrain.layers.conv_pool import Conv2dMaxPool
 from cnntrain.layers.joining import Add
+from cnntrain.layers.pooling import MaxPool2d, is_pair
 from cnntrain.native import current
 from cnntrain.network.graph import Node
 from cnntrain.network.network import Network
@@ -41,7 +43,7 @@ def inside(network: Network) -> dict[str, str]:
         return {}
     network = reordered(network)
     sums = _sums(network)
-    found = [*sums, *_relus(_with_sums(network, sums))]
+    found = [*sums, *_poolings(network), *_relus(_with_sums(network, sums))]
     names = [node.name for node in network.nodes]
     owner = {i: names[k] for i, k in sums}
     return {names[i]: owner.get(k, names[k]) for i, k in found}
@@ -51,6 +53,11 @@ def fused(network: Network) -> Network:
     """The network with its pairs in one pass; NumPy would work out each half for itself."""
     network = _with_sums(network, _sums(network))
     nodes = list(network.nodes)
+    for i, k in _poolings(network):
+        pool = nodes[i]
+        options = {**vars(nodes[k].layer), "pool": pool.layer}
+        nodes[k] = replace(nodes[k], layer=Conv2dMaxPool(**options), out_shape=pool.out_shape)
+        nodes[i] = replace(pool, layer=Identity(), in_shape=pool.out_shape)
     for i, k in _relus(network):
         nodes[k] = _as(nodes[k], WITH_RELU[type(nodes[k].layer)])
         nodes[i] = replace(nodes[i], layer=Identity())
@@ -87,13 +94,23 @@ def _sums(network: Network) -> Pairs:
 
 def _relus(network: Network) -> Pairs:
     """(ReLU, the layer before it)."""
-    return list(_relus_of(network))
+    return [
+        (i, node.inputs[0])
+        for i, node in enumerate(network.nodes)
+        if type(node.layer) is Relu and _is_read_by(network, node.inputs[0], i, tuple(WITH_RELU))
+    ]
 
 
-def _relus_of(network: Network) -> Iterator[tuple[int, int]]:
-    for i, node in enumerate(network.nodes):
-        if type(node.layer) is Relu and _is_read_by(network, node.inputs[0], i, tuple(WITH_RELU)):
-            yield i, node.inputs[0]
+def _poolings(network: Network) -> Pairs:
+    """(max-pooling by 2, the convolution before it)."""
+    nodes = network.nodes
+    return [
+        (i, node.inputs[0])
+        for i, node in enumerate(nodes)
+        if type(node.layer) is MaxPool2d
+        and _is_read_by(network, node.inputs[0], i, (Conv2d,))
+        and all(map(is_pair, node.layer.axes(node.in_shape)))
+    ]
 
 
 def _is_read_by(network: Network, k: int, reader: int, kinds: tuple[type[Layer], ...]) -> bool:

@@ -8,6 +8,7 @@ from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
 from cnntrain.layers.joining import Add
+from cnntrain.layers.pooling import MaxPool2d
 from cnntrain.layers.shaping import Flatten
 from cnntrain.native import NUMPY, available, using, why_not
 from cnntrain.native.engine import native
@@ -45,6 +46,9 @@ def networks(network_of):
         "without b": network_of((2, 5, 5), Conv2d(filters=3, kernel=2, bias=False), Relu()),
         "strided groups": network_of((2, 5, 5), Conv2d(filters=4, kernel=2, stride=2, groups=2),
                                      Relu(), CONV, Relu(), *behind),
+        "pool": network_of((2, 6, 6), CONV, MaxPool2d(size=2), Relu(), CONV, MaxPool2d(size=3)),
+        "strided pool": network_of((4, 9, 9), Conv2d(filters=6, kernel=3, stride=2, groups=2),
+                                   MaxPool2d(size=2), Flatten()),
         "norm": network_of((2, 5, 5), CONV, BatchNorm(), Relu(), *behind),
         "residual": residual(Relu()),
         "residual without ReLU": residual(Flatten()),
