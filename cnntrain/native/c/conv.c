@@ -104,6 +104,36 @@ static void panel_of(Pass *p, const real *x, long used, long width, real *out, l
         for (long m = 0; m < p->m; m++) memset(out + m * out_row, 0, (size_t)width * sizeof(real));
 }
 
+#define SINGLE 8 /* vectors of a single output: a tile one row high would wait for its own sums */
+
+INLINE void single_vectors(const Pass *p, const real *x, long used, const int vecs, long left, real *out) {
+    vec sum[SINGLE] = {{0}};
+    for (long i = 0; i < p->rows.count; i++)
+        for (long j = 0; j < used; j++) {
+            const long first = (p->rows.tap[i] * p->kw + p->used[j]) * p->c;
+            for (long k = first; k < first + p->c; k++) {
+                const vec w = splat(p->packed[k]);
+                const real *from = x + p->offset[k];
+                EACH (v, vecs) {
+                    const vec in = left ? load_up_to(from + v * VL, left - v * VL) : load(from + v * VL);
+                    sum[v] = fused(w, in, sum[v]);
+                }
+            }
+        }
+    EACH (v, vecs) store_up_to(out + v * VL, sum[v], left ? left - v * VL : VL);
+}
+
+/* One row of the only output of a group, as in depth-wise convolution: the same chains as panel_of. */
+static void single_row(Pass *p, const real *x, long width, real *out) {
+    long q = 0;
+    for (; q + SINGLE * VL <= width; q += SINGLE * VL)
+        single_vectors(p, x + q, meet(p, q / p->n, (q + SINGLE * VL - 1) / p->n), SINGLE, 0, out + q);
+    for (; q < width; q += VL) {
+        const long left = least(VL, width - q);
+        single_vectors(p, x + q, meet(p, q / p->n, (q + left - 1) / p->n), 1, left, out + q);
+    }
+}
+
 /* z + b of one row of every output, and the positive part of it. */
 static void finish_row(const Pass *p, const real *bias, real *out, long out_row, long width) {
     for (long m = 0; m < p->m; m++) {
@@ -122,7 +152,8 @@ static void convolve_row(Pass *p, long group, const real *x, long columns, real 
     const long width = columns * p->n;
     real *to = stride == 1 ? out : p->strided;
     const long to_row = stride == 1 ? out_row : width;
-    for (long q = 0; q < width; q += PANEL) {
+    if (p->m == 1) single_row(p, x, width, to);
+    for (long q = 0; p->m > 1 && q < width; q += PANEL) {
         const long some = least(PANEL, width - q);
         panel_of(p, x + q, meet(p, q / p->n, (q + some - 1) / p->n), some, to + q, to_row);
     }

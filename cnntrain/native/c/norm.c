@@ -84,6 +84,13 @@ static int deviations(const Arg *arg) {
     return 0;
 }
 
+/* out = 1 / √(squares / m + ε), worked out in double precision */
+static int inverse_deviations(const Arg *arg) {
+    for (long k = 0; k < arg[2].i; k++)
+        arg[0].w[k] = (real)(1 / sqrt(arg[1].read_doubles[k] / arg[3].f + arg[4].f));
+    return 0;
+}
+
 /* What turns x of a channel into x̂ = ((x - near) - rest) · inverse. */
 typedef struct {
     real near, rest, inverse;
