@@ -7,10 +7,10 @@ import pytest
 
 from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
-from cnntrain.native import Recorder, recording, run_programs, why_not
+from cnntrain.native import Recorder, recording, run_programs
 from cnntrain.network.network import Pass
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason="no compiled kernels here")
+pytestmark = pytest.mark.usefixtures("native_engine")
 
 EXAMPLES = [
     (kind, k)
