@@ -69,9 +69,8 @@ def conv2d_forward(
     _check(a.shape, out, W.shape, vertical, horizontal, groups)
     z = empty(out, a.dtype)
     sizes = (f, len(a), groups, n, *numbers(vertical), *numbers(horizontal))
-    kernel("conv2d_forward", a)(
-        z, solid(a), solid(W), solid(b), *sizes, *_room_for_taps(a, horizontal), relu
-    )
+    arrays = (z, solid(a), solid(W), solid(b))
+    kernel("conv2d_forward", a)(*arrays, *sizes, *_room_for_taps(a, horizontal), relu)
     return z
 
 
