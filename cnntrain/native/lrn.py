@@ -25,7 +25,7 @@ def lrn_forward(
     squares, y, scale = (empty(x.shape, x.dtype) for _ in range(3))
     kernel("multiplied_by", x)(squares, x, x, x.size)
     sums = _neighbours(squares, axes, size)
-    kernel("lrn_forward", x)(y, scale, x, sums, x.size, share, *(k, beta))
+    kernel("lrn_forward", x)(y, scale, x, sums, x.size, *(share, k, beta))
     return y, scale
 
 
@@ -39,5 +39,5 @@ def lrn_dx(
     pull, dx = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     kernel("lrn_pull", x)(pull, dy, x, scale, x.size, beta)
     pull = _neighbours(pull, axes, size)
-    kernel("lrn_dx", x)(dx, dy, x, scale, pull, x.size, *(2 * beta * share, beta))
+    kernel("lrn_dx", x)(*(dx, dy, x, scale, pull), x.size, 2 * beta * share, beta)
     return dx
