@@ -10,6 +10,7 @@ result is, bit for bit.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from cnntrain.layers import Layer
 from cnntrain.layers.activations import Identity, Relu
@@ -84,37 +85,43 @@ def _with_sums(network: Network, sums: Pairs) -> Network:
 
 def _sums(network: Network) -> Pairs:
     """(sum, the last batch normalization that it alone reads)."""
-    found = []
+    found, read = [], _only_reader(network)
     for j, node in enumerate(network.nodes):
         if type(node.layer) is Add and len(set(node.inputs)) == len(node.inputs) == 2:
-            norms = [k for k in node.inputs if _is_read_by(network, k, j, (BatchNorm,))]
+            norms = [k for k in node.inputs if read.get(k) == (BatchNorm, j)]
             found += [(j, max(norms))] if norms else []
     return found
 
 
 def _relus(network: Network) -> Pairs:
     """(ReLU, the layer before it)."""
-    return [
-        (i, node.inputs[0])
-        for i, node in enumerate(network.nodes)
-        if type(node.layer) is Relu and _is_read_by(network, node.inputs[0], i, tuple(WITH_RELU))
-    ]
+    before, nodes = _only_reader(network), network.nodes
+    return [(i, k) for k, (kind, i) in before.items() if kind in WITH_RELU and _is(nodes[i], Relu)]
 
 
 def _poolings(network: Network) -> Pairs:
     """(max-pooling by 2, the convolution before it)."""
-    nodes = network.nodes
+    before, nodes = _only_reader(network), network.nodes
     return [
-        (i, node.inputs[0])
-        for i, node in enumerate(nodes)
-        if type(node.layer) is MaxPool2d
-        and _is_read_by(network, node.inputs[0], i, (Conv2d,))
-        and all(map(is_pair, node.layer.axes(node.in_shape)))
+        (i, k)
+        for k, (kind, i) in before.items()
+        if kind is Conv2d and _is(nodes[i], MaxPool2d) and _takes_pairs(nodes[i])
     ]
 
 
-def _is_read_by(network: Network, k: int, reader: int, kinds: tuple[type[Layer], ...]) -> bool:
-    """Whether node k is of one of these kinds, and read by that node alone."""
-    if k < 0 or k in network.heads or type(network.nodes[k].layer) not in kinds:
-        return False
-    return readers_of(network.nodes)[k] == [reader]
+def _is(node: Node, kind: type[Layer]) -> bool:
+    return type(node.layer) is kind
+
+
+def _takes_pairs(node: Node) -> bool:
+    layer: Any = node.layer
+    return all(map(is_pair, layer.axes(node.in_shape)))
+
+
+def _only_reader(network: Network) -> dict[int, tuple[type[Layer], int]]:
+    """For every node that one other reads, and no loss: its kind, and the number of the reader."""
+    return {
+        k: (type(network.nodes[k].layer), readers[0])
+        for k, readers in enumerate(readers_of(network.nodes))
+        if len(readers) == 1 and k not in network.heads
+    }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from cnntrain.config.plan import Plan
-from cnntrain.layers import Steps, alone
+from cnntrain.layers import Steps, alone, within
 from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.network.network import Pass
 from cnntrain.network.objective import Outcome
@@ -73,15 +73,13 @@ def gradients(
     if workers.passes.can_record(batch.network, len(parts)):
         with np.errstate(all="ignore"):
             return _recorded(experiment, batch, shards, runs, workers)
-    steps = (
+    steps = [
         silenced(_shard(experiment, batch, shard, run))
         for shard, run in zip(shards, runs, strict=True)
-    )
+    ]
     if batch.network.couples_samples:
-        results = workers.together(list(steps), add_sums)
-        return pairwise_sum(results, _add_shards)
-    waiting = list(steps)
-    return workers.tree_sum(lambda k: alone(waiting[k]), len(waiting), _add_shards)
+        return pairwise_sum(workers.together(steps, add_sums), _add_shards)
+    return workers.tree_sum(lambda k: alone(steps[k]), len(steps), _add_shards)
 
 
 def _recorded(
@@ -116,15 +114,7 @@ def silenced(steps: Steps[T]) -> Steps[T]:
 
     Warning filters belong to a thread, and steps may change threads where they yield.
     """
-    total: Any = None
-    while True:
-        with np.errstate(all="ignore"):
-            try:
-                sums = steps.send(total)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-        total = yield sums
+    return within(lambda: np.errstate(all="ignore"), steps)
 
 
 def _add_shards(a: ShardResult, b: ShardResult) -> ShardResult:

@@ -73,8 +73,8 @@ FAULTS = {
     ),
     "max_pool2d: the wrong winner": (
         "pool.c",
-        "(mask){} + (bits)(i * h.size + j)",
-        "(mask){} + (bits)(j * v.size + i)",
+        "compete(rival, (bits)(i * h.size + j)",
+        "compete(rival, (bits)(j * v.size + i)",
         "max_pool2d",
     ),
     "max_pool2d: shares overwritten, not added": (

@@ -15,6 +15,13 @@ INLINE void put_winner(uint8_t *bytes, int wide, long at, mask winner, long n) {
         for (long k = 0; k < n; k++) bytes[at + k] = (uint8_t)tap[k];
 }
 
+/* The next number of a window, tap ``tap``: of equals the first wins, and NaN over every number. */
+INLINE void compete(vec rival, bits tap, int is_first, vec *best, mask *winner) {
+    const mask wins = is_first ? ~(mask){} : rival > *best;
+    *winner = (wins & ((mask){} + tap)) | (~wins & *winner);
+    *best = pick(wins | (rival != rival), rival, *best);
+}
+
 /* Every second number of two vectors, beginning with the first or the second. */
 INLINE vec every_second(vec a, vec b, const int first) {
     mask places;
@@ -31,10 +38,7 @@ INLINE void max_of_pairs(real *y, uint8_t *winners, const real *top, const real 
         for (int tap = 0; tap < 4; tap++) {
             const real *row = (tap < 2 ? top : bottom) + 2 * at;
             const vec a = load_up_to(row, left), b = left > VL ? load_up_to(row + VL, left - VL) : (vec){};
-            const vec rival = every_second(a, b, tap % 2);
-            const mask wins = tap ? rival > best : ~(mask){};
-            winner = (wins & ((mask){} + tap)) | (~wins & winner);
-            best = pick(wins | (rival != rival), rival, best);
+            compete(every_second(a, b, tap % 2), tap, tap == 0, &best, &winner);
         }
         store_up_to(y + at, best, out - at);
         put_winner(winners + at, 0, 0, winner, least(VL, out - at));
@@ -54,10 +58,7 @@ INLINE void max_of_fours(real *y, uint8_t *winners, const real *top, const real 
             mask winner = {};
             for (int tap = 0; tap < 4; tap++) {
                 const real *row = tap < 2 ? top : bottom;
-                const vec rival = load_up_to(row + (2 * w + tap % 2) * n + k, some);
-                const mask wins = tap ? rival > best : ~(mask){};
-                winner = (wins & ((mask){} + tap)) | (~wins & winner);
-                best = pick(wins | (rival != rival), rival, best);
+                compete(load_up_to(row + (2 * w + tap % 2) * n + k, some), tap, tap == 0, &best, &winner);
             }
             store_up_to(y + w * n + k, best, some);
             put_winner(winners + w * n + k, 0, 0, winner, some);

@@ -26,7 +26,7 @@ INLINE dvec without_sign(dvec x) { return (dvec)((dmask)x & INT64_MAX); }
 /* Σ |z - y| and Σ (z - y)² */
 static int error_sums(const Arg *arg) {
     const real *z = arg[1].r, *y = arg[2].r;
-    SUMS_OF(arg[3].i, z, y, second = dload(a + at) - dload(b + at); first = without_sign(second);
-            second *= second, arg[0].doubles)
+    SUMS_OF(2, arg[3].i, z, y, value[1] = dload(a + at) - dload(b + at); value[0] = without_sign(value[1]);
+            value[1] *= value[1], arg[0].doubles)
     return 0;
 }

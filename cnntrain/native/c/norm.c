@@ -127,8 +127,8 @@ INLINE double squares(const real *x, long n,
 
 /* Σ d and Σ d x̂ */
 INLINE void returned_sums(const real *dy, const real *x, long n, const int has_relu, Output o, double *out) {
-    SUMS_OF(n, dy, x, first = widened(returned(a + at, b + at, has_relu, o));
-            second = first * hat(b + at, o.s), out)
+    SUMS_OF(2, n, dy, x, value[0] = widened(returned(a + at, b + at, has_relu, o));
+            value[1] = value[0] * hat(b + at, o.s), out)
 }
 
 /* out = Σ (x - mean)², the difference rounded once, per channel (C, M) */

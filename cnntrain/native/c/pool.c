@@ -47,7 +47,7 @@ INLINE vec winner_at(const uint8_t *bytes, int wide, long at, long n) {
     return load(winner);
 }
 
-/* Of one sample, whose lanes are columns: windows of 2x2, side by side, that cover the map. */
+/* Windows of 2x2, side by side, that cover the map. */
 INLINE int is_halved(const Window *w) {
     return w->size == 2 && w->stride == 2 && w->before == 0 && 2 * w->out == w->length;
 }
@@ -57,10 +57,11 @@ static int max_pool2d_forward(const Arg *arg) {
     const int wide = (int)arg[3].i;
     const long channels = arg[4].i, n = arg[5].i;
     const Window v = window_of(arg + 6), h = window_of(arg + 12);
-    if (n == 1 && !wide && is_halved(&v) && is_halved(&h)) {
-        for (long r = 0, w = h.out; r < channels * v.out; r++)
-            max_of_pairs(arg[0].w + r * w, arg[1].bytes + r * w, arg[2].r + 4 * r * w,
-                         arg[2].r + (4 * r + 2) * w, w);
+    if (!wide && is_halved(&v) && is_halved(&h)) {
+        const long row = h.out * n; /* of outputs; one of inputs is twice as long */
+        for (long r = 0; r < channels * v.out; r++)
+            max_of_fours(arg[0].w + r * row, arg[1].bytes + r * row, arg[2].r + 4 * r * row,
+                         arg[2].r + (4 * r + 2) * row, h.out, n);
         return 0;
     }
     EACH_WINDOW (channels, v, h) {
@@ -72,9 +73,7 @@ static int max_pool2d_forward(const Arg *arg) {
             int is_first = 1;
             EACH_TAP (p) {
                 const vec rival = load_up_to(arg[2].r + p.in + (i * h.length + j) * n + k, some);
-                const mask wins = is_first ? ~(mask){} : rival > best;
-                winner = (wins & ((mask){} + (bits)(i * h.size + j))) | (~wins & winner);
-                best = pick(wins | (rival != rival), rival, best);
+                compete(rival, (bits)(i * h.size + j), is_first, &best, &winner);
                 is_first = 0;
             }
             store_up_to(arg[0].w + p.out + k, best, some);
