@@ -220,6 +220,7 @@ class BatchNormRelu(BatchNorm):
 class BatchNormAdd(BatchNorm):
     """y + other of inputs (x, other), as at the end of a residual block (``network/fuse.py``)."""
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("_forward", "backward_steps")
     joins: ClassVar[bool] = True
     relu_of_sum: ClassVar[bool] = False
 

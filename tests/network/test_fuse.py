@@ -14,7 +14,7 @@ from cnntrain.native import NUMPY, available, using, why_not
 from cnntrain.native.engine import native
 from cnntrain.network.fuse import fast, fused, inside
 from cnntrain.network.graph import Item
-from cnntrain.network.network import Network, Pass
+from cnntrain.network.network import Network, Pass, by_numpy
 
 ENGINES = [NUMPY, *(native(isa) for isa in available())]
 CONV = Conv2d(filters=3, kernel=3, padding="same")
@@ -105,6 +105,8 @@ def test_the_compiled_engine_fuses_and_numpy_does_not(networks):
             "add1": "longer", "relu1": "batch_norm1", "relu2": "longer"
         }  # fmt: skip
         assert fast(network) == fused(network)
+        for each in networks.values():
+            assert by_numpy(fast(each)) == by_numpy(each) == ()
     with using(NUMPY):
         assert inside(network) == {}
         assert fast(network) == network
