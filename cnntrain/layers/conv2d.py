@@ -11,6 +11,7 @@ from cnntrain.layers.activations import Relu
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.layers.initializers import Constant
 from cnntrain.layers.winograd import (
+    FORMULAS,
     fits_winograd,
     is_worth_winograd,
     winograd_da,
@@ -209,6 +210,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         "W": r"\frac{\partial C}{\partial W_{f,c}} = \sum_n a_c \star \delta_f",
         "b": r"\frac{\partial C}{\partial b_f} = \sum_{n,oh,ow} \delta_f",
     }
+    other_forms: ClassVar[Mapping[str, str]] = FORMULAS
 
     filters: Count
     kernel: CountPair
@@ -309,8 +311,8 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     def _of_winograd(cls) -> list[Example]:
         return [
             Example(cls(filters=3, kernel=3, padding=1, algorithm="winograd"), (2, 4, 5)),
-            Example(cls(filters=2, kernel=3, padding=(0, 2), algorithm="winograd"), (3, 5, 2)),
-            Example(cls(filters=1, kernel=3, algorithm="winograd", bias=False), (1, 6, 19)),
+            Example(cls(filters=2, kernel=3, padding=(0, 2), algorithm="winograd"), (3, 5, 2), 17),
+            Example(cls(filters=1, kernel=3, algorithm="winograd", bias=False), (1, 6, 19), 5),
         ]
 
     @classmethod

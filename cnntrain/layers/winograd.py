@@ -45,6 +45,13 @@ MANY, LARGE = 16, 8  # channels and filters, and outputs of an axis, from which 
 B_T = np.array([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 G = np.array([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 A_T = np.array([[1.0, 1, 1, 0], [0, 1, -1, -1]])
+FORMULAS = {
+    "winograd, forward": r"z_f = A^T [\sum_c (G W_{f,c} G^T) \odot (B^T a_c B)] A + b_f",
+    "winograd, a": r"\frac{\partial C}{\partial a_c} ="
+    r" A^T [\sum_f (G \operatorname{rot180}(W_{f,c}) G^T) \odot (B^T \delta_f B)] A",
+    "winograd, W": r"\frac{\partial C}{\partial W_{f,c}} ="
+    r" G^T [\sum_n (A \delta_f A^T) \odot (B^T a_c B)] G",
+}
 
 
 def fits_winograd(vertical: Axis, horizontal: Axis, groups: int) -> bool:
