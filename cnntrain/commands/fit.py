@@ -12,7 +12,7 @@ from cnntrain.config.read import Config, read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.diagnostics.verdict import cause_of, in_words
 from cnntrain.environment import available_cores, program
-from cnntrain.errors import ExitCode
+from cnntrain.errors import DataError, ExitCode
 from cnntrain.files import makes_renames_durable
 from cnntrain.native import current, engine_named, why_slow
 from cnntrain.network.network import equal_units
@@ -86,12 +86,24 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
             if options.init_from is not None:
                 run.log(f"started from the weights of {about['init_from']['checkpoint']}")
             console.welcome(run.path, run.state.step)
-            events = train(experiment, run.state, workers, elapsed_s)
+            events = _rescued(train(experiment, run.state, workers, elapsed_s), run)
             board = _tensorboard(run)
             stopped = _follow(events, run, console, board, request, save_wanted)
             _compare_with_guessing(run, stopped, workers, request)
     _farewell(console, run, stopped, config_path, options)
     return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
+
+
+def _rescued(events: Iterator[Event], run: RunFolder) -> Iterator[Event]:
+    """The events; if the data can no longer be read, a checkpoint is written at the last step."""
+    try:
+        yield from events
+    except DataError as error:
+        run.save_now()
+        raise DataError(
+            f"{error}\nA checkpoint was written at step {run.state.step}; once the data is back, "
+            f"continue with --out {run.path} --resume"
+        ) from None
 
 
 def _follow(
