@@ -28,7 +28,7 @@ from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
 from cnntrain.runs.transfer import weights_for
 from cnntrain.runs.writer import RunFolder
 from cnntrain.training.baseline import judged
-from cnntrain.training.checks import check_training
+from cnntrain.training.checks import check_training, parts_normalized
 from cnntrain.training.events import Event, Stopped
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.opening import open_experiment
@@ -214,11 +214,15 @@ def _run_folder(
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
     slow = [f"training with NumPy: {why}" for why in (why_slow(),) if why is not None]
-    return slow + [
-        f"all units of {name} start equal, and so do the weights that read them: they get the "
-        "same gradient and never become different; use a random 'init'"
-        for name in equal_units(experiment.network, fresh.params)
-    ]
+    return (
+        slow
+        + parts_normalized(experiment)
+        + [
+            f"all units of {name} start equal, and so do the weights that read them: they get the "
+            "same gradient and never become different; use a random 'init'"
+            for name in equal_units(experiment.network, fresh.params)
+        ]
+    )
 
 
 def _farewell(
