@@ -18,6 +18,11 @@ class Team:
 
     rank = 0
     size = 1
+    on_this_host = 1  # ranks that share these cores
+
+    def opened(self, work: Callable[[], T]) -> T:
+        """What ``work`` reads, once all ranks have read the same."""
+        return work()
 
     def share(self, shards: int, rank: int | None = None) -> range:
         """The shards of a rank, by default of this one: neighbours in the tree."""
