@@ -7,7 +7,6 @@ trusted as the processes themselves are.
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ VALUE = 1  # tag of messages
 LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMIX_RANK")  # set by mpiexec, or by srun --mpi
 BUSY = 2000  # looks for a message in a row, before
 PAUSE_S = 5e-5  # each of the following ones
+UNTIL_READ_S = 0.5  # the launcher passes on what was said, unless the job ends before
 GRACE_S = 5.0  # for rank 0 to write a checkpoint, once a rank has failed
 
 
@@ -51,7 +51,7 @@ class MpiTeam(Ranks):
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
         shared = self._world.Split_type(mpi.COMM_TYPE_SHARED)
         self.on_this_host = int(shared.Get_size())
-        self.waiting_s = self.communication_s = 0.0
+        self._waiting_s = self._communication_s = 0.0
         self.hosts: list[str] = self._world.allgather(socket.gethostname())
         self.pulse = Pulse(self._world.Dup(), [self.called(k) for k in range(self.size)])
 
@@ -67,9 +67,13 @@ class MpiTeam(Ranks):
         found = None if message is None else message.recv()
         for request in sent:
             self._until(partial(_is_sent, request))
-        self.waiting_s += arriving - began
-        self.communication_s += time.perf_counter() - arriving
+        self._waiting_s += arriving - began
+        self._communication_s += time.perf_counter() - arriving
         return found
+
+    @property
+    def spent_s(self) -> tuple[float, float]:
+        return self._communication_s, self._waiting_s
 
     def _first(self, source: int) -> Any:
         return self._until(lambda: self._comm.improbe(source, VALUE))
@@ -108,7 +112,6 @@ class MpiTeam(Ranks):
         return int.from_bytes(found, "little")
 
     def gathered(self, value: T) -> list[T]:
-        """The values of all ranks, on all of them."""
         found = [value if k == self.rank else None for k in range(self.size)]
         for k in range(self.size):
             others = [to for to in range(self.size) if to != k]
@@ -161,19 +164,20 @@ class MpiTeam(Ranks):
         self.highest(0)
         self.pulse.stop()
 
-    def fail(self, error: BaseException) -> None:
-        """End the whole job: every rank learns why, and rank 0 says it once."""
-        is_ours = isinstance(error, CnntrainError)
-        text = str(error) if is_ours else f"{type(error).__name__}: {error}"
-        code = int(error.exit_code) if isinstance(error, CnntrainError) else int(ExitCode.FAILED)
+    def failed(self, error: BaseException) -> KnownToAll:
+        """End the whole job: every rank learns why, and rank 0 says it."""
+        known = isinstance(error, (CnntrainError, OSError))
+        text = str(error) if known else f"{type(error).__name__}: {error}"
+        code = error.exit_code if isinstance(error, CnntrainError) else ExitCode.FAILED
         told = self.pulse.failure
         if told is None:
             self.pulse.tell(f"{self.called(self.rank)}: {text}")
         if self.rank != 0:
             time.sleep(GRACE_S)
         warn(f"Error: {text if self.rank == 0 else told or f'{self.called(self.rank)}: {text}'}")
-        sys.stdout.flush()
-        self._world.Abort(code)
+        time.sleep(UNTIL_READ_S)
+        self._world.Abort(int(code))
+        return KnownToAll("", code)
 
 
 def _is_sent(request: Any) -> bool:
@@ -217,8 +221,7 @@ def team_for(wanted: bool | None) -> Iterator[Team]:
         team.close()
         raise
     except BaseException as error:
-        team.fail(error)
-        raise
+        raise team.failed(error) from None
 
 
 def _mpi_team() -> MpiTeam:

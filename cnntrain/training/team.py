@@ -38,6 +38,15 @@ class Team:
         """
         return pairwise_sum(own, add)
 
+    def gathered(self, value: T) -> list[T]:
+        """The values of all ranks, on all of them."""
+        return [value]
+
+    @property
+    def spent_s(self) -> tuple[float, float]:
+        """Seconds spent so far in communication, and waiting for others."""
+        return 0.0, 0.0
+
     def of_first(self, value: T) -> T:
         """What rank 0 says."""
         return value
