@@ -55,5 +55,5 @@ def command(
 
     if mpi and compare:
         raise click.UsageError("--compare times both engines of one process; remove --mpi")
-    options = TimeOptions(settings, data_dir, threads, runs, compare, as_json, mpi)
+    options = TimeOptions(settings, data_dir, threads, runs, compare, as_json=as_json, mpi=mpi)
     return int(run_time(config, options))

@@ -29,7 +29,8 @@ T = TypeVar("T")
 VALUE = 1  # tag of messages
 LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMIX_RANK")  # set by mpiexec, or by srun --mpi
 BUSY = 2000  # looks for a message in a row, before
-PAUSE_S = 5e-5  # each of the following ones
+LEAST_PAUSE_S, MOST_PAUSE_S = 5e-5, 1e-2  # each of the following ones: who waits long may wait
+PAUSE = 0.02  # this share of the time longer, and leaves the core to others
 UNTIL_READ_S = 0.5  # the launcher passes on what was said, unless the job ends before
 GRACE_S = 5.0  # for rank 0 to write a checkpoint, once a rank has failed
 
@@ -80,13 +81,14 @@ class MpiTeam(Ranks):
 
     def _until(self, look: Callable[[], T | None]) -> T:
         """What ``look`` finds, as soon as it finds something."""
-        looks = 0
+        looks, began = 0, time.monotonic()
         while not (found := self._looked(look)):
             if self.pulse.failure is not None:
                 raise RankError(self.pulse.failure)
             looks += 1
             if looks > BUSY:
-                time.sleep(PAUSE_S)
+                pause = PAUSE * (time.monotonic() - began)
+                time.sleep(min(max(LEAST_PAUSE_S, pause), MOST_PAUSE_S))
             elif looks % 50 == 0:
                 time.sleep(0)  # another rank may need this core
         return found

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -197,10 +196,9 @@ def _pids(launcher, ranks):
 
 
 def ended(process, within):
-    began = time.monotonic()
-    _, err = process.communicate(timeout=within)
-    assert time.monotonic() - began < within
-    return process.returncode, err
+    """(exit code, all that was said) of a job that ends within so many seconds."""
+    out, err = process.communicate(timeout=within)
+    return process.returncode, out + err
 
 
 @pytest.mark.slow
