@@ -26,6 +26,18 @@ def numpy_engine():
         yield
 
 
+@pytest.fixture
+def native_engine():
+    """The test runs under the compiled engine; without compiled kernels it is skipped."""
+    from cnntrain.native import using, why_not
+    from cnntrain.native.engine import native
+
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with using(native()):
+        yield
+
+
 @pytest.fixture(scope="session")
 def network_of():
     """``network_of(in_shape, *layers)``: a network of these layers with their usual names."""

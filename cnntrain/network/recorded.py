@@ -1,8 +1,9 @@
 """A training pass noted once and made again without Python: the calls of its kernels, in order.
 
 The forward and the backward pass of a shard are programs (``native/program.py``), cut where the
-shards of a batch exchange sums. The losses between them stay in Python. What no kernel does is not
-noted, so a recorded pass must be compared with a plain one before it is relied on.
+shards of a batch exchange sums. Losses that prepare the targets stay in Python between them. What
+no kernel does is not noted, so a recorded pass must be compared with a plain one before it is
+relied on.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from cnntrain.layers import BatchSums, Context, Steps
+from cnntrain.layers import BatchSums, Context, Steps, within
 from cnntrain.native import Program, Recorder, recording, run_programs
 from cnntrain.native.dropout import stream_of
 from cnntrain.network.network import Caches, Network, Pass
@@ -106,16 +107,15 @@ class RecordedPass:
 
     def _losses(self, y: Array) -> tuple[float, list[Array]]:
         """Σ cost, and δ at the output and at the heads."""
-        found = loss_and_delta(self.objective, self._z, self._heads, y, self._m)
-        total, delta, of_heads = found
+        of = (self.objective, self._z, self._heads)
+        total, delta, of_heads = loss_and_delta(*of, y, self._m)
         return total, [delta, *of_heads.values()]
 
     def plainly(self, x: Array, y: Array, run: Pass, m: int, params: Arrays) -> Steps[Outcome]:
         """The same pass in Python, in the memory of the recorded one, which it destroys."""
         aside = Recorder(self._recorder.arena.anew())
         steps = forward_backward_steps(self.network, self.objective, params, x=x, y=y, run=run, m=m)
-        result = yield from noted_by(aside, steps)
-        return result
+        return within(lambda: recording(aside), steps)
 
     def _of_buffers(self, caches: Caches) -> list[Any]:
         """What ``Network.buffers`` reads; the rest of the caches is free for other arrays."""
@@ -127,7 +127,7 @@ class RecordedPass:
 
     def _noted(self, steps: Steps[T]) -> Steps[T]:
         """These steps, noted; every exchange of sums ends a part."""
-        steps = noted_by(self._recorder, steps)
+        steps = within(lambda: recording(self._recorder), steps)
         total: Any = None
         while True:
             try:
@@ -192,19 +192,6 @@ class RecordedPass:
         terms = (self.objective.main, *self.objective.on_heads)
         costs = zip(terms, self._recorder.costs, strict=True)
         return sum(term.weight * (factor * float(cost[0])) for term, (cost, factor) in costs)
-
-
-def noted_by(recorder: Recorder, steps: Steps[T]) -> Steps[T]:
-    """These steps; between two of them, the thread may do other things, which are not noted."""
-    total: Any = None
-    while True:
-        with recording(recorder):
-            try:
-                own = steps.send(total)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-        total = yield own
 
 
 def repeat(

@@ -69,31 +69,28 @@ def dealt_groups(experiment: Experiment, samples: int) -> list[list[slice]]:
 
 def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Shard:
     """The k-th shard of a batch: gathered, augmented, normalized, with the batch axis last."""
-    return _loaded(experiment, indices[shard_slices(experiment, len(indices))[k]], step, k)
-
-
-def _loaded(experiment: Experiment, part: Array, step: int, k: int) -> Shard:
-    seed = experiment.plan.seed
-    with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
-        return experiment.batches("train").take(
-            part, lambda a: stream(seed, Purpose.AUGMENT, step, k, a)
-        )
+    part = indices[shard_slices(experiment, len(indices))[k]]
+    return Reading(experiment, part, step, k).take()
 
 
 class Reading:
     """One shard of a batch: its arrays, once asked for, or where its samples are stored."""
 
     def __init__(
-        self, experiment: Experiment, part: Array, step: int, k: int, ready: Shard | None
+        self, experiment: Experiment, part: Array, step: int, k: int, ready: Shard | None = None
     ) -> None:
-        self._experiment, self._part, self._of = experiment, part, (step, k)
-        self._batches, self._ready = experiment.batches("train"), ready
+        self._part, self._keys = part, (step, k)
+        self._seed, self._ready = experiment.plan.seed, ready
+        self._batches = experiment.batches("train")
 
     def take(self) -> Shard:
         """Inputs and targets, which are not kept."""
         if self._ready is not None:
             return self._ready
-        return _loaded(self._experiment, self._part, *self._of)
+        with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
+            return self._batches.take(
+                self._part, lambda a: stream(self._seed, Purpose.AUGMENT, *self._keys, a)
+            )
 
     def load(self) -> Shard:
         """Inputs and targets, which are kept."""

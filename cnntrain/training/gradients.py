@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from cnntrain.layers import Steps, alone
+from cnntrain.layers import Steps, alone, within
 from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.network.network import Pass
 from cnntrain.network.objective import Outcome
@@ -155,15 +155,7 @@ def silenced(steps: Steps[T]) -> Steps[T]:
 
     Warning filters belong to a thread, and steps may change threads where they yield.
     """
-    total: Any = None
-    while True:
-        with np.errstate(all="ignore"):
-            try:
-                sums = steps.send(total)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-        total = yield sums
+    return within(lambda: np.errstate(all="ignore"), steps)
 
 
 def _add_shards(a: ShardResult, b: ShardResult) -> ShardResult:

@@ -8,9 +8,9 @@ import numpy as np
 
 from cnntrain.losses import Loss
 from cnntrain.metrics.sums import predicted
+from cnntrain.network.fuse import fast
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import Objective
-from cnntrain.network.reorder import reordered
 from cnntrain.training.evaluate import samples_at_a_time
 from cnntrain.training.reading import Known
 from cnntrain.training.shards import cut
@@ -91,4 +91,4 @@ class Predictor:
 
     @cached_property
     def _fast_network(self) -> Network:
-        return reordered(self.network)
+        return fast(self.network)

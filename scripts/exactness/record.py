@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cnntrain.config.read import plan_from_tree
 from cnntrain.data.normalize import Normalizer
 from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
@@ -25,8 +26,10 @@ from cnntrain.native import Engine, engine_named, using
 from cnntrain.native.activations import elementwise
 from cnntrain.native.twins import kernel_letters
 from cnntrain.native.update import update_arrays
+from cnntrain.network.fuse import fused
 from cnntrain.network.network import Pass
 from cnntrain.optimizers import Optimizer
+from cnntrain.training.experiment import network_for
 
 LETTERS = kernel_letters()
 BATCHES = (1, 3, 17, 64)
@@ -102,6 +105,7 @@ def examples() -> None:
         elementary(np.dtype(dtype))
         batches(np.dtype(dtype), rng)
         metrics(np.dtype(dtype), rng)
+        fused_layers(np.dtype(dtype), rng)
 
 
 def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generator) -> None:
@@ -146,6 +150,21 @@ def batches(dtype: np.dtype, rng: np.random.Generator) -> None:
             normalizer.gather(stored, rng.integers(0, 20, n), dtype)
 
 
+def fused_layers(dtype: np.dtype, rng: np.random.Generator) -> None:
+    """What the graph pass makes of pairs of layers."""
+    words = [conv := {"conv2d": {"filters": 3, "kernel": 3, "padding": "same"}}, "relu", conv,
+             {"max_pool2d": {"size": 2}}, conv, "batch_norm", "relu"]  # fmt: skip
+    plan = plan_from_tree(
+        {"name": "fused", "data": {"source": "digits"}, "network": words, "loss": "squared_error"}
+    )
+    network = fused(network_for(plan, (2, 6, 6)))
+    params = network.init(0, dtype)
+    for n in BATCHES:
+        x = rng.standard_normal((*network.in_shape, n)).astype(dtype)
+        z, caches = network.forward(params, x, Pass(training=True))
+        network.backward(params, caches, rng.standard_normal(z.shape).astype(dtype))
+
+
 def metrics(dtype: np.dtype, rng: np.random.Generator) -> None:
     """The sums of classes and of numbers."""
     for n in BATCHES:
@@ -156,7 +175,6 @@ def metrics(dtype: np.dtype, rng: np.random.Generator) -> None:
 
 def training() -> None:
     """Two epochs of a small network that uses what only a training does."""
-    from cnntrain.config.read import plan_from_tree
     from cnntrain.training.opening import open_experiment
     from cnntrain.training.state import start
     from cnntrain.training.train import train
