@@ -3,6 +3,7 @@
     python scripts/bench.py [--quick] [--steps] [--net NAME]... [--threads N] [--json FILE]
     python scripts/bench.py --scale
     python scripts/bench.py --csv
+    python scripts/bench.py --big 20G
 
 Times one training step (forward, backward, update) of each network, and whole processes: cold start
 to the end of the first epoch, peak memory, installed size. The contenders take turns of a few steps
@@ -26,7 +27,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from benchmark import processes, scaling, tables
+from benchmark import big, processes, scaling, tables
 from benchmark.nets import NETS, Net, Ours
 from benchmark.rivals import VARIANTS, Step, sklearn_steps, torch_steps
 
@@ -222,6 +223,7 @@ def parse() -> argparse.Namespace:
         "--scale", action="store_true", help="measure growth with data, depth, width and batch size"
     )
     parser.add_argument("--csv", action="store_true", help="read a large table, beside NumPy")
+    parser.add_argument("--big", metavar="SIZE", help="train on a generated file, such as 20G")
     parser.add_argument("--net", action="append", choices=list(NETS), help="only this network")
     parser.add_argument("--threads", type=int, default=available_cores(), help="default: all cores")
     parser.add_argument("--runs", type=int, help=f"steps each (default {RUNS}; quick {QUICK_RUNS})")
@@ -244,6 +246,9 @@ def main() -> int:
         growth = scaling.measure_growth(options.threads)
         found = {"machine": print_head(), "growth": growth}
         print(f"{options.threads} threads\n\n{table(scaling.growth_rows(growth))}")
+    elif options.big:
+        found = big.measure(options.big, options.threads)
+        print(big.report(found))
     elif options.csv:
         found = tables.measure(options.runs or COLD_RUNS)
         print(tables.report(found))

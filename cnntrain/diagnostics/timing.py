@@ -12,12 +12,14 @@ from cnntrain.network.network import Pass, by_numpy
 from cnntrain.network.objective import forward_backward
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.feed import Feed, load_shard, shard_slices
+from cnntrain.training.feed import Feed, load_shard, own_shards, shard_slices
 from cnntrain.training.state import State
 from cnntrain.training.step import train_step
 from cnntrain.training.update import update
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params, Shape
+
+WARM_UP = 3  # steps
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,18 @@ class StepTimes:
     step_ms: float
     engine: str
     by_numpy: tuple[str, ...]  # layers for which the engine has no compiled kernels
+
+
+@dataclass(frozen=True)
+class RankTimes:
+    """The mean time of a step on one rank in milliseconds, and what it went into."""
+
+    rank: int
+    shards: int
+    step_ms: float
+    compute_ms: float
+    communication_ms: float
+    waiting_ms: float
 
 
 class Stopwatch(Layer):
@@ -119,6 +133,25 @@ def time_step(
         engine=str(current()),
         by_numpy=by_numpy(experiment.fast_network),
     )
+
+
+def time_rank(
+    experiment: Experiment, state: State, clock: Clock, workers: Workers, runs: int
+) -> RankTimes:
+    """Time ``runs`` steps that all ranks make together, after some in which passes are recorded."""
+    team = workers.team
+    with Feed(experiment, clock, team) as feed:
+        for _ in range(WARM_UP):
+            train_step(experiment, state, workers, clock, feed)
+        began, before = time.perf_counter(), team.spent_s
+        for _ in range(runs):
+            train_step(experiment, state, workers, clock, feed)
+        step = time.perf_counter() - began
+        samples = len(feed.indices(0))
+    talking, waiting = (after - first for after, first in zip(team.spent_s, before, strict=True))
+    seconds = (step, step - talking - waiting, talking, waiting)
+    shards = len(own_shards(experiment, samples, team))
+    return RankTimes(team.rank, shards, *(1e3 * s / runs for s in seconds))
 
 
 def _layer_time(node: Node, samples: int, experiment: Experiment) -> LayerTime:

@@ -34,7 +34,7 @@ def evaluate(
 
     def part(k: int) -> Sums:
         with np.errstate(all="ignore"):
-            indices = np.arange(samples)[slices[k]]
+            indices = np.arange(slices[k].start, slices[k].stop)
             x, y = batches.take(indices)
             z, caches = network.forward(params, x, Pass())
             total, _, _ = experiment.objective.forward(z, caches.heads, y)

@@ -40,7 +40,7 @@ class Predictor:
                 batch = self.known.normalizer.gather(x, rows, self.dtype)
                 return network.forward(self.params, batch, Pass())[0]
 
-        return np.concatenate(list(workers.results(part, len(slices))), axis=-1)
+        return np.concatenate(list(workers.results(part, range(len(slices)))), axis=-1)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
