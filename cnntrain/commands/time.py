@@ -77,11 +77,15 @@ def _time_ranks(experiment: Experiment, team: Team, options: TimeOptions) -> Exi
 
 
 def ranks_report(times: Sequence[RankTimes], threads: int) -> str:
-    """One row per rank: the mean of its steps, and what they went into."""
-    rows = [["rank", "shards", "step ms", "compute ms", "communication ms", "waiting ms"]]
+    """One row per rank: the mean of its steps, and what they went into.
+
+    Hidden: communication while the rank was at work, which costs no time.
+    """
+    kinds = ("step", "compute", "communication", "waiting", "hidden")
+    rows = [["rank", "shards", *(f"{kind} ms" for kind in kinds)]]
     for each in times:
-        parts = (each.step_ms, each.compute_ms, each.communication_ms, each.waiting_ms)
-        rows.append([str(each.rank), str(each.shards), *(f"{ms:.3f}" for ms in parts)])
+        found = (f"{getattr(each, f'{kind}_ms'):.3f}" for kind in kinds)
+        rows.append([str(each.rank), str(each.shards), *found])
     return f"{table(rows)}\n\nengine {current()}, {counted(threads, 'thread')} per rank"
 
 

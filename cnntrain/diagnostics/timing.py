@@ -63,6 +63,7 @@ class RankTimes:
     compute_ms: float
     communication_ms: float
     waiting_ms: float
+    hidden_ms: float  # of communication and waiting, behind the passes
 
 
 class Stopwatch(Layer):
@@ -143,15 +144,25 @@ def time_rank(
     with Feed(experiment, clock, team) as feed:
         for _ in range(WARM_UP):
             train_step(experiment, state, workers, clock, feed)
-        began, before = time.perf_counter(), team.spent_s
+        began, before, aside = time.perf_counter(), team.spent_s, _aside(workers)
         for _ in range(runs):
             train_step(experiment, state, workers, clock, feed)
         step = time.perf_counter() - began
         samples = len(feed.indices(0))
-    talking, waiting = (after - first for after, first in zip(team.spent_s, before, strict=True))
-    seconds = (step, step - talking - waiting, talking, waiting)
+    talking, waiting = _since(before, team.spent_s)
+    spent, waited = _since(aside, _aside(workers))
+    waiting += waited
+    seconds = (step, step - talking - waiting, talking, waiting, max(0.0, spent - waited))
     shards = len(own_shards(experiment, samples, team))
     return RankTimes(team.rank, shards, *(1e3 * s / runs for s in seconds))
+
+
+def _aside(workers: Workers) -> tuple[float, float]:
+    return workers.messenger.spent_s if workers.messenger else (0.0, 0.0)
+
+
+def _since(before: tuple[float, float], now: tuple[float, float]) -> tuple[float, float]:
+    return now[0] - before[0], now[1] - before[1]
 
 
 def _layer_time(node: Node, samples: int, experiment: Experiment) -> LayerTime:

@@ -8,6 +8,7 @@ relied on.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,10 +23,11 @@ from cnntrain.network.objective import (
     forward_backward_steps,
     loss_and_delta,
 )
-from cnntrain.types import Array, Arrays
+from cnntrain.types import Array, Arrays, Params
 
 T = TypeVar("T")
 Add = Callable[[Sequence[BatchSums]], BatchSums]
+Leaves = Callable[[Params], bool]  # told final gradients; whether all that it was told leave now
 
 
 class Samples(Protocol):
@@ -66,9 +68,13 @@ class RecordedPass:
         self.has_losses = with_losses  # as calls of kernels
         self._recorder = Recorder()
         self._exchanges: dict[int, Exchange] = {}  # by the part that they end
+        self._leaving: dict[int, Params] = {}  # gradients that are final, alike
+        self._final: Params = {}  # those that have not yet left
 
-    def record(self, samples: Samples, run: Pass, m: int, params: Arrays) -> Steps[Outcome]:
-        """``forward_backward_steps``, noted."""
+    def record(
+        self, samples: Samples, run: Pass, m: int, params: Arrays, ready: Leaves | None = None
+    ) -> Steps[Outcome]:
+        """``forward_backward_steps``, noted; where gradients leave, a part ends."""
         self.params = dict(params)
         run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
         x, y = self._read(samples)
@@ -78,8 +84,9 @@ class RecordedPass:
         self._m, self._forward_parts = m, self._recorder.parts
         delta, *rest = self._note_losses(y)
         heads = dict(zip(self._heads, rest, strict=True))
+        told = None if ready is None else partial(self._note_leaving, ready)
         _, self._grads = yield from self._noted(
-            self.network.backward_steps(self.params, caches, delta, head_deltas=heads)
+            self.network.backward_steps(self.params, caches, delta, head_deltas=heads, ready=told)
         )
         self._programs = self._recorder.programs
         return self.outcome(self.params)
@@ -110,6 +117,12 @@ class RecordedPass:
         of = (self.objective, self._z, self._heads)
         total, delta, of_heads = loss_and_delta(*of, y, self._m)
         return total, [delta, *of_heads.values()]
+
+    def _note_leaving(self, ready: Leaves, grads: Params) -> None:
+        self._final |= grads
+        if ready(grads):
+            self._leaving[self._recorder.parts - 1], self._final = self._final, {}
+            self._recorder.begin_part()
 
     def plainly(self, x: Array, y: Array, run: Pass, m: int, params: Arrays) -> Steps[Outcome]:
         """The same pass in Python, in the memory of the recorded one, which it destroys."""
@@ -173,6 +186,10 @@ class RecordedPass:
         """The sums that end a part, if any."""
         return self._exchanges.get(part)
 
+    def leaving(self, part: int) -> Params:
+        """The gradients that leave at the end of a part."""
+        return self._leaving.get(part, {})
+
     def turn(self, part: int, y: Array) -> None:
         """The losses that are worked out in Python, once the forward pass has been made."""
         if self.has_losses or part != self._forward_parts - 1:
@@ -200,8 +217,12 @@ def repeat(
     runs: Sequence[Pass],
     params: Arrays,
     add: Add,
+    ready: Callable[[int, Params], object] | None = None,
 ) -> list[Outcome]:
-    """Make the recorded passes of all shards again, side by side, with other samples."""
+    """Make the recorded passes of all shards again, side by side, with other samples.
+
+    ``ready`` is told the number of a shard and gradients of it that are final.
+    """
     for recorded, samples, run in zip(passes, shards, runs, strict=True):
         recorded.begin(samples, run)
     for part in passes[0].parts:
@@ -212,6 +233,8 @@ def repeat(
             for exchange in exchanges:
                 for name, place in exchange.total.items():
                     np.copyto(place, total[name])
-        for recorded, samples in zip(passes, shards, strict=True):
+        for recorded, samples, run in zip(passes, shards, runs, strict=True):
             recorded.turn(part, samples.targets)
+            if ready is not None and (grads := recorded.leaving(part)):
+                ready(run.shard, grads)
     return [recorded.outcome(params) for recorded in passes]

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,9 +27,10 @@ from cnntrain.training.team import ALONE, Ranks, Team
 
 T = TypeVar("T")
 
-VALUE = 1  # tag of messages
+VALUE, ASIDE = 1, 2  # tags of messages, by thread
 LAUNCHERS = ("OMPI_COMM_WORLD_SIZE", "PMI_RANK", "PMIX_RANK")  # set by mpiexec, or by srun --mpi
-BUSY = 2000  # looks for a message in a row, before
+BUSY = 2000  # looks for a message in a row (of a thread that nobody waits for: BURST), before
+BURST = 20
 LEAST_PAUSE_S, MOST_PAUSE_S = 5e-5, 1e-2  # each of the following ones: who waits long may wait
 PAUSE = 0.02  # this share of the time longer, and leaves the core to others
 UNTIL_READ_S = 0.5  # the launcher passes on what was said, unless the job ends before
@@ -52,6 +54,7 @@ class MpiTeam(Ranks):
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
         shared = self._world.Split_type(mpi.COMM_TYPE_SHARED)
         self.on_this_host = int(shared.Get_size())
+        self._tag = VALUE
         self._waiting_s = self._communication_s = 0.0
         self.hosts: list[str] = self._world.allgather(socket.gethostname())
         self.pulse = Pulse(self._world.Dup(), [self.called(k) for k in range(self.size)])
@@ -62,7 +65,7 @@ class MpiTeam(Ranks):
 
     def exchange(self, sends: Sequence[tuple[Any, int]], source: int | None) -> Any:
         began = time.perf_counter()
-        sent = [self._comm.isend(value, dest=to, tag=VALUE) for value, to in sends]
+        sent = [self._comm.isend(value, dest=to, tag=self._tag) for value, to in sends]
         message = None if source is None else self._first(source)
         arriving = time.perf_counter()
         found = None if message is None else message.recv()
@@ -72,12 +75,18 @@ class MpiTeam(Ranks):
         self._communication_s += time.perf_counter() - arriving
         return found
 
+    def aside(self) -> "MpiTeam":
+        found = copy(self)
+        found._tag, found.is_awaited = ASIDE, False
+        found._waiting_s = found._communication_s = 0.0
+        return found
+
     @property
     def spent_s(self) -> tuple[float, float]:
         return self._communication_s, self._waiting_s
 
     def _first(self, source: int) -> Any:
-        return self._until(lambda: self._comm.improbe(source, VALUE))
+        return self._until(lambda: self._comm.improbe(source, self._tag))
 
     def _until(self, look: Callable[[], T | None]) -> T:
         """What ``look`` finds, as soon as it finds something."""
@@ -86,7 +95,7 @@ class MpiTeam(Ranks):
             if self.pulse.failure is not None:
                 raise RankError(self.pulse.failure)
             looks += 1
-            if looks > BUSY:
+            if looks > BUSY or not (self.is_awaited or looks % BURST):
                 pause = PAUSE * (time.monotonic() - began)
                 time.sleep(min(max(LEAST_PAUSE_S, pause), MOST_PAUSE_S))
             elif looks % 50 == 0:

@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import and_
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from cnntrain.layers import Steps, alone, within
+from cnntrain.layers import BatchSums, Steps, alone, within
 from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.network.network import Pass
 from cnntrain.network.objective import Outcome
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Reading, Shard, dealt_groups, shard_slices
-from cnntrain.training.passes import Batch
+from cnntrain.training.messenger import Departures, Messenger, add_gradients
+from cnntrain.training.passes import MOST_SHARDS, Batch
 from cnntrain.training.tree_sum import pairwise_sum
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params
@@ -45,9 +47,24 @@ def gradients(
     """
     batch = Batch(experiment.fast_network, experiment.objective, params, len(indices))
     work = _Work(experiment, indices, step, workers, loaded)
+    if workers.messenger is not None and work.runs_at_once:
+        return _leaving_early(work, batch, workers.messenger)
     if batch.network.couples_samples:
         return pairwise_sum(work.coupled(batch), _add_shards)
     return workers.team.tree_sum(work.own(batch), len(work.parts), _add_shards)
+
+
+def _leaving_early(work: "_Work", batch: Batch, messenger: Messenger) -> ShardResult:
+    """The same on several ranks: gradients are summed up layer by layer, during the passes."""
+    team, shards = work.workers.team, len(work.parts)
+    own = team.share(shards)
+    departures = Departures(messenger, own, shards)
+    of = shards if batch.network.couples_samples else None
+    found = list(work.results(replace(batch, leaves=departures.ready), own, is_last=True, of=of))
+    grads = departures.total({k: each.grads for k, each in zip(own, found, strict=True)})
+    light = (each._replace(grads={}) for each in found)
+    total = team.tree_sum(light, shards, _add_shards)
+    return total._replace(grads=team.spread(grads, shards))
 
 
 @dataclass(frozen=True)
@@ -65,12 +82,18 @@ class _Work:
         """The samples of every shard."""
         return shard_slices(self.experiment, len(self.indices))
 
+    @property
+    def runs_at_once(self) -> bool:
+        """Whether no rank has so many shards that the gradients of all of them take much memory."""
+        is_whole = self.experiment.plan.train.accumulate == 1
+        return is_whole and self.workers.team.largest_share(len(self.parts)) <= MOST_SHARDS
+
     def own(self, batch: Batch) -> Iterator[ShardResult]:
         """The results of this rank's shards, in order; with ``accumulate``, some at a time."""
         own = self.workers.team.share(len(self.parts))
         each = -(-len(self.parts) // self.experiment.plan.train.accumulate)
         for start in range(0, len(own), each):
-            yield from self._results(batch, own[start : start + each], is_last=len(own) <= each)
+            yield from self.results(batch, own[start : start + each], is_last=len(own) <= each)
 
     def coupled(self, batch: Batch) -> Iterator[ShardResult]:
         """The sums of every group of shards; samples of a group have common statistics."""
@@ -79,7 +102,7 @@ class _Work:
         for group in dealt:
             own = range(first, first + len(group))
             share = team.share(len(group))
-            results = self._results(
+            results = self.results(
                 batch, own[share.start : share.stop], len(dealt) == 1, len(group)
             )
             total = team.tree_sum(results, len(group), _add_shards)
@@ -87,7 +110,7 @@ class _Work:
             first += len(group)
             yield total
 
-    def _results(
+    def results(
         self, batch: Batch, numbers: range, is_last: bool, of: int | None = None
     ) -> Iterator[ShardResult]:
         """The results of shards that run side by side, ``of`` so many on all ranks.
@@ -96,9 +119,9 @@ class _Work:
         """
         shards = [self._shard(k) for k in numbers]
         runs = [self._run(k) for k in numbers]
-        if self._can_record(batch, len(numbers)):
+        if shards and self._can_record(batch, len(shards) if of is None else of):
             with np.errstate(all="ignore"):
-                found = self._recorded(batch, shards, runs)
+                found = self._recorded(batch, shards, runs, of)
             yield from found if is_last else map(_copied, found)
             return
         steps = [
@@ -111,10 +134,10 @@ class _Work:
             yield from self.workers.results(lambda k: alone(steps[k - numbers.start]), numbers)
 
     def _can_record(self, batch: Batch, shards: int) -> bool:
-        """Recorded passes exchange sums within a process."""
-        is_shared = batch.network.couples_samples and self.workers.team.size > 1
-        can = self.workers.passes.can_record(batch.network, shards)
-        return shards > 0 and can and not is_shared
+        """Whether passes can be recorded: by all ranks that exchange sums, or by none."""
+        is_shared = batch.network.couples_samples
+        most = self.workers.team.largest_share(shards) if is_shared else shards
+        return self.workers.passes.can_record(batch.network, most)
 
     def _shard(self, k: int) -> Reading:
         part = self.indices[self.parts[k]]
@@ -124,16 +147,37 @@ class _Work:
         return Pass(training=True, seed=self.experiment.plan.seed, step=self.step, shard=k)
 
     def _recorded(
-        self, batch: Batch, shards: Sequence[Reading], runs: Sequence[Pass]
+        self, batch: Batch, shards: Sequence[Reading], runs: Sequence[Pass], of: int | None
     ) -> list[ShardResult]:
-        def together(passes: Sequence[Any]) -> list[Any]:
-            return self.workers.together([silenced(steps) for steps in passes], add_sums)
-
+        together = SideBySide(self.workers, of)
         outcomes = self.workers.passes.outcomes(batch, shards, runs, together)
         return [
             _result(self.experiment, out, shard.targets)
             for out, shard in zip(outcomes, shards, strict=True)
         ]
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Shards that run side by side, with ``of`` on all ranks if these are coupled."""
+
+    workers: Workers
+    of: int | None
+
+    def plain(self, passes: Sequence[Steps[Outcome]]) -> list[Outcome]:
+        """The outcomes of passes in Python."""
+        return self.workers.together([silenced(steps) for steps in passes], add_sums, self.of)
+
+    def total(self, parts: Sequence[BatchSums]) -> BatchSums:
+        """The sums over all shards."""
+        shards = len(parts) if self.of is None else self.of
+        return self.workers.team.tree_sum(iter(parts), shards, add_sums, for_all=False)
+
+    def agreed(self, answers: Sequence[bool]) -> bool:
+        """Whether the answer of every shard is yes."""
+        if self.of is None:
+            return all(answers)
+        return self.workers.team.tree_sum(iter(answers), self.of, and_, for_all=False)
 
 
 def _passed(experiment: Experiment, batch: Batch, shard: Reading, run: Pass) -> Steps[ShardResult]:
@@ -159,6 +203,4 @@ def silenced(steps: Steps[T]) -> Steps[T]:
 
 
 def _add_shards(a: ShardResult, b: ShardResult) -> ShardResult:
-    for name, grad in a.grads.items():
-        grad += b.grads[name]
-    return ShardResult(a.grads, a.buffers, add_sums(a.sums, b.sums))
+    return ShardResult(add_gradients(a.grads, b.grads), a.buffers, add_sums(a.sums, b.sums))

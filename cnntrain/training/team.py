@@ -19,6 +19,7 @@ class Team:
     rank = 0
     size = 1
     on_this_host = 1  # ranks that share these cores
+    is_awaited = True  # by threads that have nothing else to do
 
     def opened(self, work: Callable[[], T]) -> T:
         """What ``work`` reads, once all ranks have read the same."""
@@ -29,6 +30,10 @@ class Team:
         k = self.rank if rank is None else rank
         return range(shards * k // self.size, shards * (k + 1) // self.size)
 
+    def largest_share(self, shards: int) -> int:
+        """The most shards that a rank has."""
+        return max(len(self.share(shards, rank)) for rank in range(self.size))
+
     def tree_sum(
         self, own: Iterator[T], shards: int, add: Callable[[T, T], T], for_all: bool = True
     ) -> T:
@@ -37,6 +42,14 @@ class Team:
         All ranks get it; if not ``for_all``, only those that have shards, which then must call it.
         """
         return pairwise_sum(own, add)
+
+    def spread(self, total: T, shards: int) -> T:
+        """A sum of so many shards, also for ranks that had none of them."""
+        return total
+
+    def aside(self) -> "Team":
+        """The same ranks for another thread, whose messages do not mix with those of this one."""
+        return self
 
     def gathered(self, value: T) -> list[T]:
         """The values of all ranks, on all of them."""
@@ -69,9 +82,12 @@ class Ranks(Team):
     def tree_sum(
         self, own: Iterator[T], shards: int, add: Callable[[T, T], T], for_all: bool = True
     ) -> T:
-        owners = [rank for rank in range(self.size) for _ in self.share(shards, rank)]
-        total: T = self._sum(own, owners, add)
-        return self._spread(total, _distinct(owners)) if for_all else total
+        total: T = self._sum(own, self._owners(shards), add)
+        return self.spread(total, shards) if for_all else total
+
+    def _owners(self, shards: int) -> list[int]:
+        """The rank of every shard."""
+        return [rank for rank in range(self.size) for _ in self.share(shards, rank)]
 
     def _sum(self, own: Iterator[T], owners: Sequence[int], add: Callable[[T, T], T]) -> Any:
         """The sum of the shards of these ``owners``; None on all other ranks."""
@@ -97,14 +113,13 @@ class Ranks(Team):
             return left, right
         return (left, found) if self.rank in rests[0] else (found, right)
 
-    def _spread(self, total: Any, having: Sequence[int]) -> Any:
-        """The total, also for ranks that had no shards."""
-        source_of = _paired(range(self.size), having)
+    def spread(self, total: T, shards: int) -> T:
+        source_of = _paired(range(self.size), _distinct(self._owners(shards)))
         sends = [(total, to) for to, source in source_of.items() if source == self.rank]
         source = source_of.get(self.rank)
         if source is None and not sends:
             return total
-        found = self.exchange(sends, source)
+        found: T = self.exchange(sends, source)
         return total if source is None else found
 
 

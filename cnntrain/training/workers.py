@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from cnntrain.layers import BatchSums
 from cnntrain.native import use_threads
 from cnntrain.training.allocation import keep_freed_memory
+from cnntrain.training.messenger import Messenger
 from cnntrain.training.passes import Passes
 from cnntrain.training.team import ALONE, Team
 
@@ -29,6 +30,7 @@ class Workers:
     def __init__(self, threads: int, team: Team = ALONE) -> None:
         self.threads, self.team = threads, team
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.messenger = Messenger(team) if team.on_this_host < team.size else None
         self.passes = Passes()
         self._limits: threadpool_limits | None = None
         self._threads_before = 1
@@ -42,6 +44,8 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+        if self.messenger is not None:
+            self.messenger.stop()
         if self._limits is not None:
             self._limits.restore_original_limits()
         use_threads(self._threads_before)

@@ -34,5 +34,7 @@ def test_nan_is_not_lost(kind, evaluation):
     x[0, 1, 2, 0] = np.nan
     y, _ = kind(size=2).forward({}, x, evaluation)
     assert np.isnan(y[0, 0, 1, 0])
-    if kind is AdaptiveMaxPool2d:  # the NumPy engine takes means by matrices with zeros: 0·NaN = NaN
+    if (
+        kind is AdaptiveMaxPool2d
+    ):  # the NumPy engine takes means by matrices with zeros: 0·NaN = NaN
         assert np.isnan(y).sum() == 1

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnntrain.commands.fit import FitOptions, run_fit
+from cnntrain.data.by_index import MOST_IN_MEMORY
 from cnntrain.errors import ConfigError
 from cnntrain.runs import mpi as ranks_of_mpi
-from cnntrain.runs.mpi import is_launched, team_for
+from cnntrain.runs.mpi import Said, is_launched, team_for
 from cnntrain.training.team import ALONE
 
 CONV = {"conv2d": {"filters": 8, "kernel": 3, "activation": "relu"}}
@@ -61,7 +63,12 @@ def alone(tmp_path, sha256):
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-def test_two_ranks_give_the_bits_of_one_process(mpi, config, alone, sha256, kind):
+@pytest.mark.parametrize("hosts", ["one host", "two"])
+def test_two_ranks_give_the_bits_of_one_process(
+    mpi, config, alone, sha256, monkeypatch, kind, hosts
+):
+    if hosts == "two":
+        monkeypatch.setenv("MPIR_CVAR_NOLOCAL", "1")  # MPICH: as if they shared no memory
     path = config(kind, metrics=["macro_f1"])
     code, _, err = mpi(2, "fit", path, "--out", "two", "-q")
     assert (code, err) == (0, "")
@@ -72,7 +79,10 @@ def test_two_ranks_give_the_bits_of_one_process(mpi, config, alone, sha256, kind
 @pytest.mark.parametrize("engine", ["native", "numpy"])
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("train", [{"batch_size": 1238}, {"batch_size": 200, "accumulate": 5}])
-def test_ranks_and_threads_change_no_bit(mpi, config, alone, sha256, kind, engine, train):
+def test_ranks_and_threads_change_no_bit(
+    mpi, config, alone, sha256, monkeypatch, kind, engine, train
+):
+    monkeypatch.setenv("MPIR_CVAR_NOLOCAL", str(int(engine == "native")))
     path = config(kind, **train)
     expected = alone(path, engine)
     for ranks in (2, 3, 4):
@@ -129,6 +139,43 @@ def test_a_rank_that_differs_is_named(mpi_started, config, tmp_path, more, said)
     assert err.startswith("Error: not all ranks would train the same; compared with rank 0:\n")
     assert f": {said}\n" in err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_rank_with_other_data_is_named(mpi_started, config_file, tmp_path):
+    words = ["fit", two_folders_of_images(tmp_path, config_file, 40), "--out", "run", "-q"]
+    np.save(tmp_path / "b" / "x.npy", np.ones((40, 1 << 12), np.uint8))
+    parts = [(1, [*words, "--data-dir", name], {}) for name in "ab"]
+    with mpi_started(parts, tmp_path) as process:
+        _, err = process.communicate()
+    assert process.returncode == 1
+    assert "data.fingerprint: " in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_rank_of_another_version_is_named(monkeypatch, experiment_of):
+    experiment = experiment_of(data=DATA, network=LAYERS["plain"])
+    own = ranks_of_mpi.about(experiment)
+    monkeypatch.setattr(ranks_of_mpi, "__version__", "0.0.1")
+    others = ranks_of_mpi.about(experiment)
+
+    class TwoHosts(ranks_of_mpi.MpiTeam):
+        def __init__(self):
+            self.hosts = ["node1", "node2"]
+
+    told = [Said(None, 0, about) for about in (own, others)]
+    problem = TwoHosts()._problem(told)
+    assert f'rank 1 on node2: version: "{own["version"]}" -> "0.0.1"' in problem
+
+
+def two_folders_of_images(tmp_path, config_file, samples):
+    """The config for images that folders a and b hold; the images are a hole in a file."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        np.lib.format.open_memmap(tmp_path / name / "x.npy", "w+", np.uint8, (samples, 1 << 12))
+        np.save(tmp_path / name / "y.npy", np.arange(samples) % 2)
+    data = {"source": "npy", "train": {"inputs": "x.npy", "targets": "y.npy"}}
+    train = {"epochs": 10**6, "batch_size": 512}
+    return config_file(data=data, network=[{"dense": {"units": 2}}], train=train)
 
 
 def test_what_all_ranks_find_wrong_is_said_once(mpi, tmp_path):
@@ -229,6 +276,23 @@ def test_a_stuck_rank_ends_the_job(endless, tmp_path, of, stuck):
     assert "has given no sign of life for 10 s" in err
     assert ("A checkpoint was written at step" in err) == (stuck != 0)
     assert (tmp_path / "run" / "checkpoints" / "last.npz").is_file()
+
+
+@pytest.mark.slow
+def test_data_that_one_rank_can_no_longer_read_ends_the_job(
+    mpi_started, config_file, tmp_path, wait_until
+):
+    path = two_folders_of_images(tmp_path, config_file, (MOST_IN_MEMORY >> 12) + 1)
+    words = ["fit", path, "--out", "run", "-q", "--set", "train.checkpoint_steps=5"]
+    parts = [(1, [*words, "--data-dir", name], {}) for name in "ab"]
+    with mpi_started(parts, tmp_path) as process:
+        wait_until((tmp_path / "run" / "checkpoints" / "last.npz").is_file, process)
+        os.truncate(tmp_path / "b" / "x.npy", 1000)
+        code, err = ended(process, within=30)
+    assert code == 1
+    assert "Error: rank 1 on " in err
+    assert "x.npy: has shrunk from" in err
+    assert "A checkpoint was written at step" in err
 
 
 @pytest.mark.slow

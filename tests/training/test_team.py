@@ -1,42 +1,11 @@
 """Any number of ranks adds up shards in the tree of one process, and all get the sum."""
 
-from queue import Queue
-from threading import Thread
-
 import numpy as np
 import pytest
+from helpers.ranks import on_all_ranks
 
-from cnntrain.training.team import ALONE, Ranks
+from cnntrain.training.team import ALONE
 from cnntrain.training.tree_sum import left_part, pairwise_sum
-
-
-class Threads(Ranks):
-    """A rank that is a thread."""
-
-    def __init__(self, rank, queues):
-        self.rank, self.size, self.queues = rank, round(len(queues) ** 0.5), queues
-
-    def exchange(self, sends, source):
-        for value, to in sends:
-            self.queues[self.rank, to].put(value)
-        return None if source is None else self.queues[source, self.rank].get(timeout=20)
-
-
-def on_all_ranks(size, work):
-    """What ``work(team)`` gives on every rank."""
-    queues = {(a, b): Queue() for a in range(size) for b in range(size)}
-    found = [None] * size
-
-    def run(rank):
-        found[rank] = work(Threads(rank, queues))
-
-    threads = [Thread(target=run, args=(rank,)) for rank in range(size)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(queue.empty() for queue in queues.values())
-    return found
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
