@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -69,6 +70,42 @@ class Batches:
         """Labels (N,), or targets (K, N) as they are in the data."""
         y = self.split.y[indices]
         return y if y.ndim == 1 else np.moveaxis(y, 0, -1)
+
+
+class Reading:
+    """Some samples: their arrays, once asked for, or where they are stored."""
+
+    def __init__(
+        self,
+        batches: Batches,
+        indices: Array,
+        draw: Draw | None = None,
+        ready: tuple[Array, Array] | None = None,
+    ) -> None:
+        self._batches, self._indices, self._draw = batches, indices, draw
+        self._ready = ready
+
+    def take(self) -> tuple[Array, Array]:
+        """Inputs and targets, which are not kept."""
+        if self._ready is not None:
+            return self._ready
+        with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
+            return self._batches.take(self._indices, self._draw)
+
+    def load(self) -> tuple[Array, Array]:
+        """Inputs and targets, which are kept."""
+        self._ready = self.take()
+        return self._ready
+
+    @cached_property
+    def targets(self) -> Array:
+        """The targets alone."""
+        return self._batches.targets(self._indices) if self._ready is None else self._ready[1]
+
+    @property
+    def rows(self) -> Array:
+        """The numbers of the stored samples."""
+        return self._batches.split.stored_rows(self._indices)
 
 
 def epoch_order(n: int, seed: int, epoch: int, shuffle: bool) -> Array:

@@ -30,14 +30,19 @@ Add = Callable[[Sequence[BatchSums]], BatchSums]
 Leaves = Callable[[Params], bool]  # told final gradients; whether all that it was told leave now
 
 
-class Samples(Protocol):
+class Inputs(Protocol):
     """What a pass reads: arrays, or, if a kernel gathers them, the numbers of stored samples."""
 
     def load(self) -> tuple[Array, Array]: ...
     @property
-    def targets(self) -> Array: ...
-    @property
     def rows(self) -> Array: ...
+
+
+class Samples(Inputs, Protocol):
+    """What a pass in training reads."""
+
+    @property
+    def targets(self) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,30 @@ class Exchange:
     total: BatchSums
 
 
+class Input:
+    """Where the calls of a recorder find their samples: with every pass others."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._x: Array | None = None
+
+    def read(self, samples: Inputs) -> tuple[Array, Array]:
+        """Inputs and targets; inputs that no kernel has gathered get a place of their own."""
+        with recording(self._recorder):
+            x, y = samples.load()
+        if self._recorder.rows is not None:
+            return x, y
+        self._x = np.array(x, order="C")
+        return self._x, y
+
+    def renew(self, samples: Inputs) -> None:
+        """Put other samples in the place of the last ones."""
+        if self._x is not None:
+            np.copyto(self._x, samples.load()[0])
+        if self._recorder.rows is not None:
+            np.copyto(self._recorder.rows, samples.rows)
+
+
 class RecordedPass:
     """The pass of one shard; its arrays keep their places, so that the calls can be repeated."""
 
@@ -67,6 +96,7 @@ class RecordedPass:
         self.network, self.objective = network, objective
         self.has_losses = with_losses  # as calls of kernels
         self._recorder = Recorder()
+        self._input = Input(self._recorder)
         self._exchanges: dict[int, Exchange] = {}  # by the part that they end
         self._leaving: dict[int, Params] = {}  # gradients that are final, alike
         self._final: Params = {}  # those that have not yet left
@@ -77,7 +107,7 @@ class RecordedPass:
         """``forward_backward_steps``, noted; where gradients leave, a part ends."""
         self.params = dict(params)
         run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
-        x, y = self._read(samples)
+        x, y = self._input.read(samples)
         self._z, caches = yield from self._noted(self.network.forward_steps(self.params, x, run))
         del x  # its memory is free for other arrays when no layer needs it any more
         self._heads, self._kept = caches.heads, Caches(self._of_buffers(caches))
@@ -90,13 +120,6 @@ class RecordedPass:
         )
         self._programs = self._recorder.programs
         return self.outcome(self.params)
-
-    def _read(self, samples: Samples) -> tuple[Array, Array]:
-        """Inputs and targets; inputs that no kernel has gathered get a place of their own."""
-        with recording(self._recorder):
-            x, y = samples.load()
-        self._x = np.array(x, order="C") if self._recorder.rows is None else None
-        return x if self._x is None else self._x, y
 
     def _note_losses(self, y: Array) -> list[Array]:
         """δ at the output and the heads. Losses that prepare the targets stay in Python."""
@@ -173,10 +196,7 @@ class RecordedPass:
 
     def begin(self, samples: Samples, run: Pass) -> None:
         """Put other samples and other random numbers in the place of the last ones."""
-        if self._x is not None:
-            np.copyto(self._x, samples.load()[0])
-        if self._recorder.rows is not None:
-            np.copyto(self._recorder.rows, samples.rows)
+        self._input.renew(samples)
         for place in self._recorder.targets if self.has_losses else ():
             np.copyto(place, samples.targets)
         for layer, stream in self._recorder.streams:

@@ -1,14 +1,14 @@
 """The samples of each step, and their arrays, prepared one step ahead."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import lru_cache, partial
 from typing import Self
 
 import numpy as np
 
 from cnntrain.config.plan import Plan
 from cnntrain.data import batches
-from cnntrain.data.batches import epoch_order, part_of_order
+from cnntrain.data.batches import Reading, epoch_order, part_of_order
 from cnntrain.data.by_index import ByIndex
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.rng import Purpose, stream
@@ -70,42 +70,15 @@ def dealt_groups(experiment: Experiment, samples: int) -> list[list[slice]]:
 def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Shard:
     """The k-th shard of a batch: gathered, augmented, normalized, with the batch axis last."""
     part = indices[shard_slices(experiment, len(indices))[k]]
-    return Reading(experiment, part, step, k).take()
+    return reading(experiment, part, step, k).take()
 
 
-class Reading:
-    """One shard of a batch: its arrays, once asked for, or where its samples are stored."""
-
-    def __init__(
-        self, experiment: Experiment, part: Array, step: int, k: int, ready: Shard | None = None
-    ) -> None:
-        self._part, self._keys = part, (step, k)
-        self._seed, self._ready = experiment.plan.seed, ready
-        self._batches = experiment.batches("train")
-
-    def take(self) -> Shard:
-        """Inputs and targets, which are not kept."""
-        if self._ready is not None:
-            return self._ready
-        with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
-            return self._batches.take(
-                self._part, lambda a: stream(self._seed, Purpose.AUGMENT, *self._keys, a)
-            )
-
-    def load(self) -> Shard:
-        """Inputs and targets, which are kept."""
-        self._ready = self.take()
-        return self._ready
-
-    @cached_property
-    def targets(self) -> Array:
-        """The targets alone."""
-        return self._batches.targets(self._part) if self._ready is None else self._ready[1]
-
-    @property
-    def rows(self) -> Array:
-        """The numbers of the stored samples."""
-        return self._batches.split.stored_rows(self._part)
+def reading(
+    experiment: Experiment, part: Array, step: int, k: int, ready: Shard | None = None
+) -> Reading:
+    """The samples ``part`` as the k-th shard of a step; ``ready`` if they have been loaded."""
+    draw = partial(stream, experiment.plan.seed, Purpose.AUGMENT, step, k)
+    return Reading(experiment.batches("train"), part, draw, ready)
 
 
 def is_slow_to_load(experiment: Experiment) -> bool:

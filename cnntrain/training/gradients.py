@@ -9,12 +9,13 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from cnntrain.data.batches import Reading
 from cnntrain.layers import BatchSums, Steps, alone, within
 from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.network.network import Pass
 from cnntrain.network.objective import Outcome
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.feed import Reading, Shard, dealt_groups, shard_slices
+from cnntrain.training.feed import Shard, dealt_groups, reading, shard_slices
 from cnntrain.training.messenger import Departures, Messenger, add_gradients
 from cnntrain.training.passes import MOST_SHARDS, Batch
 from cnntrain.training.tree_sum import pairwise_sum
@@ -141,7 +142,7 @@ class _Work:
 
     def _shard(self, k: int) -> Reading:
         part = self.indices[self.parts[k]]
-        return Reading(self.experiment, part, self.step, k, self.loaded.get(k))
+        return reading(self.experiment, part, self.step, k, self.loaded.get(k))
 
     def _run(self, k: int) -> Pass:
         return Pass(training=True, seed=self.experiment.plan.seed, step=self.step, shard=k)

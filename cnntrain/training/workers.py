@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 class Workers:
     """Threads that run the shards of this rank; a context manager that also holds BLAS to one
-    thread."""
+    thread, unless nothing uses it."""
 
-    def __init__(self, threads: int, team: Team = ALONE) -> None:
-        self.threads, self.team = threads, team
+    def __init__(self, threads: int, team: Team = ALONE, holds_blas: bool = True) -> None:
+        self.threads, self.team, self._holds_blas = threads, team, holds_blas
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self.messenger = Messenger(team) if team.on_this_host < team.size else None
         self.passes = Passes()
@@ -37,7 +37,8 @@ class Workers:
 
     def __enter__(self) -> Self:
         keep_freed_memory()
-        self._limits = threadpool_limits(limits=1, user_api="blas")
+        if self._holds_blas:
+            self._limits = threadpool_limits(limits=1, user_api="blas")
         self._threads_before = use_threads(self.threads)
         return self
 
