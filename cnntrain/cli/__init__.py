@@ -120,7 +120,8 @@ def run() -> None:
 
 
 def _fail(message: str, code: ExitCode) -> ExitCode:
-    click.echo(printable(f"Error: {message}"), err=True)
+    if message:  # another rank says it
+        click.echo(printable(f"Error: {message}"), err=True)
     return code
 
 

@@ -7,6 +7,7 @@ import click
 from cnntrain.cli.options import (
     data_dir_option,
     engine_option,
+    mpi_option,
     seed_option,
     settings_option,
     threads_option,
@@ -72,6 +73,7 @@ from cnntrain.cli.options import (
 @threads_option
 @data_dir_option
 @engine_option
+@mpi_option
 @click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
 def command(
     config: Path,
@@ -90,6 +92,7 @@ def command(
     seed: int | None,
     threads: int | None,
     data_dir: Path | None,
+    mpi: bool | None,
     quiet: bool,
 ) -> int:
     """Train the network that CONFIG describes.
@@ -109,6 +112,7 @@ def command(
       cnntrain fit configs/digits.yaml --set train.epochs=3 --set optimizer.sgd.lr=0.02
       cnntrain fit configs/digits.yaml --folds 5
       cnntrain fit configs/mnist-lenet5.yaml --data-dir ~/data --out runs/lenet
+      mpiexec -n 4 cnntrain fit configs/digits.yaml
     """
     from cnntrain.commands.fit import FitOptions, run_fit
     from cnntrain.commands.print_config import run_print_config
@@ -126,6 +130,8 @@ def command(
         raise click.UsageError("--except goes with --init-from; name a checkpoint, or remove it")
     if several and (overwrite or dry_run):
         raise click.UsageError(f"--{several} trains several runs; remove --overwrite and --dry-run")
+    if several and mpi:
+        raise click.UsageError(f"--mpi trains one network, --{several} several; choose one")
     options = FitOptions(
         settings=settings,
         out=out,
@@ -139,6 +145,7 @@ def command(
         left_out=left_out,
         check=check,
         dry_run=dry_run,
+        mpi=mpi,
     )
     if several:
         from cnntrain.commands.members import run_members

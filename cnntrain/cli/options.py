@@ -30,6 +30,14 @@ seed_option = click.option(
 )
 
 
+mpi_option = click.option(
+    "--mpi/--no-mpi",
+    default=None,
+    help="Share the work with the other processes of an MPI job, which changes no bit. "
+    "[default: if mpiexec or srun has started this one]",
+)
+
+
 def _use_engine(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
     """Use the engine until the command has ended."""
     if name is not None:
