@@ -126,7 +126,8 @@ INLINE void panel_product(int form, Factors p, long a_stride, long rows, real *o
         } else {
             if (!p.first || p.adds)
                 memset(edge, 0, sizeof(edge)); /* unused lanes must not hold slow denormal numbers */
-            for (int i = 0; i < size && (!p.first || p.adds); i++) memcpy(edge + i * PANEL, to + i * out_row, bytes);
+            for (int i = 0; i < size && (!p.first || p.adds); i++)
+                memcpy(edge + i * PANEL, to + i * out_row, bytes);
             TILE_OF[form][vecs - 1][size - 1](&p, edge, PANEL);
             for (int i = 0; i < size; i++) memcpy(to + i * out_row, edge + i * PANEL, bytes);
         }

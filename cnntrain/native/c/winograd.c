@@ -6,7 +6,7 @@
 #include "spread.h"
 #include "winograd.h"
 
-#define BUDGET (384L << 10) /* bytes of V and M */
+#define BUDGET (384L << 10)             /* bytes of V and M */
 #define APART (64 / (long)sizeof(real)) /* numbers between points, which then share no set of a cache */
 
 typedef struct {
@@ -14,10 +14,10 @@ typedef struct {
     real *z, *U, *V, *M, *zeros;
     uint8_t *winners;
     int has_relu;
-    long m, c, n; /* outputs, inputs, samples */
-    long height, width, top, left; /* of inputs, and zeros around them */
+    long m, c, n;                       /* outputs, inputs, samples */
+    long height, width, top, left;      /* of inputs, and zeros around them */
     long out_height, out_width, across; /* outputs, and tiles in a row of them */
-    long block, columns; /* of V and M: so many in use, and with room for one more vector */
+    long block, columns;                /* of V and M: so many in use, and with room for one more vector */
     long V_apart, M_apart;
 } Tiles;
 
@@ -27,8 +27,7 @@ static void points_of_weights(const Tiles *p, const real *W, long w_out, long w_
     for (long t = 0; t < 9; t++) from[t] = taps + t * p->c;
     for (long m = 0; m < p->m; m++) {
         for (long c = 0; c < p->c; c++)
-            for (long t = 0; t < 9; t++)
-                taps[t * p->c + c] = W[m * w_out + c * w_in + (rotated ? 8 - t : t)];
+            for (long t = 0; t < 9; t++) taps[t * p->c + c] = W[m * w_out + c * w_in + (rotated ? 8 - t : t)];
         kernels_to_points(from, p->c, p->U + m * p->c, p->m * p->c + APART);
     }
 }

@@ -5,8 +5,8 @@
 
 #include "vec.h"
 
-#define TILE_SIDE 4                /* of the square of inputs that a tile of 2 x 2 outputs reads */
-#define POINTS (TILE_SIDE * TILE_SIDE)  /* at which the product of the two polynomials is taken */
+#define TILE_SIDE 4                    /* of the square of inputs that a tile of 2 x 2 outputs reads */
+#define POINTS (TILE_SIDE * TILE_SIDE) /* at which the product of the two polynomials is taken */
 
 /* Bᵀ d */
 INLINE void input_points(const vec d[TILE_SIDE], vec v[TILE_SIDE]) {
@@ -63,12 +63,12 @@ IN_TWO(deltas_in_two, output_points, 2, TILE_SIDE)
 /* One vector of each of side x side arrays, transformed, to POINTS arrays that are ``apart``. */
 #define TO_POINTS(name, side, IN_TWO_OF)                                                                     \
     INLINE void name##_vector(const real *const *from, long k, long count, real *to, long apart) {           \
-        vec in[side][side], out[TILE_SIDE][TILE_SIDE];                                                                 \
+        vec in[side][side], out[TILE_SIDE][TILE_SIDE];                                                       \
         _Pragma("GCC unroll 16") for (int i = 0; i < side * side; i++) in[i / side][i % side] =              \
             count < VL ? load_part(from[i] + k, count) : load(from[i] + k);                                  \
         IN_TWO_OF(in, out);                                                                                  \
         _Pragma("GCC unroll 16") for (int i = 0; i < POINTS; i++)                                            \
-            store(to + i * apart + k, out[i / TILE_SIDE][i % TILE_SIDE]);                                              \
+            store(to + i * apart + k, out[i / TILE_SIDE][i % TILE_SIDE]);                                    \
     }                                                                                                        \
     static void name(const real *const *from, long count, real *to, long apart) {                            \
         long k = 0;                                                                                          \

@@ -30,7 +30,7 @@ typedef struct {
 } Block;
 
 typedef struct {
-    Strip in, out; /* a and delta */
+    Strip in, out;          /* a and delta */
     real *V, *D, *products; /* points of a and delta, (point, column, channel), and their products */
     double *sum;            /* dU (point, filter, channel) */
     long top, left, V_apart, D_apart;
