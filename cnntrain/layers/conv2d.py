@@ -193,7 +193,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     column at the end); ``groups``, the number of independent groups of channels and filters (C:
     depth-wise convolution); ``algorithm``, ``direct`` (the sum as it stands), ``winograd`` (for 3x3
     kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or ``auto``
-    (winograd where the compiled engine runs and it is faster: C, F >= 16, OH, OW >= 8);
+    (winograd where the compiled engine runs and it is faster: C, F >= 32, OH, OW >= 8);
     ``activation: KIND`` appends that layer; ``bias``, ``init``,
     ``trainable``, ``lr_mult``, ``decay_mult`` as for every layer with weights. Raises
     ``ShapeError`` if the input is not an image, the kernel does not fit, the number of groups does

@@ -16,6 +16,14 @@ def _check(maps: Shape, outputs: Shape, W: Shape, axes: Sequence[Axis]) -> None:
         raise ValueError(f"windows {axes} do not fit: 3x3, stride 1 and dilation 1 are needed")
 
 
+def held_numbers(channels: int, filters: int) -> int:
+    """About how many numbers ``winograd_dW``, which needs most, holds while it works.
+
+    Of 128 columns 16 points each, the maps that they are made of, and sums as doubles.
+    """
+    return (16 * 128 + 9 * 128) * (channels + filters) + 33 * channels * filters
+
+
 def winograd_forward(
     a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, relu: bool = False
 ) -> Array:

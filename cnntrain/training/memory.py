@@ -16,8 +16,11 @@ from threadpoolctl import threadpool_limits
 from cnntrain.config.plan import Plan
 from cnntrain.environment import available_cores, physical_memory
 from cnntrain.errors import ShapeError
+from cnntrain.layers.conv2d import Conv2d
 from cnntrain.native import Recorder, current, recording
+from cnntrain.native.winograd import held_numbers
 from cnntrain.network.fuse import fast
+from cnntrain.network.graph import Node
 from cnntrain.network.network import Network, Pass
 from cnntrain.text import gibibytes
 from cnntrain.training.passes import can_record
@@ -107,6 +110,15 @@ def _measured(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", n
                 tracemalloc.stop()
 
 
+def _unseen(node: Node) -> int:
+    """Numbers that a compiled convolution holds while it works, beside its results."""
+    layer = node.layer
+    if isinstance(layer, Conv2d) and layer.uses_winograd(node.in_shape):
+        return held_numbers(node.in_shape[0], layer.filters)
+    sizes = (math.prod(p.shape) for p in node.params.values() if len(p.shape) == IMAGE_KERNEL)
+    return KERNEL_COPIES * max(sizes, default=0)
+
+
 def training_bytes(
     plan: Plan, network: Network, samples: int, threads: int | None = None
 ) -> TrainingBytes:
@@ -125,8 +137,7 @@ def training_bytes(
     gradients = network.parameter_count * itemsize
     largest = max((math.prod(p.shape) for p in network.params.values()), default=0) * itemsize
     slots = len(plan.optimizer.active_slots()) + (plan.train.average is not None)
-    kernels = [math.prod(p.shape) for p in network.params.values() if len(p.shape) == IMAGE_KERNEL]
-    own = KERNEL_COPIES * max(kernels, default=0) * itemsize if current().isa else 0
+    own = max(map(_unseen, network.nodes), default=0) * itemsize if current().isa else 0
     quick = fast(network)
     each = max(part.stop - part.start for group in dealt for part in group)
     if can_record(quick, shards) and not is_too_large(quick, plan.numpy_dtype, shards * each):

@@ -120,3 +120,9 @@ def test_the_list_fits_the_width():
     assert max(map(len, text.splitlines())) <= 100
     assert "\n  conv2d " in text
     assert text.count("\n\n") == len(families()) - 1
+
+
+def test_a_convolution_shows_both_of_its_algorithms():
+    formulas = {name: str(formula) for name, formula in describe(Conv2d).formulas.items()}
+    assert formulas["forward"] == "z_f = Σ_c W[f,c] ⋆ a_c + b_f"
+    assert formulas["winograd, forward"] == "z_f = Aᵀ [Σ_c (G W[f,c] Gᵀ) ⊙ (Bᵀ a_c B)] A + b_f"

@@ -121,3 +121,12 @@ def test_the_graph_as_mermaid(summary_of):
 )  # fmt: skip
 def test_amounts_are_abbreviated(written, text):
     assert written == text
+
+
+@pytest.mark.usefixtures("native_engine")
+def test_convolutions_by_winograd_are_noted(summary_of):
+    conv = {"filters": 32, "kernel": 3, "padding": "same"}
+    network = [{"conv2d": conv}, {"conv2d": {**conv, "algorithm": "direct"}}, {"conv2d": conv}]
+    found = summary_of([*network, "flatten", {"dense": {"units": 2}}], (1, 8, 8))
+    noted = {layer.name for layer in found.layers for note in layer.notes if "Winograd" in note}
+    assert noted == {"conv3"}  # the first has too few channels
