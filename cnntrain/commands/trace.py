@@ -45,7 +45,7 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
     clock = training_clock(experiment.plan, len(experiment.data.train))
     with Workers(threads=1):
         found = trace(experiment, state, clock, samples, options.steps)
-    explained = [explain_entry(found.steps[-1], entry) for entry in options.entries]
+    explained = [explain_entry(found.steps[-1], entry, found.classes) for entry in options.entries]
     if options.html is not None:
         _write_page(options.html, trace_page(found, options.layers))
     if options.as_json:

@@ -11,7 +11,8 @@ from cnntrain.views.trace.trace import Trace
 
 FOLDER = Path(__file__).parent / "page_parts"
 SCRIPTS = (
-    *("data", "palette", "sums", "sums_weighted", "sums_pooling", "sums_plain"),
+    *("data", "palette", "recipe", "sums", "sums_weighted", "sums_pooling", "sums_recipes"),
+    "sums_plain",
     *("panel", "explanation", "network", "stage", "main"),
 )
 NEEDED = ("jinja2", "latex2mathml")

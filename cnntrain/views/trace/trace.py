@@ -12,9 +12,11 @@ import numpy as np
 
 from cnntrain.errors import Diverged
 from cnntrain.layers import Context, Layer
+from cnntrain.losses import Loss
 from cnntrain.network.graph import AT_INPUT, INPUT, Node
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import Objective, forward_backward
+from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import State
@@ -106,6 +108,7 @@ class LossTrace:
     targets: Array
     cost: float
     delta: Array
+    loss: Loss
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,9 @@ class ArrayUpdate:
     before: Array
     gradient: Array | None
     after: Array
+    lr: float  # η times ``lr_mult``
+    decay: float  # of the decoupled weight decay, times ``decay_mult``
+    memory: dict[str, Array]  # what the optimizer remembered before the update, by slot
 
     @property
     def change(self) -> Array:
@@ -137,6 +143,7 @@ class StepTrace:
     l1: float  # λ₁/m
     decay_mult: dict[str, float]  # of every array
     rule: tuple[Formula, ...]
+    optimizer: Optimizer
     updates: tuple[ArrayUpdate, ...]
     cost_before: float
     cost_after: float
@@ -197,6 +204,7 @@ def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array
     run = Pass(training=True, seed=plan.seed, step=state.step)
     lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
     before = {name: array.copy() for name, array in state.params.items()}
+    memory = {name: array.copy() for name, array in state.optimizer_state.items()}
     out = forward_backward(network, objective, before, x, y, run, need_dx=True)
     grads = dict(out.grads)
     penalty.add_gradient(network, before, grads)
@@ -217,7 +225,20 @@ def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array
         l1=penalty.l1,
         decay_mult={name: param.decay_mult for name, param in network.params.items()},
         rule=tuple(map(Formula, plan.optimizer.rule())),
-        updates=tuple(_updates(network, before, grads, state.params)),
+        optimizer=plan.optimizer,
+        updates=tuple(
+            ArrayUpdate(
+                name=name,
+                before=before[name],
+                gradient=grads[name] if param.trainable else None,
+                after=state.params[name].copy(),
+                lr=lr * param.lr_mult,
+                decay=plan.optimizer.weight_decay * param.decay_mult,
+                memory=_memory(plan.optimizer, memory, name),
+            )
+            for name, param in network.params.items()
+            if not param.is_buffer
+        ),
         cost_before=out.loss / x.shape[-1] + penalty.value(network, before),
         cost_after=after + penalty.value(network, state.params),
     )
@@ -298,18 +319,15 @@ def _losses(network: Network, objective: Objective, y: Array) -> Iterator[LossTr
             layer=node.name,
             weight=term.weight,
             formula=Formula(term.loss.equation()),
-            delta_formula=Formula(term.loss.delta_formula),
+            delta_formula=Formula(term.loss.delta_equation()),
             output=output,
             targets=y,
             cost=cost / m,
             delta=delta * (term.weight / m),
+            loss=term.loss,
         )
 
 
-def _updates(
-    network: Network, before: Params, grads: Params, after: Params
-) -> Iterator[ArrayUpdate]:
-    for name, param in network.params.items():
-        if not param.is_buffer:
-            gradient = grads[name] if param.trainable else None
-            yield ArrayUpdate(name, before[name], gradient, after[name].copy())
+def _memory(optimizer: Optimizer, memory: Params, name: str) -> dict[str, Array]:
+    slots = {slot: f"{slot}:{name}" for slot in optimizer.active_slots()}
+    return {slot: memory[key] for slot, key in slots.items() if key in memory}
