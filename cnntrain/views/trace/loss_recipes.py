@@ -73,7 +73,7 @@ def verdict_of(loss: Loss, z: Array, y: Array, sample: int, classes: Sequence[st
         said, share = int(shares[0] > 0.5), max(float(shares[0]), 1 - float(shares[0]))
     else:
         said, share = int(np.argmax(shares)), float(np.max(shares))
-    return f"says {name(said)} with {100 * share:.3g} %, is {name(label)}"
+    return f"says {name(said)} with {100 * share:.4g} %, is {name(label)}"
 
 
 def loss_lines(loss: Loss, z: Array, y: Array) -> LossLines | None:

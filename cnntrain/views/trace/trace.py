@@ -25,8 +25,6 @@ from cnntrain.training.update import update
 from cnntrain.types import Array, Arrays, Params, Shape
 from cnntrain.views.formula import Formula
 
-MOST_SHOWN = 4  # training samples that are traced together by default
-
 
 class Watched(Layer):
     """A layer that delegates to another and keeps its inputs and outputs."""
@@ -166,9 +164,17 @@ class Trace:
 
 
 def trace(
-    experiment: Experiment, state: State, clock: Clock, samples: Sequence[int], steps: int
+    experiment: Experiment,
+    state: State,
+    clock: Clock,
+    samples: Sequence[int],
+    steps: int,
+    lr: float | None = None,
 ) -> Trace:
-    """Trace ``steps`` updates of ``state``, each on the training samples ``samples``."""
+    """Trace ``steps`` updates of ``state``, each on the training samples ``samples``.
+
+    ``lr``: η of these updates, instead of that of the schedule.
+    """
     nodes = experiment.network.nodes
     edges = [(_name(nodes, k), node.name) for node in nodes for k in node.inputs]
     return Trace(
@@ -177,32 +183,31 @@ def trace(
         experiment.data.classes,
         tuple(edges),
         bool(experiment.plan.data.augment),
-        tuple(_steps(experiment, state, clock, np.array(samples), steps)),
+        tuple(_steps(experiment, state, clock, np.array(samples), steps, lr)),
     )
 
 
-def default_samples(experiment: Experiment) -> list[int]:
-    """All training samples if there are few, else the first ones."""
-    n = len(experiment.data.train)
-    return list(range(n if n <= MOST_SHOWN else 1))
-
-
 def _steps(
-    experiment: Experiment, state: State, clock: Clock, samples: Array, steps: int
+    experiment: Experiment,
+    state: State,
+    clock: Clock,
+    samples: Array,
+    steps: int,
+    given: float | None,
 ) -> Iterator[StepTrace]:
     x, y = experiment.batches("train").take(samples)
     for _ in range(steps):
-        yield _step(experiment, state, clock, x, y)
+        scheduled = learning_rate(experiment.plan, state.step, replace(clock, drops=state.drops))
+        yield _step(experiment, state, scheduled if given is None else given, x, y)
         state.step += 1
 
 
 @np.errstate(all="ignore")  # overflow is detected in the loss and the weights
-def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array) -> StepTrace:
+def _step(experiment: Experiment, state: State, lr: float, x: Array, y: Array) -> StepTrace:
     """One update of ``state``; ``Diverged`` if something in it is not finite."""
     objective, penalty, plan = experiment.objective, experiment.penalty, experiment.plan
     network = _watching(experiment.network)
     run = Pass(training=True, seed=plan.seed, step=state.step)
-    lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
     before = {name: array.copy() for name, array in state.params.items()}
     memory = {name: array.copy() for name, array in state.optimizer_state.items()}
     out = forward_backward(network, objective, before, x, y, run, need_dx=True)

@@ -115,7 +115,7 @@ def test_the_verdict_names_what_it_says_and_what_is_right():
     assert verdict_of(loss, z, np.array([1]), 0, None) == "says 1 with 50 %, is 1"
     binary = Loss.kinds["binary_cross_entropy"]()
     assert verdict_of(binary, np.array([[-2.0]]), np.array([1]), 0, None) == (
-        "says 0 with 88.1 %, is 1"
+        "says 0 with 88.08 %, is 1"
     )
     assert verdict_of(Loss.kinds["squared_error"](), z, z, 0, None) == ""
 
