@@ -39,7 +39,7 @@ def update_recipe(step: StepTrace, updated: ArrayUpdate, at: int) -> Recipe | No
 
 def update_lines(step: StepTrace, updated: ArrayUpdate) -> tuple[Lines, dict[str, Any]] | None:
     """The lines from g and what is remembered to ΔW, and the constants in them."""
-    lines, constants = _rule(step.optimizer, step.step)
+    lines, constants = rule_lines(step.optimizer, step.step)
     if updated.gradient is None or not lines:
         return None
     if updated.decay:
@@ -48,7 +48,8 @@ def update_lines(step: StepTrace, updated: ArrayUpdate) -> tuple[Lines, dict[str
     return lines, constants
 
 
-def _rule(optimizer: Optimizer, step: int) -> tuple[Lines, dict[str, Any]]:
+def rule_lines(optimizer: Optimizer, step: int) -> tuple[Lines, dict[str, Any]]:
+    """The lines of the update after ``step`` others, with its constants; none: not written out."""
     match optimizer:
         case Sgd():
             return _sgd(optimizer)
