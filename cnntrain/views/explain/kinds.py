@@ -108,7 +108,7 @@ def describe(member: type[Registered]) -> Kind:
         dict(_formulas(member)),
         options_of(member),
         tuple(_code(member)),
-        kind_snippet(member),
+        snippet=kind_snippet(member),
     )
 
 
