@@ -42,7 +42,28 @@ const recipe = {
     const from = given.members.map(([i, n]) => named(blocks.delta, i, n));
     return foundByRecipe(blocks.to[0], k, say("recipe"), rule.backward, given, from);
   },
+  gamma(blocks, rule, place) {
+    const { reads: [x], delta, gamma, dgamma } = blocks;
+    const hat = rule.forward.slice(0, -1);
+    const before = chosen.sample;
+    const terms = sharers(x, gamma, place).map(([k, n]) => {
+      chosen.sample = n;
+      const value = resultOf(hat, givenOf(blocks, rule, k));
+      return term([named(delta, k, n), constant(x.label(k, n).replace(x.name, "x\u0302"), value)]);
+    });
+    chosen.sample = before;
+    return found(dgamma, place, say("gamma"), terms);
+  },
+  beta({ reads: [x], delta, beta, dbeta }, rule, place) {
+    return found(dbeta, place, say("beta"), sharers(x, beta, place).map(([k, n]) => term([named(delta, k, n)])));
+  },
 };
+
+// The positions and samples that share an entry of \u03b3 or \u03b2.
+function sharers(x, parameters, place) {
+  const each = x.size / parameters.size;
+  return range(each).flatMap((i) => range(x.samples).map((n) => [place * each + i, n]));
+}
 
 // The numbers that δ of a loss is computed from, for one sample.
 function givenOfLoss(loss, output, target, k, sample = chosen.sample) {
