@@ -1,5 +1,6 @@
 """A snippet of a config for every kind, to paste: with all options that it needs."""
 
+from dataclasses import MISSING, fields
 from typing import Any
 
 import yaml
@@ -77,12 +78,26 @@ def _chosen(member: type[Registered]) -> Any:
 def _network(member: type[Layer]) -> list[Any]:
     """The layer between the input and two outputs; before one that joins, two branches."""
     example = member.examples()[0]
-    layer = to_tree(example.layer)
+    layer = _with_needed(example.layer)
     if not member.joins:
         return [layer, *ENDING]
     options = layer if isinstance(layer, dict) else {layer: {}}
     branches = [{"name": "left", "relu": {}}, {"name": "right", "from": "input", "tanh": {}}]
     return [*branches, {"from": ["left", "right"], **options}, *ENDING]
+
+
+def _with_needed(layer: Layer) -> Any:
+    """The layer as in a config, without the options that have their default."""
+    tree = to_tree(layer)
+    if not isinstance(tree, dict):
+        return tree
+    usual = {
+        f.name: f.default if f.default_factory is MISSING else f.default_factory()
+        for f in fields(layer)  # type: ignore[arg-type]
+    }
+    ((kind, options),) = tree.items()
+    needed = {k: v for k, v in options.items() if getattr(layer, k, None) != usual.get(k)}
+    return {kind: needed} if needed else kind
 
 
 def sample_shape(member: type[Layer]) -> tuple[int, ...]:
