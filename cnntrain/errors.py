@@ -112,3 +112,15 @@ class CheckpointError(CnntrainError):
     """A checkpoint that cannot be read, or does not match its config."""
 
     exit_code = ExitCode.CHECKPOINT
+
+
+class RankError(CnntrainError):
+    """A rank of an MPI job that has failed, or that nobody hears of any more."""
+
+
+class KnownToAll(CnntrainError):
+    """What hinders the start of an MPI job; without a message on all ranks but one."""
+
+    def __init__(self, message: str, exit_code: ExitCode) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -21,8 +21,9 @@ class Purpose(IntEnum):
     SYNTHETIC = 5  # split
     GRADCHECK = 6  # case
     AUGMENT = 7  # step, shard, augmentation
-    TRACE = 8  # step
-    WORKSHEET = 9  # exercise
+    SWEEP = 8  # trial, key
+    TRACE = 9  # step
+    WORKSHEET = 10  # exercise
 
 
 def stream(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

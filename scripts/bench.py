@@ -1,8 +1,11 @@
-"""Benchmark: speed, memory and size of cnntrain, compared with PyTorch and scikit-learn.
+"""Benchmark: speed, memory and size of cnntrain, compared with PyTorch and others.
 
     python scripts/bench.py [--quick] [--steps] [--net NAME]... [--threads N] [--json FILE]
+    python scripts/bench.py --predict [--net NAME]...
+    python scripts/bench.py --limit [--net NAME]...
     python scripts/bench.py --scale
     python scripts/bench.py --csv
+    python scripts/bench.py --big 20G
 
 Times one training step (forward, backward, update) of each network, and whole processes: cold start
 to the end of the first epoch, peak memory, installed size. The contenders take turns of a few steps
@@ -10,7 +13,8 @@ in a row, as training makes them, so that other load on the machine affects all 
 of the first milliseconds of a turn are not counted, while threads of the others still spin. Times
 are milliseconds, minimum / median, of the compiled engine (``cnntrain``) and the NumPy one; the
 ratio is the minimum of PyTorch's fastest variant over that of the first. Rivals are optional:
-``pip install "cnntrain[bench]"``; PyTorch's website gives the index of its CPU build. The header
+``pip install "cnntrain[bench]"`` (PyTorch's website gives the index of its CPU build), and JAX,
+TensorFlow, tinygrad (with clang) and onnxruntime, which are left out by ``--quick``. The header
 names the BLAS kernels that NumPy uses: an environment variable such as OPENBLAS_CORETYPE may limit
 them to less than the CPU supports.
 """
@@ -26,8 +30,10 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from benchmark import processes, scaling, tables
+from benchmark import big, limits, processes, scaling, tables
 from benchmark.nets import NETS, Net, Ours
+from benchmark.peers import peer_steps
+from benchmark.prediction import prediction_steps
 from benchmark.rivals import VARIANTS, Step, sklearn_steps, torch_steps
 
 from cnntrain.environment import available_cores, environment
@@ -75,7 +81,9 @@ def large_product_gflops() -> float:
     return 2 * 1536**3 / best / 1e6
 
 
-def measure(name: str, threads: int, runs: int, variants: tuple[str, ...]) -> dict[str, Any]:
+def measure(
+    name: str, threads: int, runs: int, variants: tuple[str, ...], with_peers: bool
+) -> dict[str, Any]:
     """The measurements of one network."""
     net = NETS[name]
     with Workers(threads) as workers:
@@ -84,7 +92,8 @@ def measure(name: str, threads: int, runs: int, variants: tuple[str, ...]) -> di
         rivals = torch_steps(net, threads, variants)
         with ours.feed:
             own = {"cnntrain": ours.step} | numpy_steps(net, workers)
-            times = alternate({**own, **rivals, **sklearn_steps(net)}, runs)
+            peers = sklearn_steps(net) | (peer_steps(net) if with_peers else {})
+            times = alternate({**own, **rivals, **peers}, runs)
             input_ms = min(alternate({"input": ours.load}, runs)["input"])
     least = {contender: min(found) for contender, found in times.items()}
     torch_least = min((least[variant] for variant in rivals), default=None)
@@ -175,7 +184,7 @@ def print_head() -> dict[str, Any]:
     print(f"{machine['cpu']}, {machine['cores']} cores, Python {platform.python_version()}")
     print(f"NumPy {machine['numpy']} ({blas}): {limit:.0f} GFLOP/s on a large product, one thread")
     print(f"engine: {current()}")
-    for package in ("torch", "sklearn"):
+    for package in ("torch", "sklearn", "jax", "tensorflow", "onnxruntime"):
         if sys.modules.get(package):
             print(f"{package} {sys.modules[package].__version__}")
     return machine
@@ -189,7 +198,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
     results = []
     for name in names:
         print(f"{name} ...", file=sys.stderr)
-        results.append(measure(name, options.threads, runs, variants))
+        results.append(measure(name, options.threads, runs, variants, not options.quick))
     found: dict[str, Any] = {"machine": print_head(), "results": results}
     print(f"{options.threads} threads, {runs} steps in turns; least / median ms\n")
     print(table(step_rows(results)))
@@ -198,6 +207,23 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
         found["processes"] = measure_processes(names, options.threads, cold_runs)
         print(f"\n{table(process_rows(found['processes']))}")
     return found
+
+
+def predict(options: argparse.Namespace) -> dict[str, Any]:
+    """Milliseconds that the outputs of one batch take."""
+    names, runs = options.net or list(NETS), options.runs or RUNS
+    with Workers(options.threads) as workers:
+        found = {name: alternate(prediction_steps(NETS[name], workers), runs) for name in names}
+    contenders = list(dict.fromkeys(c for times in found.values() for c in times))
+    rows = [["net", *contenders, "ratio"]]
+    for name, times in found.items():
+        cells = [f"{min(t):.3f} / {median(t):.3f}" for t in times.values()]
+        others = [min(t) for contender, t in times.items() if contender != "cnntrain"]
+        ratio = f"{min(others) / min(times['cnntrain']):.2f}" if others else ""
+        rows.append([name, *cells, ratio])
+    machine = print_head()
+    print(f"{options.threads} threads, {runs} batches in turns; least / median ms\n\n{table(rows)}")
+    return {"machine": machine, "prediction_ms": found}
 
 
 def only(contender: str, name: str, threads: int) -> None:
@@ -221,7 +247,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--scale", action="store_true", help="measure growth with data, depth, width and batch size"
     )
+    parser.add_argument("--predict", action="store_true", help="time only the outputs of a batch")
+    parser.add_argument("--limit", action="store_true", help="each layer against the machine")
     parser.add_argument("--csv", action="store_true", help="read a large table, beside NumPy")
+    parser.add_argument("--big", metavar="SIZE", help="train on a generated file, such as 20G")
     parser.add_argument("--net", action="append", choices=list(NETS), help="only this network")
     parser.add_argument("--threads", type=int, default=available_cores(), help="default: all cores")
     parser.add_argument("--runs", type=int, help=f"steps each (default {RUNS}; quick {QUICK_RUNS})")
@@ -244,6 +273,17 @@ def main() -> int:
         growth = scaling.measure_growth(options.threads)
         found = {"machine": print_head(), "growth": growth}
         print(f"{options.threads} threads\n\n{table(scaling.growth_rows(growth))}")
+    elif options.predict:
+        found = predict(options)
+    elif options.limit:
+        gains = limits.measure(options.net or list(NETS), options.runs or QUICK_RUNS)
+        found = {"machine": print_head(), "limits": gains}
+        print(
+            f"one thread, least of {options.runs or QUICK_RUNS}\n\n{table(limits.rows(gains, 40))}"
+        )
+    elif options.big:
+        found = big.measure(options.big, options.threads)
+        print(big.report(found))
     elif options.csv:
         found = tables.measure(options.runs or COLD_RUNS)
         print(tables.report(found))

@@ -36,7 +36,7 @@ replayed() { # replayed NAME RUNNER COMPILER FLAGS...: print the digest of all k
         $compiler $exact "$@" $real -DTABLE=$type -c cnntrain/native/c/kernels.c -o "$work/$name-$type.o"
     done
     # shellcheck disable=SC2086
-    $compiler $exact -static scripts/exactness/replay.c "$work/$name-f4.o" "$work/$name-f8.o" -o "$work/$name" -lm
+    $compiler $exact -static scripts/exactness/replay.c cnntrain/native/c/program.c "$work/$name-f4.o" "$work/$name-f8.o" -o "$work/$name" -lm -pthread
     $runner "$work/$name" "$work/calls" >"$work/$name.digests"
     echo "$name $(sha256sum <"$work/$name.digests" | cut -c1-16)" >>"$work/kernels"
 }

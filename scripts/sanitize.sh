@@ -21,7 +21,7 @@ for isa in "" "-mavx2 -mfma -DISA_V3"; do
         cc $checked $isa $real -DTABLE=$type -c cnntrain/native/c/kernels.c -o "$work/$type.o"
     done
     # shellcheck disable=SC2086
-    cc $checked scripts/exactness/replay.c "$work/f4.o" "$work/f8.o" -o "$work/replay" -lm
+    cc $checked scripts/exactness/replay.c cnntrain/native/c/program.c "$work/f4.o" "$work/f8.o" -o "$work/replay" -lm -pthread
     "$work/replay" "$work/calls" >"$work/digests"
     echo "sanitizers found nothing in $(wc -l <"$work/digests") kernels${isa:+ ($isa)}"
 done

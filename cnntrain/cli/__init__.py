@@ -27,6 +27,7 @@ OTHER_WORDS = {
     "new": "init", "create": "init", "start": "init",
     "infer": "predict", "classify": "predict", "apply": "predict",
     "convert": "export", "save": "export", "load": "import",
+    "ls": "runs", "history": "runs", "tune": "sweep", "search": "sweep", "prune": "clean",
     "profile": "time", "benchmark": "time", "debug": "trace", "step": "trace",
 }  # fmt: skip
 
@@ -119,7 +120,8 @@ def run() -> None:
 
 
 def _fail(message: str, code: ExitCode) -> ExitCode:
-    click.echo(printable(f"Error: {message}"), err=True)
+    if message:  # another rank says it
+        click.echo(printable(f"Error: {message}"), err=True)
     return code
 
 

@@ -7,6 +7,7 @@ import click
 from cnntrain.cli.options import (
     data_dir_option,
     engine_option,
+    mpi_option,
     seed_option,
     settings_option,
     threads_option,
@@ -42,6 +43,18 @@ from cnntrain.cli.options import (
     help="Hold out part I of K of the training data: cross-validation.",
 )
 @click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    metavar="K",
+    help="Train K networks, each with another of K parts held out; show mean and deviation.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Train N networks with the seeds seed, seed + 1, ...; show mean and deviation.",
+)
+@click.option(
     "--check",
     is_flag=True,
     help="Before training, test data, initial loss and gradients, and try to learn two batches.",
@@ -60,6 +73,7 @@ from cnntrain.cli.options import (
 @threads_option
 @data_dir_option
 @engine_option
+@mpi_option
 @click.option("--quiet", "-q", is_flag=True, help="Show warnings and errors only.")
 def command(
     config: Path,
@@ -70,12 +84,15 @@ def command(
     init_from: Path | None,
     left_out: tuple[str, ...],
     fold: str | None,
+    folds: int | None,
+    seeds: int | None,
     check: bool,
     dry_run: bool,
     print_config: bool,
     seed: int | None,
     threads: int | None,
     data_dir: Path | None,
+    mpi: bool | None,
     quiet: bool,
 ) -> int:
     """Train the network that CONFIG describes.
@@ -84,12 +101,18 @@ def command(
     running step and writes a checkpoint; --resume continues from there, and ends with the same
     weights, bit for bit, as an uninterrupted run.
 
+    With --folds or --seeds there are several runs, in one folder (runs/NAME/folds-N, seeds-N);
+    --resume continues after a stop or a kill, and runs that have ended are not run again. The table
+    goes to stdout and, as summary.json, into that folder; exit code 3 if any of them diverged.
+
     \b
     Examples:
       cnntrain fit configs/digits.yaml
       cnntrain fit configs/digits.yaml --check
       cnntrain fit configs/digits.yaml --set train.epochs=3 --set optimizer.sgd.lr=0.02
+      cnntrain fit configs/digits.yaml --folds 5
       cnntrain fit configs/mnist-lenet5.yaml --data-dir ~/data --out runs/lenet
+      mpiexec -n 4 cnntrain fit configs/digits.yaml
     """
     from cnntrain.commands.fit import FitOptions, run_fit
     from cnntrain.commands.print_config import run_print_config
@@ -100,10 +123,15 @@ def command(
         return int(run_print_config(config, settings, seed, data_dir))
     if resume and overwrite:
         raise click.UsageError("--resume continues a run and --overwrite replaces it; choose one")
-    if resume and init_from:
+    several = _several(fold, folds, seeds)
+    if resume and init_from and not several:
         raise click.UsageError("--resume continues a run and --init-from starts one; choose one")
     if left_out and not init_from:
         raise click.UsageError("--except goes with --init-from; name a checkpoint, or remove it")
+    if several and (overwrite or dry_run):
+        raise click.UsageError(f"--{several} trains several runs; remove --overwrite and --dry-run")
+    if several and mpi:
+        raise click.UsageError(f"--mpi trains one network, --{several} several; choose one")
     options = FitOptions(
         settings=settings,
         out=out,
@@ -117,5 +145,19 @@ def command(
         left_out=left_out,
         check=check,
         dry_run=dry_run,
+        mpi=mpi,
     )
+    if several:
+        from cnntrain.commands.members import run_members
+
+        return int(run_members(config, options, several, folds or seeds or 0))
     return int(run_fit(config, options))
+
+
+def _several(fold: str | None, folds: int | None, seeds: int | None) -> str | None:
+    """Which option asks for several runs; None if none does."""
+    given = {"fold": fold, "folds": folds, "seeds": seeds}
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise click.UsageError(f"choose one of {', '.join(f'--{name}' for name in names)}")
+    return names[0] if names and names != ["fold"] else None

@@ -9,7 +9,8 @@ settings_option = click.option(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Override a key of the config, e.g. --set train.epochs=3. May be repeated.",
+    help="Override a key of the config, e.g. --set train.epochs=3, or --set lr=0.1 for "
+    "the key of that name if there is only one. May be repeated.",
 )
 data_dir_option = click.option(
     "--data-dir",
@@ -26,6 +27,14 @@ seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),
     help="Seed of all random draws. [default: the config's, else 0]",
+)
+
+
+mpi_option = click.option(
+    "--mpi/--no-mpi",
+    default=None,
+    help="Share the work with the other processes of an MPI job, which changes no bit. "
+    "[default: if mpiexec or srun has started this one]",
 )
 
 

@@ -1,16 +1,17 @@
 """``cnntrain fit``: the events of ``train`` go to the run folder and to the terminal."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from cnntrain.commands.check import check, dry_run
+from cnntrain.commands.follow import compare_with_guessing, help_to_train, recorded
 from cnntrain.commands.resume import continued_run
 from cnntrain.config.read import Config, read_config
 from cnntrain.data.locate import DataFolders
-from cnntrain.diagnostics.verdict import cause_of, in_words
 from cnntrain.environment import available_cores, program
 from cnntrain.errors import ExitCode
 from cnntrain.files import makes_renames_durable
@@ -22,22 +23,21 @@ from cnntrain.runs.folder import empty_folder, has_no_checkpoint_yet, remove_own
 from cnntrain.runs.lock import RunLock
 from cnntrain.runs.logs import read_metrics
 from cnntrain.runs.messages import best_line
+from cnntrain.runs.mpi import team_for
 from cnntrain.runs.names import config_of, resolve
 from cnntrain.runs.place import Place
-from cnntrain.runs.signals import StopRequest, save_requests
-from cnntrain.runs.tensorboard import TensorBoard, check_tensorboard
+from cnntrain.runs.signals import StopRequest, hang_on_lifeline, save_requests
+from cnntrain.runs.tensorboard import check_tensorboard
 from cnntrain.runs.transfer import weights_for
 from cnntrain.runs.writer import RunFolder
-from cnntrain.training.baseline import judged
-from cnntrain.training.checks import check_training
-from cnntrain.training.events import Event, Stopped
+from cnntrain.training.checks import check_training, parts_normalized
+from cnntrain.training.events import Stopped
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import State, initial_optimizer_state, start, weights_sha256
+from cnntrain.training.team import ALONE, Team
 from cnntrain.training.train import train
 from cnntrain.training.workers import Workers
-
-LEAST_STEPS = 10  # updates, before which nobody expects a network to have learned
 
 
 @dataclass(frozen=True)
@@ -56,29 +56,60 @@ class FitOptions:
     left_out: Sequence[str] = ()
     check: bool = False
     dry_run: bool = False
+    mpi: bool | None = None  # None: if an MPI launcher has started this process
+    is_member: bool = False  # of a group, whose command says what to do next
 
 
 def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
-    """Train; the exit code says how it ended."""
+    """Train, with all ranks of an MPI job if there is one; the exit code says how it ended."""
     config_path = config_of(config_path)
-    with save_requests() as save_wanted:  # also while data is read: it does not ask for an end
-        config = read_config(config_path, options.settings, options.seed)
-        folders = DataFolders.of(options.data_dir, config_path.parent)
+    hang_on_lifeline()
+    with team_for(options.mpi) as team, save_requests() as save_wanted:
+        job = _Job(config_path, options, save_wanted)
+        experiment, fresh = team.opened(job.opened)
+        threads = options.threads or max(1, available_cores() // team.on_this_host)
+        if team.rank:
+            return help_to_train(experiment, team, threads)
+        return job.lead(experiment, fresh, team, threads)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A training as the command line asks for it, on the one rank that writes."""
+
+    config_path: Path
+    options: FitOptions
+    save_wanted: Callable[[], bool]  # also while data is read: it does not ask for an end
+
+    @cached_property
+    def folders(self) -> DataFolders:
+        """Where its data is looked for."""
+        return DataFolders.of(self.options.data_dir, self.config_path.parent)
+
+    def opened(self) -> tuple[Experiment, State]:
+        """The experiment and its first state, on any rank."""
+        options = self.options
+        config = read_config(self.config_path, options.settings, options.seed)
         if not options.quiet:
             say_on_terminal(f"reading the data ({config.plan.data.source.kind}) ...")
-        experiment, fresh = _opened(config, folders)
-        threads = options.threads or available_cores()
-        places = [str(folder.resolve()) for folder in folders.folders]
+        return opened(config, self.folders)
+
+    def lead(self, experiment: Experiment, fresh: State, team: Team, threads: int) -> ExitCode:
+        """Train, and write what comes of it."""
+        options = self.options
+        places = [str(folder.resolve()) for folder in self.folders.folders]
         about: dict[str, Any] = {"threads": threads, "data_folders": places}
+        if team.size > 1:
+            about["ranks"] = team.size
         if options.init_from is not None:
             about["init_from"] = _initialized(fresh, experiment, options)
         if options.check and not check(experiment, threads):
-            return ExitCode.FAILED
+            return team.of_first(ExitCode.FAILED)
         if options.dry_run:
-            dry_run(experiment, fit_command(config_path, options))
-            return ExitCode.DONE
+            dry_run(experiment, fit_command(self.config_path, options))
+            return team.of_first(ExitCode.DONE)
         path = run_path(experiment.plan.name, options.out, options.resume)
-        with StopRequest() as request, RunLock(path) as lock, Workers(threads) as workers:
+        with StopRequest() as request, RunLock(path) as lock, Workers(threads, team) as workers:
             run, elapsed_s = _run_folder(lock.place, experiment, fresh, options, about)
             console = Console(experiment, options.quiet)
             for warning in (*_stale(lock), *_fleeting(path), *_warnings(experiment, fresh)):
@@ -87,60 +118,13 @@ def run_fit(config_path: Path, options: FitOptions) -> ExitCode:
             if options.init_from is not None:
                 run.log(f"started from the weights of {about['init_from']['checkpoint']}")
             console.welcome(run.path, run.state.step)
-            events = train(experiment, run.state, workers, elapsed_s)
-            board = _tensorboard(run)
-            stopped = _follow(events, run, console, board, request, save_wanted)
-            _compare_with_guessing(run, stopped, workers, request)
-    _farewell(console, run, stopped, config_path, options)
-    return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
-
-
-def _follow(
-    events: Iterator[Event],
-    run: RunFolder,
-    console: Console,
-    board: TensorBoard | None,
-    request: StopRequest,
-    save_wanted: Callable[[], bool],
-) -> Stopped:
-    """Record and show all events until training ends, or a signal asks for its end."""
-    for event in events:
-        run.record(event)
-        console.show(event)
-        if board is not None:
-            board.record(event)
-        if isinstance(event, Stopped):
-            return event
-        if save_wanted():
-            run.save_now()
-            console.say(f"checkpoint written at step {event.step}")
-        if request.received is not None:
-            at = (event.epoch, event.step, run.state.metrics, event.elapsed_s)
-            stopped = Stopped("interrupted", request.received.name, *at)
-            run.record(stopped)
-            console.show(stopped)
-            return stopped
-    raise AssertionError("a training ends with Stopped")
-
-
-def _compare_with_guessing(
-    run: RunFolder, stopped: Stopped, workers: Workers, request: StopRequest
-) -> None:
-    """Record what guessing would give; warn, with the cause, if training ended no better."""
-    if stopped.reason in ("diverged", "interrupted"):
-        return
-    epochs = [line for line in read_metrics(run.path) if line["event"] == "epoch"]
-    baseline = judged(run.experiment, stopped.metrics, epochs)
-    if baseline is None:
-        return
-    found: dict[str, Any] = asdict(baseline)
-    if not baseline.better and stopped.step >= LEAST_STEPS:
-        cause = cause_of(run.experiment, stopped, workers, lambda: request.received is not None)
-        found |= {"cause": f"{cause.name}: {cause.found}", "remedy": cause.remedy}
-        warning = in_words(baseline, cause)
-        warn(f"Warning: {warning}")
-        run.log(f"warning: {' '.join(warning.split())}")
-    run.record_baseline(found)
+            state, elapsed_s = team.of_first((run.state, elapsed_s))
+            events = train(experiment, state, workers, elapsed_s)
+            stopped = recorded(events, run, console, request, self.save_wanted, team)
+            workers.team = ALONE
+            compare_with_guessing(run, stopped, workers, request)
+        _farewell(console, run, stopped, self.config_path, options)
+        return ExitCode.DIVERGED if stopped.reason == "diverged" else request.exit_code
 
 
 def _stale(lock: RunLock) -> list[str]:
@@ -159,12 +143,7 @@ def _fleeting(path: Path) -> list[str]:
     ]
 
 
-def _tensorboard(run: RunFolder) -> TensorBoard | None:
-    wanted = run.experiment.plan.log.tensorboard
-    return TensorBoard(run.place, run.state.step) if wanted else None
-
-
-def _opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
+def opened(config: Config, folders: DataFolders) -> tuple[Experiment, State]:
     """The experiment and its first state; errors of the config get their line and column."""
     with config.places():
         check_tensorboard(config.plan)
@@ -203,11 +182,15 @@ def _run_folder(
 
 def _warnings(experiment: Experiment, fresh: State) -> list[str]:
     slow = [f"training with NumPy: {why}" for why in (why_slow(),) if why is not None]
-    return slow + [
-        f"all units of {name} start equal, and so do the weights that read them: they get the "
-        "same gradient and never become different; use a random 'init'"
-        for name in equal_units(experiment.network, fresh.params)
-    ]
+    return (
+        slow
+        + parts_normalized(experiment)
+        + [
+            f"all units of {name} start equal, and so do the weights that read them: they get the "
+            "same gradient and never become different; use a random 'init'"
+            for name in equal_units(experiment.network, fresh.params)
+        ]
+    )
 
 
 def _farewell(
@@ -231,6 +214,8 @@ def _farewell(
         console.say(f"\n{result_table(stopped.metrics, _metrics_of_best(run, stopped))}")
     if best is not None:
         console.say(best_line(best.epoch, run.experiment.monitored, best.value))
+    if options.is_member:
+        return
     console.say("\nNext:")
     commands = {
         f"eval {run.path}": "metrics on data it was not trained on",
@@ -265,9 +250,9 @@ def _resume_command(run: RunFolder, config_path: Path, options: FitOptions) -> s
     return fit_command(config_path, options, "--out", str(run.path), "--resume")
 
 
-def fit_command(config_path: Path, options: FitOptions, *more: str) -> str:
+def fit_command(config_path: Path, options: FitOptions, *more: str, verb: str = "fit") -> str:
     """A command that trains the same, as a shell takes it."""
-    words = ["fit", str(config_path), *more]
+    words = [verb, str(config_path), *more]
     if current() != engine_named():
         words += ["--engine", current().name]
     for setting in options.settings:

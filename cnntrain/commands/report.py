@@ -20,13 +20,13 @@ def run_report(paths: Sequence[Path], out: Path, data_dir: Path | None) -> ExitC
     """Write the page."""
     records = read_runs([resolve(path) for path in paths])
     with Workers(available_cores()) as workers:
-        pages = [_page(record, data_dir, workers) for record in records]
+        pages = [page_of(record, data_dir, workers) for record in records]
     write_text(out, report_html(pages))
     print(printable(str(out)))
     return ExitCode.DONE
 
 
-def _page(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPage:
+def page_of(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPage:
     """With the evaluation of its best network, where checkpoint and data are available."""
     try:
         found = load(best_checkpoint(record.path))

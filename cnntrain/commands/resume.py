@@ -11,6 +11,7 @@ from cnntrain.config.read import plan_to_tree
 from cnntrain.environment import environment
 from cnntrain.errors import CheckpointError, RunFolderError
 from cnntrain.native import current
+from cnntrain.network.network import by_numpy
 from cnntrain.runs.checkpoint import Checkpoint, are_sums, check_kind_of_targets
 from cnntrain.runs.console import warn
 from cnntrain.runs.logs import elapsed_before, recorded_environment
@@ -28,7 +29,7 @@ def continued_run(place: Place, experiment: Experiment) -> tuple[RunFolder, floa
     _check_same(path, experiment, found)
     check_kind_of_targets(found, experiment)
     _check_sums(experiment, found)
-    for message in _machine_changes(path):
+    for message in _machine_changes(path, experiment):
         warn(f"Warning: {message}")
     elapsed_s = elapsed_before(path, found.state.step)
     return RunFolder.resume(place, experiment, found), elapsed_s
@@ -86,8 +87,11 @@ def _comparable(plan: Plan) -> dict[str, Any]:
     return {**tree, "train": kept}
 
 
-def _machine_changes(path: Path) -> list[str]:
-    """Warnings of what may change the last bits of a resumed run."""
+def _machine_changes(path: Path, experiment: Experiment) -> list[str]:
+    """Warnings of what may change the last bits of a resumed run: nothing, where compiled kernels
+    do all the work."""
+    if not by_numpy(experiment.fast_network):
+        return []
     old, new = ({k: env.get(k) for k in ("numpy", "blas", "cpu")} for env in
                 (recorded_environment(path), environment()))  # fmt: skip
     changes = [str(change) for change in differences(old, new)] if any(old.values()) else []

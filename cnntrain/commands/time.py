@@ -7,15 +7,17 @@ from pathlib import Path
 from cnntrain.commands.target import tell_what_was_read
 from cnntrain.config.read import read_config
 from cnntrain.data.locate import DataFolders
-from cnntrain.diagnostics.timing import LayerTime, StepTimes, time_step
+from cnntrain.diagnostics.timing import LayerTime, RankTimes, StepTimes, time_rank, time_step
 from cnntrain.environment import available_cores
 from cnntrain.errors import ExitCode
 from cnntrain.native import Engine, current, engine_named, using
+from cnntrain.runs.mpi import team_for
 from cnntrain.runs.names import config_of
-from cnntrain.text import json_text, printable, table
+from cnntrain.text import counted, json_text, printable, table
 from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import start
+from cnntrain.training.team import Team
 from cnntrain.training.workers import Workers
 from cnntrain.views.explain.summary import engine_line
 
@@ -30,16 +32,18 @@ class TimeOptions:
     runs: int = 20
     compare: bool = False
     as_json: bool = False
+    mpi: bool | None = None  # None: if an MPI launcher has started this process
 
 
 def run_time(path: Path, options: TimeOptions) -> ExitCode:
     """Time steps on the first batch and print the table or the JSON document."""
     path = config_of(path)
-    config = read_config(path, options.settings)
-    with config.places():
-        folders = DataFolders.of(options.data_dir, path.parent)
-        experiment = open_experiment(config.plan, folders.find)
-        tell_what_was_read(experiment)
+    with team_for(options.mpi) as team:
+        (experiment,) = team.opened(lambda: (_opened(path, options),))
+        if team.rank == 0:
+            tell_what_was_read(experiment)
+        if team.size > 1:
+            return _time_ranks(experiment, team, options)
     if not options.compare:
         times = _timed(experiment, current(), options)
         print(json_text(asdict(times)) if options.as_json else printable(report(times)))
@@ -50,6 +54,39 @@ def run_time(path: Path, options: TimeOptions) -> ExitCode:
     else:
         print(printable(comparison(both["native"], both["numpy"])))
     return ExitCode.DONE
+
+
+def _opened(path: Path, options: TimeOptions) -> Experiment:
+    config = read_config(path, options.settings)
+    with config.places():
+        folders = DataFolders.of(options.data_dir, path.parent)
+        return open_experiment(config.plan, folders.find)
+
+
+def _time_ranks(experiment: Experiment, team: Team, options: TimeOptions) -> ExitCode:
+    """Time the steps of all ranks of an MPI job; rank 0 prints the table or the JSON document."""
+    state = start(experiment.plan, experiment.network)
+    clock = training_clock(experiment.plan, len(experiment.data.train))
+    threads = options.threads or max(1, available_cores() // team.on_this_host)
+    with Workers(threads, team) as workers:
+        times = team.gathered(time_rank(experiment, state, clock, workers, options.runs))
+    if team.rank == 0:
+        found = {"engine": str(current()), "ranks": [asdict(each) for each in times]}
+        print(json_text(found) if options.as_json else printable(ranks_report(times, threads)))
+    return ExitCode.DONE
+
+
+def ranks_report(times: Sequence[RankTimes], threads: int) -> str:
+    """One row per rank: the mean of its steps, and what they went into.
+
+    Hidden: communication while the rank was at work, which costs no time.
+    """
+    kinds = ("step", "compute", "communication", "waiting", "hidden")
+    rows = [["rank", "shards", *(f"{kind} ms" for kind in kinds)]]
+    for each in times:
+        found = (f"{getattr(each, f'{kind}_ms'):.3f}" for kind in kinds)
+        rows.append([str(each.rank), str(each.shards), *found])
+    return f"{table(rows)}\n\nengine {current()}, {counted(threads, 'thread')} per rank"
 
 
 def _timed(experiment: Experiment, engine: Engine, options: TimeOptions) -> StepTimes:

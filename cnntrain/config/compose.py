@@ -20,6 +20,7 @@ from typing import Any
 from cnntrain.config.document import Document, KeyPath, read_document
 from cnntrain.config.overrides import override
 from cnntrain.config.plan import Plan
+from cnntrain.config.short_keys import with_full_key
 from cnntrain.environment import program
 from cnntrain.errors import ConfigError
 from cnntrain.network.graph import MOST_LAYERS
@@ -86,7 +87,7 @@ def compose(path: Path, settings: Sequence[str], seed: int | None) -> Compositio
         options[f"seed={seed}"] = f"--seed {seed}"
     for setting, option in options.items():
         known = set(_paths(whole.tree))
-        place = override(whole.tree, setting)
+        place = override(whole.tree, with_full_key(whole.tree, setting))
         new = next(
             place[:end]
             for end in range(1, len(place) + 1)

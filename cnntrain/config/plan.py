@@ -108,7 +108,9 @@ class Train(Spec):
     """``train:`` duration, batch size, penalties and stopping.
 
     ``mode``: batch (all samples per update), mini-batch (``batch_size`` samples, default 32) or
-    sgd (one). ``epochs``, ``max_steps``: whichever comes first; 10 epochs if neither is given.
+    sgd (one). ``accumulate``: so many batches, one after the other, make one update: that of a
+    batch so many times as large, bit for bit unless batch_norm looks at each, in less memory.
+    ``epochs``, ``max_steps``: whichever comes first; 10 epochs if neither is given.
     ``l2``: λ of the penalty λ/2m Σ W² over all weights, not biases, for m training samples;
     ``l1``: λ of λ/m Σ |W| (with ``l2``: elastic net).
     ``clip``: bounds on the gradient. ``max_norm``: largest norm of the weights of one unit.
@@ -121,6 +123,7 @@ class Train(Spec):
 
     mode: Literal["batch", "mini-batch", "sgd"] = "mini-batch"
     batch_size: Count | None = None
+    accumulate: Count = 1
     epochs: Count | None = None
     max_steps: Count | None = None
     l2: NonNegative = 0.0
@@ -141,6 +144,8 @@ class Train(Spec):
                 f"mode {self.mode!r} uses {portion} per update; omit 'batch_size' "
                 "or use mode 'mini-batch'"
             )
+        if self.mode != "mini-batch" and self.accumulate > 1:
+            raise ValueError("'accumulate' is for mode 'mini-batch'; omit it")
         if self.mode == "mini-batch" and self.batch_size is None:
             object.__setattr__(self, "batch_size", DEFAULT_BATCH_SIZE)
         if self.epochs is None and self.max_steps is None:
@@ -148,7 +153,8 @@ class Train(Spec):
 
     def samples_per_step(self, samples: int) -> int:
         """The number of training samples, out of ``samples``, that one update uses."""
-        return {"batch": samples, "sgd": 1}.get(self.mode) or min(self.batch_size or 1, samples)
+        size = (self.batch_size or 1) * self.accumulate
+        return {"batch": samples, "sgd": 1}.get(self.mode) or min(size, samples)
 
     def monitored(self, has_validation: bool, has_labels: bool) -> str:
         """The metric that determines the best epoch."""

@@ -1,15 +1,14 @@
 """Named splits of samples with labels or targets; the first axis is the sample."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cnntrain.data.by_index import Stored, in_memory, samples_of_chunk
 from cnntrain.registry import Spec
 from cnntrain.types import Array, Shape
-
-CHUNK = 4096  # samples processed at a time
 
 
 @dataclass(frozen=True)
@@ -17,10 +16,10 @@ class Split:
     """Samples (N, C, H, W) or (N, J) of any numeric type, with labels (N,) or targets (N, K).
 
     With ``rows``, the split consists of those samples of ``stored``, so that several splits can
-    share one array: a memory-mapped file stays on disk until a batch is gathered.
+    share one array, or one file that stays on disk until a batch is gathered.
     """
 
-    stored: Array
+    stored: Stored
     y: Array
     rows: Array | None = None
 
@@ -34,7 +33,7 @@ class Split:
     @property
     def x(self) -> Array:
         """All samples; a copy if they are only a part of those stored."""
-        return self.stored if self.rows is None else self.stored[self.rows]
+        return in_memory(self.stored) if self.rows is None else self.stored[self.rows]
 
     @property
     def labels(self) -> Array:
@@ -51,8 +50,9 @@ class Split:
 
     def chunks(self) -> Iterator[Array]:
         """All samples, a few thousand at a time."""
-        for start in range(0, len(self), CHUNK):
-            yield self.gather(np.arange(start, min(start + CHUNK, len(self))))
+        size = samples_of_chunk(self.stored)
+        for start in range(0, len(self), size):
+            yield self.gather(np.arange(start, min(start + size, len(self))))
 
     def take(self, indices: Array) -> "Split":
         """The samples at ``indices``, as a part of this split."""
@@ -103,18 +103,29 @@ class Dataset:
 
     def fingerprint(self) -> str:
         """SHA-256 over all samples and labels, with their shapes and types."""
-        digest = hashlib.sha256()
-        for split in (self.train, self.test, self.val):
-            for array in (split.stored, split.y) if split else ():
-                digest.update(f"{array.dtype.str}{array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-        return digest.hexdigest()
+        return _fingerprint(split for split in (self.train, self.test, self.val) if split)
 
 
 def split_fingerprint(split: Split) -> str:
     """SHA-256 over the samples and targets of one split."""
+    return _fingerprint([split])
+
+
+def _fingerprint(splits: Iterable[Split]) -> str:
     digest = hashlib.sha256()
-    for array in (split.stored, split.y):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+    for split in splits:
+        for array in (split.stored, split.y):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            for part in portions(array):
+                digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
+
+
+def portions(array: Stored) -> Iterator[Array]:
+    """All of it, in order; of what is on disk, a portion at a time."""
+    if isinstance(array, np.ndarray):
+        yield array
+        return
+    size = samples_of_chunk(array)
+    for start in range(0, len(array), size):
+        yield array[start : start + size]

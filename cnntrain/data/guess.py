@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.data.by_index import in_memory
 from cnntrain.data.sources.columns import read_columns
 from cnntrain.data.sources.csv_file import Csv, is_index
 from cnntrain.data.sources.folder import SUFFIXES, image_files, pillow
@@ -121,7 +122,7 @@ def _of_idx(images: Path) -> Options:
         )
     if len(read_shape(images)) == 1:
         raise DataError(f"{images}: holds labels; give the file of the images")
-    values = read_idx(labels)
+    values = in_memory(read_idx(labels))
     low, count = int(values.min()), int(values.max()) - int(values.min()) + 1
     found: Options = {"source": "idx", "train": {"images": images, "labels": labels}}
     for word in TEST_WORDS:

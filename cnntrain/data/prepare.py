@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from cnntrain.data.dataset import CHUNK, Dataset, Schema, Split, split_fingerprint
+from cnntrain.data.by_index import samples_of_chunk
+from cnntrain.data.dataset import Dataset, Schema, Split, split_fingerprint
 from cnntrain.data.normalize import Normalizer, fit_normalizer
 from cnntrain.errors import ConfigError, DataError
 from cnntrain.rng import Purpose, stream
@@ -139,8 +140,9 @@ def _check_values(split: Split, name: str) -> None:
     if len(split) == 0:
         raise DataError(f"the {name} split has no samples")
     for array, what in ((split.stored, "input"), (split.y, "target")):
-        for start in range(0, len(array), CHUNK) if array.dtype.kind == "f" else ():
-            bad = np.argwhere(~np.isfinite(array[start : start + CHUNK]))
+        size = samples_of_chunk(array)
+        for start in range(0, len(array), size) if array.dtype.kind == "f" else ():
+            bad = np.argwhere(~np.isfinite(array[start : start + size]))
             if len(bad):
                 sample = start + bad[0][0]
                 raise DataError(f"the {what} of {name} sample {sample} contains NaN or infinity")
@@ -177,12 +179,18 @@ def _check_different(splits: Mapping[SplitName, Split]) -> None:
     """Two splits with the same samples measure nothing."""
     for (a, first), (b, second) in itertools.combinations(splits.items(), 2):
         same = len(first) == len(second) and (first.rows is None) == (second.rows is None)
-        if same and np.array_equal(first.y, second.y) and np.array_equal(first.x, second.x):
+        if same and np.array_equal(first.y, second.y) and _have_equal_inputs(first, second):
             raise DataError(
                 f"the {a} and the {b} split are the same samples, so {b} metrics would be those of "
                 f"{a}; give {b} its own file or arrays, or hold samples out with 'validation' and "
                 "'test_split'"
             )
+
+
+def _have_equal_inputs(a: Split, b: Split) -> bool:
+    return a.sample_shape == b.sample_shape and all(
+        np.array_equal(ours, theirs) for ours, theirs in zip(a.chunks(), b.chunks(), strict=False)
+    )
 
 
 def alone(name: SplitName, part: Split, schema: Schema, normalizer: Normalizer) -> Prepared:

@@ -9,8 +9,8 @@ from cnntrain.diagnostics.changes import changes, first_that_helps, other_activa
 from cnntrain.diagnostics.finding import Finding
 from cnntrain.diagnostics.trial import early_state, two_batches
 from cnntrain.training.experiment import Experiment
+from cnntrain.training.gradients import gradients
 from cnntrain.training.state import start
-from cnntrain.training.step import gradients
 from cnntrain.training.workers import Workers
 from cnntrain.types import Arrays
 

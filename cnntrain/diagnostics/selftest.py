@@ -18,8 +18,8 @@ from cnntrain.rng import Purpose, stream
 from cnntrain.text import counted
 from cnntrain.training.baseline import constant_outputs, guessing, loss_of
 from cnntrain.training.experiment import Experiment
+from cnntrain.training.gradients import gradients
 from cnntrain.training.state import start
-from cnntrain.training.step import gradients
 from cnntrain.training.workers import Workers
 
 LARGEST_SPREAD = 10.0  # largest standard deviation of inputs that networks tolerate

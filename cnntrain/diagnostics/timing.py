@@ -12,12 +12,14 @@ from cnntrain.network.network import Pass, by_numpy
 from cnntrain.network.objective import forward_backward
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.feed import Feed, load_shard, shard_slices
+from cnntrain.training.feed import Feed, load_shard, own_shards, shard_slices
 from cnntrain.training.state import State
 from cnntrain.training.step import train_step
 from cnntrain.training.update import update
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params, Shape
+
+WARM_UP = 3  # steps
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,19 @@ class StepTimes:
     step_ms: float
     engine: str
     by_numpy: tuple[str, ...]  # layers for which the engine has no compiled kernels
+
+
+@dataclass(frozen=True)
+class RankTimes:
+    """The mean time of a step on one rank in milliseconds, and what it went into."""
+
+    rank: int
+    shards: int
+    step_ms: float
+    compute_ms: float
+    communication_ms: float
+    waiting_ms: float
+    hidden_ms: float  # of communication and waiting, behind the passes
 
 
 class Stopwatch(Layer):
@@ -119,6 +134,35 @@ def time_step(
         engine=str(current()),
         by_numpy=by_numpy(experiment.fast_network),
     )
+
+
+def time_rank(
+    experiment: Experiment, state: State, clock: Clock, workers: Workers, runs: int
+) -> RankTimes:
+    """Time ``runs`` steps that all ranks make together, after some in which passes are recorded."""
+    team = workers.team
+    with Feed(experiment, clock, team) as feed:
+        for _ in range(WARM_UP):
+            train_step(experiment, state, workers, clock, feed)
+        began, before, aside = time.perf_counter(), team.spent_s, _aside(workers)
+        for _ in range(runs):
+            train_step(experiment, state, workers, clock, feed)
+        step = time.perf_counter() - began
+        samples = len(feed.indices(0))
+    talking, waiting = _since(before, team.spent_s)
+    spent, waited = _since(aside, _aside(workers))
+    waiting += waited
+    seconds = (step, step - talking - waiting, talking, waiting, max(0.0, spent - waited))
+    shards = len(own_shards(experiment, samples, team))
+    return RankTimes(team.rank, shards, *(1e3 * s / runs for s in seconds))
+
+
+def _aside(workers: Workers) -> tuple[float, float]:
+    return workers.messenger.spent_s if workers.messenger else (0.0, 0.0)
+
+
+def _since(before: tuple[float, float], now: tuple[float, float]) -> tuple[float, float]:
+    return now[0] - before[0], now[1] - before[1]
 
 
 def _layer_time(node: Node, samples: int, experiment: Experiment) -> LayerTime:

@@ -12,8 +12,9 @@ from cnntrain.optimizers.schedules import Constant
 from cnntrain.training.baseline import guessing, is_certain
 from cnntrain.training.divergence import Divergence
 from cnntrain.training.experiment import Experiment, training_clock
+from cnntrain.training.gradients import gradients
 from cnntrain.training.state import State, start
-from cnntrain.training.step import gradients, train_step
+from cnntrain.training.step import train_step
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array
 

@@ -14,6 +14,7 @@ from cnntrain.layers.base import (
     View,
     WholeBatchLayer,
     alone,
+    within,
 )
 from cnntrain.registry import import_members
 
@@ -29,4 +30,5 @@ __all__ = [
     "View",
     "WholeBatchLayer",
     "alone",
+    "within",
 ]

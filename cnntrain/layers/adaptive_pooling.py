@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from cnntrain.layers.base import Context, Example, Layer, View
-from cnntrain.layers.upsample2d import resize
+from cnntrain.layers.upsample2d import Resampling
 from cnntrain.ops.shapes import require_image
 from cnntrain.types import Array, Arrays, CountPair, Params, Shape, as_pair
 
@@ -85,31 +85,17 @@ class AdaptivePool2d(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptiveAvgPool2d(AdaptivePool2d, kind="adaptive_avg_pool2d"):
+class AdaptiveAvgPool2d(Resampling, AdaptivePool2d, kind="adaptive_avg_pool2d"):
     """y = the mean of each of OH x OW windows that together cover the map.
 
     (C, H, W) -> (C, OH, OW). Option: ``size``, OH = OW or [OH, OW]. Output o of an axis of length L
     sees the inputs from floor(o·L/OH) up to, not including, ceil((o + 1)·L/OH), as in PyTorch.
     """
 
-    formula: ClassVar[str] = "y_c = V x_c H^T"
-    gradients: ClassVar[Mapping[str, str]] = {
-        "x": r"\frac{\partial C}{\partial x_c} = V^T \delta_c H",
-    }
-
     def matrices(self, shape: Shape, dtype: np.dtype) -> list[Array]:
         """V and H of the formula: each row takes a mean."""
         sizes = zip(shape[1:3], as_pair(self.size), strict=True)
         return [averaging(*each).astype(dtype) for each in sizes]
-
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
-        return resize(x, *self.matrices(x.shape, x.dtype)), x.shape
-
-    def backward(
-        self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True
-    ) -> tuple[Array, Params]:
-        vertical, horizontal = self.matrices(cache, dy.dtype)
-        return resize(dy, vertical.T, horizontal.T), {}
 
 
 class Cache(NamedTuple):

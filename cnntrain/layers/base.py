@@ -4,6 +4,7 @@ A layer never holds arrays, so one network can run in several threads at once.
 """
 
 from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -161,6 +162,20 @@ def alone(steps: Steps[T]) -> T:
     except StopIteration as stop:
         result: T = stop.value
         return result
+
+
+def within(context: Callable[[], AbstractContextManager[object]], steps: Steps[T]) -> Steps[T]:
+    """The same steps, each within a context of its own: between two of them the thread may do other
+    things, or hand them to another thread, which are not meant."""
+    total: Any = None
+    while True:
+        with context():
+            try:
+                own = steps.send(total)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+        total = yield own
 
 
 class WholeBatchLayer(Layer):

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from cnntrain.layers.activations import Relu
 from cnntrain.layers.base import Context, Example, Param, ParametricLayer, Steps, WholeBatchLayer
 from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.native import batch_norm as compiled
 from cnntrain.native import twinned
+from cnntrain.ops.stable import positive_part
 from cnntrain.ops.sums import divided, exact_sums, mean_in_two, row_dots, row_sums
 from cnntrain.types import Array, Arrays, Fraction, Params, Positive, Shape
 
@@ -55,31 +57,51 @@ def squares_around(x: Array, near: Array, rest: Array) -> Array:
 
 
 @twinned(compiled.batch_norm_forward)
-def batch_norm_forward(x: Array, standard: Standard, gamma: Array, beta: Array) -> Array:
-    """y = γ x̂ + β. What is kept is x, not x̂: these maps are large, and each pass counts."""
+def batch_norm_forward(
+    x: Array, standard: Standard, gamma: Array, beta: Array,
+    relu: bool = False, other: Array | None = None,
+) -> Array:  # fmt: skip
+    """y = γ x̂ + β, or y + other, or the positive part of either. What is kept is x, not x̂: these
+    maps are large, and each pass counts."""
     y = standard.of(x)
     y *= gamma
     y += beta
-    return y
+    if other is not None:
+        y += other
+    return positive_part(y) if relu else y
 
 
 @twinned(compiled.batch_norm_sums)
-def batch_norm_sums(dy: Array, x: Array, standard: Standard) -> tuple[Array, Array]:
-    """(Σ dy, Σ dy x̂): ∂C/∂β and ∂C/∂γ, (C, 1) in float64."""
+def batch_norm_sums(
+    dy: Array, x: Array, standard: Standard, gamma: Array, beta: Array, relu: bool = False
+) -> tuple[Array, Array]:
+    """(Σ dy, Σ dy x̂): ∂C/∂β and ∂C/∂γ, (C, 1) in float64; with a ReLU behind, of its ∂C/∂y."""
+    if relu:
+        dy = _through_relu(dy, standard.of(x), gamma, beta)
     return row_sums(dy)[:, None], row_dots(dy, standard.of(x))[:, None]
 
 
 @twinned(compiled.batch_norm_dx)
 def batch_norm_dx(
-    dy: Array, x: Array, standard: Standard, gamma: Array, mean_dy: Array, mean_dy_x_hat: Array
-) -> Array:
-    """∂C/∂x = γ/σ (dy - mean(dy) - x̂ mean(dy x̂)), the means over the whole batch."""
+    dy: Array, x: Array, standard: Standard, affine: tuple[Array, Array],
+    means: tuple[Array, Array], relu: bool = False,
+) -> Array:  # fmt: skip
+    """∂C/∂x = γ/σ (dy - mean(dy) - x̂ mean(dy x̂)), the means over the whole batch, affine (γ, β)."""
     dx = standard.of(x)
+    if relu:
+        dy = _through_relu(dy, dx, *affine)
+    mean_dy, mean_dy_x_hat = means
     dx *= -mean_dy_x_hat
     dx += dy
     dx -= mean_dy
-    dx *= gamma * standard.inverse
+    dx *= affine[0] * standard.inverse
     return dx
+
+
+def _through_relu(da: Array, x_hat: Array, gamma: Array, beta: Array) -> Array:
+    """∂C/∂y from ∂C/∂max(y, 0)."""
+    delta: Array = da * (gamma * x_hat + beta > 0)
+    return delta
 
 
 class Cache(NamedTuple):
@@ -88,6 +110,7 @@ class Cache(NamedTuple):
     x: Array
     standard: Standard
     moments: Moments | None
+    a: Array | None = None  # of a ReLU behind a sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +142,7 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     epsilon: Positive = 1e-5
 
     letters: ClassVar[tuple[str, ...]] = ("gamma", "beta")
+    relu: ClassVar[bool] = False  # whether max(y, 0) is worked out in the same pass
 
     def out_shape(self, in_shape: Shape) -> Shape:
         return in_shape
@@ -133,27 +157,38 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
             for letter, init in running.items()
         }
 
-    def forward_steps(self, params: Arrays, x: Array, ctx: Context) -> Steps[tuple[Array, Cache]]:
-        flat = per_channel(x)
+    def forward_steps(self, params: Arrays, x: Any, ctx: Context) -> Steps[tuple[Array, Cache]]:
+        return self._forward(params, x, ctx, self.relu)
+
+    def _forward(
+        self, params: Arrays, x: Array, ctx: Context, relu: bool, other: Array | None = None
+    ) -> Steps[tuple[Array, Cache]]:
+        flat, beside = per_channel(x), None if other is None else per_channel(other)
         if ctx.training:
             standard, moments = yield from _of_batch(flat, self.epsilon)
         else:
             standard, moments = _running(params, self.epsilon), None
-        y = batch_norm_forward(flat, standard, params["gamma"], params["beta"])
+        affine = (params["gamma"], params["beta"])
+        y = batch_norm_forward(flat, standard, *affine, relu, beside)
         return y.reshape(x.shape), Cache(flat, standard, moments)
 
     def backward_steps(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
-    ) -> Steps[tuple[Array | None, Params]]:
-        x, standard, moments = cache
-        flat, gamma, dtype = per_channel(dy), params["gamma"], dy.dtype
-        d_beta, d_gamma = batch_norm_sums(flat, x, standard)
+    ) -> Steps[tuple[Any, Params]]:
+        x, standard, moments, _ = cache
+        flat, dtype, affine = per_channel(dy), dy.dtype, (params["gamma"], params["beta"])
+        d_beta, d_gamma = batch_norm_sums(flat, x, standard, *affine, self.relu)
         grads = {"gamma": divided(d_gamma, 1, dtype), "beta": divided(d_beta, 1, dtype)}
         if moments is None:
-            return (gamma * standard.inverse * flat).reshape(dy.shape), grads
+            if self.relu:
+                flat = _through_relu(flat, standard.of(x), *affine)
+            return (affine[0] * standard.inverse * flat).reshape(dy.shape), grads
         totals = yield {"beta": d_beta, "gamma": d_gamma}
-        means = (divided(totals[letter], moments.m, dtype) for letter in ("beta", "gamma"))
-        return batch_norm_dx(flat, x, standard, gamma, *means).reshape(dy.shape), grads
+        mean_dy, mean_dy_x_hat = (
+            divided(totals[key], moments.m, dtype) for key in ("beta", "gamma")
+        )
+        dx = batch_norm_dx(flat, x, standard, affine, (mean_dy, mean_dy_x_hat), self.relu)
+        return dx.reshape(dy.shape), grads
 
     def buffers(self, params: Arrays, cache: Cache) -> Params:
         if cache.moments is None:
@@ -166,7 +201,7 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         }
 
     def read_by_buffers(self, cache: Cache) -> Cache:
-        return cache._replace(x=np.empty((0, 0)))
+        return cache._replace(x=np.empty((0, 0)), a=None)
 
     def flops(self, in_shape: Shape) -> int:
         return 8 * super().flops(in_shape)
@@ -174,6 +209,43 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     @classmethod
     def examples(cls) -> list[Example]:
         return [Example(cls(), (3,), batch=5), Example(cls(momentum=0.5), (2, 3, 2), batch=3)]
+
+
+class BatchNormRelu(BatchNorm):
+    """Batch normalization and the ReLU behind it in one pass over a map (``network/fuse.py``)."""
+
+    relu: ClassVar[bool] = True
+
+
+class BatchNormAdd(BatchNorm):
+    """y + other of inputs (x, other), as at the end of a residual block (``network/fuse.py``)."""
+
+    arithmetic: ClassVar[tuple[str, ...]] = ("_forward", "backward_steps")
+    joins: ClassVar[bool] = True
+    relu_of_sum: ClassVar[bool] = False
+
+    def forward_steps(self, params: Arrays, x: Any, ctx: Context) -> Steps[tuple[Array, Cache]]:
+        y, cache = yield from self._forward(params, x[0], ctx, self.relu_of_sum, x[1])
+        return y, cache._replace(a=y if self.relu_of_sum else None)
+
+    def backward_steps(
+        self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
+    ) -> Steps[tuple[Any, Params]]:
+        delta = dy if cache.a is None else Relu().delta(dy, cache.a)
+        dx, grads = yield from super().backward_steps(params, cache, delta, need_dx)
+        return (dx, delta), grads
+
+    def flops(self, in_shape: Any) -> int:
+        return super().flops(in_shape[0])
+
+    def out_shape(self, in_shape: Any) -> Shape:
+        return super().out_shape(in_shape[0])
+
+
+class BatchNormAddRelu(BatchNormAdd):
+    """max(y + other, 0)."""
+
+    relu_of_sum: ClassVar[bool] = True
 
 
 def _of_batch(x: Array, epsilon: float) -> Steps[tuple[Standard, Moments]]:

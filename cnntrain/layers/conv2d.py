@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
+from cnntrain.layers.activations import Relu
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.layers.initializers import Constant
 from cnntrain.native import conv2d as compiled
 from cnntrain.native import twinned
+from cnntrain.ops.stable import positive_part
 from cnntrain.ops.sums import column_sums, long_product, row_sums
 from cnntrain.ops.windows import (
     Axis,
@@ -32,11 +34,13 @@ MANY_CHANNELS = 32  # from here on, adding columns of outputs beats copying inpu
 
 @twinned(compiled.conv2d_forward)
 def conv2d_forward(
-    a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, groups: int = 1
-) -> Array:
+    a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis,
+    groups: int = 1, relu: bool = False,
+) -> Array:  # fmt: skip
     """z[f, oh, ow] = Σ_{c,i,j} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f].
 
-    A cross-correlation (Goodfellow, Bengio & Courville 2016, eq. 9.6), as in other libraries.
+    With ``relu``, max(z, 0). A cross-correlation (Goodfellow, Bengio & Courville 2016, eq. 9.6),
+    as in other libraries.
     """
     if not works_by_rows(vertical, horizontal, groups, a.shape[-1]):
         z = _columns_times(lower_columns(a, vertical, horizontal), W, groups)
@@ -46,7 +50,7 @@ def conv2d_forward(
         z = _rows_times(lower_rows(a, vertical, horizontal), W, vertical)
     if b is not None:
         z += b[:, :, None, None]  # (F, OH, OW, N) + (F, 1, 1, 1)
-    return z
+    return positive_part(z) if relu else z
 
 
 def works_by_rows(vertical: Axis, horizontal: Axis, groups: int, samples: int) -> bool:
@@ -224,13 +228,13 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         shape_W = (self.filters, c, kh, kw)
         return self.declare(shape_W, (self.filters, 1), c * kh * kw, f * kh * kw)
 
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
         axes = self.axes(x.shape[:3])
         z = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups)
         return z, Cache(x, *axes)
 
     def backward(
-        self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
+        self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
         a, vertical, horizontal = cache
         W = params["W"]
@@ -269,3 +273,18 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=1, kernel=(2, 3), stride=(2, 1), padding=1), (2, 3, w)),
             Example(cls(filters=1, kernel=2, padding="same"), (MANY_CHANNELS, 2, w)),
         ]
+
+
+class Conv2dRelu(Conv2d):
+    """a = max(z, 0) of a convolution, written out at once (``network/fuse.py``)."""
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
+        axes = self.axes(x.shape[:3])
+        a = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups, relu=True)
+        return a, (Cache(x, *axes), a)
+
+    def backward(
+        self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
+    ) -> tuple[Array | None, Params]:
+        before, a = cache
+        return super().backward(params, before, Relu().delta(dy, a), need_dx)

@@ -1,21 +1,17 @@
-"""Normalization within a sample: over the layer, groups of channels, or neighbours (LRN)."""
+"""Normalization within a sample: over the layer, or groups of channels."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers.base import Context, Example, Layer, Param, ParametricLayer, View
+from cnntrain.layers.base import Context, Example, Param, ParametricLayer
 from cnntrain.layers.initializers import Constant, Zeros
 from cnntrain.native import normalization as compiled
 from cnntrain.native import twinned
-from cnntrain.ops.shapes import require_image
-from cnntrain.ops.stable import power
-from cnntrain.ops.sums import centered, exact_sums, row_dots, row_sums
-from cnntrain.ops.windows import Axis, sum_along, sum_along_backward
+from cnntrain.ops.sums import centered, divided, exact_sums, row_dots, row_sums
 from cnntrain.types import Array, Arrays, Count, Params, Positive, Shape
 
 
@@ -114,7 +110,7 @@ class SampleNorm(ParametricLayer):
         gamma = params["gamma"]
         rows, x_hat = (array.reshape(gamma.size, -1) for array in (dy, cache.x_hat))
         sums = {"gamma": row_dots(rows, x_hat), "beta": row_sums(rows)}
-        grads = {letter: a.reshape(gamma.shape).astype(dy.dtype) for letter, a in sums.items()}
+        grads = {letter: divided(a, 1, dy.dtype).reshape(gamma.shape) for letter, a in sums.items()}
         return sample_norm_dx(dy, cache.x_hat, gamma, cache.inverse), grads
 
     def flops(self, in_shape: Shape) -> int:
@@ -170,82 +166,4 @@ class GroupNorm(SampleNorm, kind="group_norm"):
             Example(cls(groups=2), (4, 3, 2)),
             Example(cls(groups=1), (3, 2, 2), batch=1),
             Example(cls(groups=3), (6,), batch=3),
-        ]
-
-
-class LrnCache(NamedTuple):
-    """Values of the forward pass that the backward pass needs."""
-
-    x: Array
-    scale: Array
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lrn(Layer, kind="lrn"):
-    """y = x · s^-β with s = k + α/n · Σ x² over n neighbours, including x itself.
-
-    (C, H, W) -> the same. Options: ``size``, the odd width of the neighbourhood; ``across``:
-    ``channels`` (n = size neighbouring channels at the same position) or ``space`` (n = size²
-    positions of the same map, zeros beyond the edge); ``alpha``, ``beta``, ``k``.
-    Source: Krizhevsky et al. 2012, section 3.3, with α divided by n, as in Caffe and PyTorch.
-    """
-
-    formula: ClassVar[str] = r"y = x s^{-\beta}, \; s = k + \frac{\alpha}{n} \sum x^2"
-    gradients: ClassVar[Mapping[str, str]] = {
-        "x": (
-            r"\frac{\partial C}{\partial x} = \delta s^{-\beta} - \frac{2 \alpha \beta}{n} x \sum "
-            r"\delta x s^{-\beta - 1}"
-        ),
-    }
-
-    size: Count = 5
-    across: Literal["channels", "space"] = "channels"
-    alpha: Positive = 1e-4
-    beta: Positive = 0.75
-    k: Positive = 1.0
-
-    def view(self, in_shape: Shape) -> tuple[View, View]:
-        side = View(self.size if self.across == "space" else 1)
-        return side, side
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        require_image(in_shape)
-        if self.size % 2 == 0:
-            raise ShapeError(f"size {self.size} is even; it must be odd", ("size",))
-        return in_shape
-
-    def _windows(self, shape: Shape) -> list[tuple[int, Axis]]:
-        axes = (0,) if self.across == "channels" else (1, 2)
-        reach = self.size // 2
-        return [(axis, Axis(shape[axis], self.size, before=reach, after=reach)) for axis in axes]
-
-    def _share(self) -> float:
-        return self.alpha / (self.size if self.across == "channels" else self.size * self.size)
-
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, LrnCache]:
-        squares = x * x
-        for axis, window in self._windows(x.shape):
-            squares = sum_along(squares, window, axis)
-        scale = self.k + self._share() * squares
-        return x * power(scale, -self.beta), LrnCache(x, scale)
-
-    def backward(
-        self, params: Arrays, cache: LrnCache, dy: Array, need_dx: bool = True
-    ) -> tuple[Array, Params]:
-        """∂C/∂x = dy s^-β - 2 β α/n · x · Σ over neighbours of (dy x s^(-β-1))."""
-        x, scale = cache
-        to_beta = power(scale, -self.beta)
-        pull = dy * x * to_beta / scale
-        for axis, window in self._windows(x.shape):
-            pull = sum_along_backward(pull, window, axis)
-        return dy * to_beta - (2 * self.beta * self._share()) * x * pull, {}
-
-    def flops(self, in_shape: Shape) -> int:
-        return (4 + 2 * self.size) * math.prod(in_shape)
-
-    @classmethod
-    def examples(cls) -> list[Example]:
-        return [
-            Example(cls(size=3, alpha=0.5), (5, 2, 2)),
-            Example(cls(size=3, across="space", alpha=0.9, k=2.0), (2, 4, 3)),
         ]

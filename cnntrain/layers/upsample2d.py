@@ -42,18 +42,35 @@ def resize(x: Array, vertical: Array, horizontal: Array) -> Array:
     return horizontal @ rows.reshape(c, len(vertical), w, n)  # (C, OH, OW, N)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Upsample2d(Layer, kind="upsample2d"):
-    """Upsampling (C, H, W) -> (C, factor·H, factor·W).
-
-    Options: ``factor``, a number or [vertical, horizontal]; ``mode``, nearest or bilinear (half
-    pixel centres, as in PyTorch with align_corners off). ∂C/∂x uses the transposed matrices.
-    """
+class Resampling(Layer):
+    """Base: a map times two matrices; ∂C/∂x is by the transposed ones."""
 
     formula: ClassVar[str] = "y_c = V x_c H^T"
     gradients: ClassVar[Mapping[str, str]] = {
         "x": r"\frac{\partial C}{\partial x_c} = V^T \delta_c H",
     }
+
+    def matrices(self, shape: Shape, dtype: np.dtype) -> list[Array]:
+        """V and H of the formula."""
+        raise NotImplementedError
+
+    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
+        return resize(x, *self.matrices(x.shape, x.dtype)), x.shape
+
+    def backward(
+        self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True
+    ) -> tuple[Array, Params]:
+        vertical, horizontal = self.matrices(cache, dy.dtype)
+        return resize(dy, vertical.T, horizontal.T), {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsample2d(Resampling, kind="upsample2d"):
+    """Upsampling (C, H, W) -> (C, factor·H, factor·W).
+
+    Options: ``factor``, a number or [vertical, horizontal]; ``mode``, nearest or bilinear (half
+    pixel centres, as in PyTorch with align_corners off). ∂C/∂x uses the transposed matrices.
+    """
 
     factor: CountPair = 2
     mode: Literal["nearest", "bilinear"] = "nearest"
@@ -73,15 +90,6 @@ class Upsample2d(Layer, kind="upsample2d"):
         require_image(in_shape)
         vertical, horizontal = as_pair(self.factor)
         return (in_shape[0], vertical * in_shape[1], horizontal * in_shape[2])
-
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Shape]:
-        return resize(x, *self.matrices(x.shape, x.dtype)), x.shape
-
-    def backward(
-        self, params: Arrays, cache: Shape, dy: Array, need_dx: bool = True
-    ) -> tuple[Array, Params]:
-        vertical, horizontal = self.matrices(cache, dy.dtype)
-        return resize(dy, vertical.T, horizontal.T), {}
 
     @classmethod
     def examples(cls) -> list[Example]:

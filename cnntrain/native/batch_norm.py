@@ -38,28 +38,37 @@ def squares_around(x: Array, near: Array, rest: Array) -> Array:
     return out
 
 
-def batch_norm_forward(x: Array, standard: Standard, gamma: Array, beta: Array) -> Array:
-    """y in one pass."""
+def batch_norm_forward(
+    x: Array, standard: Standard, gamma: Array, beta: Array,
+    relu: bool = False, other: Array | None = None,
+) -> Array:  # fmt: skip
+    """y, y + other, or the positive part of them, in one pass."""
+    _same_shape((x, x if other is None else other))
     y = empty(x.shape, x.dtype)
-    kernel("batch_norm_forward", y)(y, solid(x), *_rows(x, *standard, gamma, beta), *x.shape)
+    rows = _rows(x, *standard, gamma, beta)
+    kernel("batch_norm_forward", y)(y, solid(x), *rows, *x.shape, relu, solid(other))
     return y
 
 
-def batch_norm_sums(dy: Array, x: Array, standard: Standard) -> tuple[Array, Array]:
+def batch_norm_sums(
+    dy: Array, x: Array, standard: Standard, gamma: Array, beta: Array, relu: bool = False
+) -> tuple[Array, Array]:
     """(Σ dy, Σ dy x̂) of every row, in double precision."""
     _same_shape((dy, x))
     d_beta, d_gamma = empty((len(x), 1), FLOAT64), empty((len(x), 1), FLOAT64)
     arrays = (d_beta, d_gamma, solid(dy), solid(x))
-    kernel("batch_norm_sums", x)(*arrays, *_rows(x, *standard), *x.shape)
+    rows = _rows(x, *standard, gamma, beta)
+    kernel("batch_norm_sums", x)(*arrays, *rows, *x.shape, relu)
     return d_beta, d_gamma
 
 
 def batch_norm_dx(
-    dy: Array, x: Array, standard: Standard, gamma: Array, mean_dy: Array, mean_dy_x_hat: Array
-) -> Array:
+    dy: Array, x: Array, standard: Standard, affine: tuple[Array, Array],
+    means: tuple[Array, Array], relu: bool = False,
+) -> Array:  # fmt: skip
     """∂C/∂x in one pass."""
     _same_shape((dy, x))
     dx = empty(dy.shape, dy.dtype)
-    rows = _rows(dy, *standard, gamma, mean_dy, mean_dy_x_hat)
-    kernel("batch_norm_dx", dx)(dx, solid(dy), solid(x), *rows, *dy.shape)
+    rows = _rows(dy, *standard, *affine, *means)
+    kernel("batch_norm_dx", dx)(dx, solid(dy), solid(x), *rows, *dy.shape, relu)
     return dx

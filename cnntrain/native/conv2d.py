@@ -1,6 +1,9 @@
 """Compiled twins of ``layers/conv2d.py``."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from cnntrain.native.engine import empty, kernel, solid
 from cnntrain.native.windows import Axis, is_sound, numbers
@@ -57,18 +60,35 @@ def _room_for_outputs(delta: Array, axis: Axis) -> tuple[Any, int, int]:
 
 
 def conv2d_forward(
-    a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, groups: int = 1
-) -> Array:
+    a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis,
+    groups: int = 1, relu: bool = False,
+) -> Array:  # fmt: skip
     """z, each number a chain of fused multiply-adds over (i, j, c); b is added last."""
     f, n = len(W), a.shape[-1]
     out = (f, vertical.out, horizontal.out, n)
     _check(a.shape, out, W.shape, vertical, horizontal, groups)
     z = empty(out, a.dtype)
     sizes = (f, len(a), groups, n, *numbers(vertical), *numbers(horizontal))
-    kernel("conv2d_forward", a)(
-        z, solid(a), solid(W), solid(b), *sizes, *_room_for_taps(a, horizontal)
-    )
+    arrays = (z, solid(a), solid(W), solid(b))
+    kernel("conv2d_forward", a)(*arrays, *sizes, *_room_for_taps(a, horizontal), relu)
     return z
+
+
+def conv2d_pool_forward(
+    a: Array, W: Array, b: Array | None, axes: Sequence[Axis], pool_axes: Sequence[Axis],
+    groups: int = 1,
+) -> tuple[Array, Sequence[Array]]:  # fmt: skip
+    """The largest of every four neighbours of z, which is not written, and which of them it is."""
+    vertical, horizontal = axes
+    f, n, tall, wide = len(W), a.shape[-1], vertical.out // 2, horizontal.out // 2
+    _check(a.shape, (f, vertical.out, horizontal.out, n), W.shape, vertical, horizontal, groups)
+    if [axis.out for axis in pool_axes] != [tall, wide] or vertical.out % 2 or horizontal.out % 2:
+        raise ValueError(f"{axes} and {pool_axes} do not fit")
+    y, winner = empty((f, tall, wide, n), a.dtype), empty((f, tall, wide, n), np.dtype(np.uint8))
+    sizes = (f, len(a), groups, n, *numbers(vertical), *numbers(horizontal))
+    arrays = (y, winner, solid(a), solid(W), solid(b))
+    kernel("conv2d_pool_forward", a)(*arrays, *sizes, *_room_for_taps(a, horizontal))
+    return y, (winner,)
 
 
 def conv2d_dW(

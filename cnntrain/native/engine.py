@@ -44,6 +44,7 @@ class Engine:
     name: str
     isa: str | None = None
     kernels: Mapping[str, Kernels] = field(default_factory=dict, repr=False, compare=False)
+    can_note: bool = False  # whether calls of its kernels can be noted (``native/program.py``)
 
     def about(self) -> dict[str, str | None]:
         """Engine and instruction set, for records of a run."""
@@ -84,7 +85,7 @@ def native(isa: str | None = None) -> Engine:
     chosen = isa or sets[0]
     of_type: dict[str, Kernels] = {"f": _kernels.kernels(chosen, "float32")}
     of_type["d"] = _kernels.kernels(chosen, "float64")
-    return Engine("native", chosen, of_type)
+    return Engine("native", chosen, of_type, can_note=True)
 
 
 def engine_named(name: str | None = None) -> Engine:

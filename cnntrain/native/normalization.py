@@ -2,10 +2,8 @@
 
 import math
 
-import numpy as np
-
 from cnntrain.native.engine import FLOAT64, empty, kernel, solid
-from cnntrain.native.sums import exact_sums
+from cnntrain.native.sums import divided, exact_sums, mean_in_two
 from cnntrain.types import Array, Shape
 
 
@@ -15,10 +13,11 @@ def sample_norm_forward(
     """(y, x̂, 1/σ) for x (C, ..., N), standardized within ``groups`` parts of each sample."""
     sizes = _sizes(x, groups)
     x = solid(x)
-    near, rest = _in_two(exact_sums(x.reshape(sizes)) / sizes[1], x)
+    near, rest = mean_in_two(exact_sums(x.reshape(sizes)), sizes[1], x.dtype)
     squares = empty(near.shape, FLOAT64)
     kernel("sample_squares", x)(squares, x, near, rest, *sizes)
-    inverse = (1 / np.sqrt(squares / sizes[1] + epsilon)).astype(x.dtype)
+    inverse = empty(near.shape, x.dtype)
+    kernel("inverse_deviations", x)(inverse, squares, squares.size, sizes[1], epsilon)
     y, x_hat = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     columns, rows = (near, rest, inverse), (_of_rows(gamma, x), _of_rows(beta, x))
     kernel("sample_norm_forward", x)(y, x_hat, x, *columns, *rows, *sizes)
@@ -31,10 +30,10 @@ def sample_norm_dx(dy: Array, x_hat: Array, gamma: Array, inverse: Array) -> Arr
     if x_hat.shape != dy.shape or inverse.shape != (sizes[0], 1, sizes[2]):
         raise ValueError(f"dy {dy.shape}, x_hat {x_hat.shape}, 1/σ {inverse.shape} do not fit")
     dy, x_hat, gamma = solid(dy), solid(x_hat), _of_rows(gamma, dy)
-    sums, dots = empty((2, *inverse.shape), FLOAT64)
+    sums, dots = empty(inverse.shape, FLOAT64), empty(inverse.shape, FLOAT64)
     kernel("sample_norm_sums", dy)(sums, dots, dy, x_hat, gamma, *sizes)
-    near, rest = _in_two(sums / sizes[1], dy)
-    along = (dots / sizes[1]).astype(dy.dtype)
+    near, rest = mean_in_two(sums, sizes[1], dy.dtype)
+    along = divided(dots, sizes[1], dy.dtype)
     dx = empty(dy.shape, dy.dtype)
     columns = (near, rest, along, solid(inverse))
     kernel("sample_norm_dx", dy)(dx, dy, x_hat, gamma, *columns, *sizes)
@@ -49,12 +48,13 @@ def _sizes(x: Array, groups: int) -> Shape:
     return groups, rows // groups, x.shape[-1]
 
 
-def _in_two(mean: Array, like: Array) -> tuple[Array, Array]:
-    near = mean.astype(like.dtype)
-    return near, (mean - near).astype(like.dtype)
-
-
 def _of_rows(scale: Array, x: Array) -> Array:
     """γ or β, which may be those of channels, for every row of x."""
-    whole: Array = np.ascontiguousarray(np.broadcast_to(scale, x.shape[:-1]), x.dtype)
+    rows = x.shape[:-1]
+    if scale.shape == rows:
+        return solid(scale)
+    whole: Array = empty(rows, x.dtype)
+    if scale.size != len(x):
+        raise ValueError(f"{scale.shape} does not fit x {x.shape}")
+    kernel("repeated", x)(whole, solid(scale), len(x), whole.size // len(x))
     return whole

@@ -150,8 +150,8 @@ def recorder() -> Recorder | None:
 
 
 @contextmanager
-def recording(by: Recorder) -> Iterator[None]:
-    """Note the kernels that this thread calls."""
+def recording(by: Recorder | None) -> Iterator[None]:
+    """Note the kernels that this thread calls; with None, do not."""
     before, _active.recorder = _active.recorder, by
     try:
         yield

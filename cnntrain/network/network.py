@@ -6,7 +6,7 @@ update and the gradient check examines.
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -20,6 +20,8 @@ from cnntrain.network.graph import AT_INPUT, Item, Node, at_item, lay_out
 from cnntrain.ops.sums import added
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
+
+Ready = Callable[[Params], object]  # told gradients that are final
 
 
 @dataclass
@@ -146,10 +148,12 @@ class Network:
         delta: Array,
         need_dx: bool = False,
         head_deltas: Mapping[int, Array] = MappingProxyType({}),
+        ready: Ready | None = None,
     ) -> Steps[tuple[Array | None, Params]]:
         """Gradients from δ = ∂C/∂output and the δ at the heads, for one shard.
 
-        A node that is read by several others receives the sum of their ∂C/∂x.
+        A node that is read by several others receives the sum of their ∂C/∂x. ``ready`` is told the
+        gradients of each node as soon as they are final.
         """
         grads: Params = {}
         deltas = {**head_deltas, len(self.nodes) - 1: delta}
@@ -163,7 +167,10 @@ class Network:
                 dx, found = yield from layer.backward_steps(own, cache, d, any(wanted))
             else:
                 dx, found = layer.backward(own, cache, d, any(wanted))
-            grads |= {f"{node.name}.{letter}": grad for letter, grad in found.items()}
+            named = {f"{node.name}.{letter}": grad for letter, grad in found.items()}
+            grads |= named
+            if ready is not None and named:
+                ready(named)
             for k, part, is_wanted in zip(
                 node.inputs, dx if layer.joins else (dx,), wanted, strict=True
             ):

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnntrain.layers import Steps, alone
 from cnntrain.losses import Loss
-from cnntrain.network.network import Network, Pass
+from cnntrain.network.network import Network, Pass, Ready
 from cnntrain.ops.sums import scaled
 from cnntrain.registry import Spec
 from cnntrain.types import Array, Arrays, Params, Positive
@@ -130,12 +130,14 @@ def forward_backward_steps(
     run: Pass,
     m: int,
     need_dx: bool = False,
+    ready: Ready | None = None,
 ) -> Steps[Outcome]:
     """``forward_backward`` of one shard (x, y) of a batch of m samples."""
     z, caches = yield from network.forward_steps(params, x, run)
     total, delta, head_deltas = loss_and_delta(objective, z, caches.heads, y, m)
     buffers = network.buffers(params, caches)
-    dx, grads = yield from network.backward_steps(params, caches, delta, need_dx, head_deltas)
+    of = (params, caches, delta, need_dx, head_deltas)
+    dx, grads = yield from network.backward_steps(*of, ready)
     return Outcome(z, total, grads, buffers, dx)
 
 

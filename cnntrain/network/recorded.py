@@ -1,17 +1,19 @@
 """A training pass noted once and made again without Python: the calls of its kernels, in order.
 
 The forward and the backward pass of a shard are programs (``native/program.py``), cut where the
-shards of a batch exchange sums. The losses between them stay in Python. What no kernel does is not
-noted, so a recorded pass must be compared with a plain one before it is relied on.
+shards of a batch exchange sums. Losses that prepare the targets stay in Python between them. What
+no kernel does is not noted, so a recorded pass must be compared with a plain one before it is
+relied on.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from cnntrain.layers import BatchSums, Context, Steps
+from cnntrain.layers import BatchSums, Context, Steps, within
 from cnntrain.native import Program, Recorder, recording, run_programs
 from cnntrain.native.dropout import stream_of
 from cnntrain.network.network import Caches, Network, Pass
@@ -21,20 +23,26 @@ from cnntrain.network.objective import (
     forward_backward_steps,
     loss_and_delta,
 )
-from cnntrain.types import Array, Arrays
+from cnntrain.types import Array, Arrays, Params
 
 T = TypeVar("T")
 Add = Callable[[Sequence[BatchSums]], BatchSums]
+Leaves = Callable[[Params], bool]  # told final gradients; whether all that it was told leave now
 
 
-class Samples(Protocol):
+class Inputs(Protocol):
     """What a pass reads: arrays, or, if a kernel gathers them, the numbers of stored samples."""
 
     def load(self) -> tuple[Array, Array]: ...
     @property
-    def targets(self) -> Array: ...
-    @property
     def rows(self) -> Array: ...
+
+
+class Samples(Inputs, Protocol):
+    """What a pass in training reads."""
+
+    @property
+    def targets(self) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,30 @@ class Exchange:
     total: BatchSums
 
 
+class Input:
+    """Where the calls of a recorder find their samples: with every pass others."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._x: Array | None = None
+
+    def read(self, samples: Inputs) -> tuple[Array, Array]:
+        """Inputs and targets; inputs that no kernel has gathered get a place of their own."""
+        with recording(self._recorder):
+            x, y = samples.load()
+        if self._recorder.rows is not None:
+            return x, y
+        self._x = np.array(x, order="C")
+        return self._x, y
+
+    def renew(self, samples: Inputs) -> None:
+        """Put other samples in the place of the last ones."""
+        if self._x is not None:
+            np.copyto(self._x, samples.load()[0])
+        if self._recorder.rows is not None:
+            np.copyto(self._recorder.rows, samples.rows)
+
+
 class RecordedPass:
     """The pass of one shard; its arrays keep their places, so that the calls can be repeated."""
 
@@ -64,31 +96,30 @@ class RecordedPass:
         self.network, self.objective = network, objective
         self.has_losses = with_losses  # as calls of kernels
         self._recorder = Recorder()
+        self._input = Input(self._recorder)
         self._exchanges: dict[int, Exchange] = {}  # by the part that they end
+        self._leaving: dict[int, Params] = {}  # gradients that are final, alike
+        self._final: Params = {}  # those that have not yet left
 
-    def record(self, samples: Samples, run: Pass, m: int, params: Arrays) -> Steps[Outcome]:
-        """``forward_backward_steps``, noted."""
+    def record(
+        self, samples: Samples, run: Pass, m: int, params: Arrays, ready: Leaves | None = None
+    ) -> Steps[Outcome]:
+        """``forward_backward_steps``, noted; where gradients leave, a part ends."""
         self.params = dict(params)
         run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
-        x, y = self._read(samples)
+        x, y = self._input.read(samples)
         self._z, caches = yield from self._noted(self.network.forward_steps(self.params, x, run))
         del x  # its memory is free for other arrays when no layer needs it any more
         self._heads, self._kept = caches.heads, Caches(self._of_buffers(caches))
         self._m, self._forward_parts = m, self._recorder.parts
         delta, *rest = self._note_losses(y)
         heads = dict(zip(self._heads, rest, strict=True))
+        told = None if ready is None else partial(self._note_leaving, ready)
         _, self._grads = yield from self._noted(
-            self.network.backward_steps(self.params, caches, delta, head_deltas=heads)
+            self.network.backward_steps(self.params, caches, delta, head_deltas=heads, ready=told)
         )
         self._programs = self._recorder.programs
         return self.outcome(self.params)
-
-    def _read(self, samples: Samples) -> tuple[Array, Array]:
-        """Inputs and targets; inputs that no kernel has gathered get a place of their own."""
-        with recording(self._recorder):
-            x, y = samples.load()
-        self._x = np.array(x, order="C") if self._recorder.rows is None else None
-        return x if self._x is None else self._x, y
 
     def _note_losses(self, y: Array) -> list[Array]:
         """δ at the output and the heads. Losses that prepare the targets stay in Python."""
@@ -106,16 +137,21 @@ class RecordedPass:
 
     def _losses(self, y: Array) -> tuple[float, list[Array]]:
         """Σ cost, and δ at the output and at the heads."""
-        found = loss_and_delta(self.objective, self._z, self._heads, y, self._m)
-        total, delta, of_heads = found
+        of = (self.objective, self._z, self._heads)
+        total, delta, of_heads = loss_and_delta(*of, y, self._m)
         return total, [delta, *of_heads.values()]
+
+    def _note_leaving(self, ready: Leaves, grads: Params) -> None:
+        self._final |= grads
+        if ready(grads):
+            self._leaving[self._recorder.parts - 1], self._final = self._final, {}
+            self._recorder.begin_part()
 
     def plainly(self, x: Array, y: Array, run: Pass, m: int, params: Arrays) -> Steps[Outcome]:
         """The same pass in Python, in the memory of the recorded one, which it destroys."""
         aside = Recorder(self._recorder.arena.anew())
         steps = forward_backward_steps(self.network, self.objective, params, x=x, y=y, run=run, m=m)
-        result = yield from noted_by(aside, steps)
-        return result
+        return within(lambda: recording(aside), steps)
 
     def _of_buffers(self, caches: Caches) -> list[Any]:
         """What ``Network.buffers`` reads; the rest of the caches is free for other arrays."""
@@ -127,7 +163,7 @@ class RecordedPass:
 
     def _noted(self, steps: Steps[T]) -> Steps[T]:
         """These steps, noted; every exchange of sums ends a part."""
-        steps = noted_by(self._recorder, steps)
+        steps = within(lambda: recording(self._recorder), steps)
         total: Any = None
         while True:
             try:
@@ -160,10 +196,7 @@ class RecordedPass:
 
     def begin(self, samples: Samples, run: Pass) -> None:
         """Put other samples and other random numbers in the place of the last ones."""
-        if self._x is not None:
-            np.copyto(self._x, samples.load()[0])
-        if self._recorder.rows is not None:
-            np.copyto(self._recorder.rows, samples.rows)
+        self._input.renew(samples)
         for place in self._recorder.targets if self.has_losses else ():
             np.copyto(place, samples.targets)
         for layer, stream in self._recorder.streams:
@@ -172,6 +205,10 @@ class RecordedPass:
     def exchange(self, part: int) -> Exchange | None:
         """The sums that end a part, if any."""
         return self._exchanges.get(part)
+
+    def leaving(self, part: int) -> Params:
+        """The gradients that leave at the end of a part."""
+        return self._leaving.get(part, {})
 
     def turn(self, part: int, y: Array) -> None:
         """The losses that are worked out in Python, once the forward pass has been made."""
@@ -194,27 +231,18 @@ class RecordedPass:
         return sum(term.weight * (factor * float(cost[0])) for term, (cost, factor) in costs)
 
 
-def noted_by(recorder: Recorder, steps: Steps[T]) -> Steps[T]:
-    """These steps; between two of them, the thread may do other things, which are not noted."""
-    total: Any = None
-    while True:
-        with recording(recorder):
-            try:
-                own = steps.send(total)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-        total = yield own
-
-
 def repeat(
     passes: Sequence[RecordedPass],
     shards: Sequence[Samples],
     runs: Sequence[Pass],
     params: Arrays,
     add: Add,
+    ready: Callable[[int, Params], object] | None = None,
 ) -> list[Outcome]:
-    """Make the recorded passes of all shards again, side by side, with other samples."""
+    """Make the recorded passes of all shards again, side by side, with other samples.
+
+    ``ready`` is told the number of a shard and gradients of it that are final.
+    """
     for recorded, samples, run in zip(passes, shards, runs, strict=True):
         recorded.begin(samples, run)
     for part in passes[0].parts:
@@ -225,6 +253,8 @@ def repeat(
             for exchange in exchanges:
                 for name, place in exchange.total.items():
                     np.copyto(place, total[name])
-        for recorded, samples in zip(passes, shards, strict=True):
+        for recorded, samples, run in zip(passes, shards, runs, strict=True):
             recorded.turn(part, samples.targets)
+            if ready is not None and (grads := recorded.leaving(part)):
+                ready(run.shard, grads)
     return [recorded.outcome(params) for recorded in passes]

@@ -13,9 +13,9 @@ from cnntrain.network.network import Network
 
 
 def reordered(network: Network) -> Network:
-    """The network as trained and evaluated: same parameters, identical result, less work."""
+    """The network with activations behind max-pooling where they may be."""
     nodes = list(network.nodes)
-    readers = _readers(nodes)  # an exchange changes what stands where, not who reads what
+    readers = readers_of(nodes)  # an exchange changes what stands where, not who reads what
     for i, node in enumerate(nodes):
         pooling = _pooling_behind(nodes, i, readers[i], network.heads)
         if pooling is not None:
@@ -33,7 +33,7 @@ def moved(network: Network) -> dict[str, str]:
     return {was.name: now.name for was, now in pairs if was.layer.commutes_with_max and was != now}
 
 
-def _readers(nodes: Sequence[Node]) -> list[list[int]]:
+def readers_of(nodes: Sequence[Node]) -> list[list[int]]:
     """For every node, those that read its output."""
     readers: list[list[int]] = [[] for _ in nodes]
     for k, node in enumerate(nodes):

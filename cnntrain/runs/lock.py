@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cnntrain.errors import RunFolderError
-from cnntrain.files import FOLDER, close_quietly, open_regular, writing
+from cnntrain.files import FOLDER, close_quietly, open_regular, plain_content, writing
 from cnntrain.runs.place import LOCK_FILE, Place, identity
 
 try:
@@ -82,6 +82,18 @@ class RunLock:
                 os.unlink(LOCK_FILE, dir_fd=self._folder)
         close_quietly(self._handle)
         close_quietly(self._folder)
+
+
+def writer_of(folder: Path) -> str | None:
+    """The process that says it is writing the run in this folder, if it may be alive.
+
+    Only read: who wants to change the run takes the lock. A process on another machine counts as
+    alive.
+    """
+    named = _named((plain_content(folder / LOCK_FILE) or b"")[:MOST_BYTES].decode(errors="replace"))
+    if not named or (named["host"] == socket.gethostname() and not _is_alive(named["pid"])):
+        return None
+    return f"process {named['pid']} on {named['host']}"
 
 
 def _acquire(folder: int) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from cnntrain.errors import RunFolderError
@@ -20,6 +21,11 @@ def recorded_environment(path: Path) -> dict[str, Any]:
 def recorded_summary(path: Path) -> dict[str, Any]:
     """The content of ``summary.json`` of a run; empty if the run has not ended."""
     return _document(path / "summary.json")
+
+
+def recorded_group(path: Path) -> dict[str, Any]:
+    """The content of ``group.json`` of several runs; empty if the folder is not one of a group."""
+    return _document(path / "group.json")
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -51,6 +57,11 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 def read_stats(folder: Path) -> list[dict[str, Any]]:
     """The lines of ``stats.jsonl``; none if the run has no such file."""
     return _whole_lines(folder / "stats.jsonl", _is_of_stats)
+
+
+def read_trials(folder: Path) -> list[dict[str, Any]]:
+    """The lines of ``trials.jsonl`` of a sweep; none if it has no such file."""
+    return _whole_lines(folder / "trials.jsonl", _is_of_trials)
 
 
 def _whole_lines(path: Path, fits: Callable[[Any], bool]) -> list[dict[str, Any]]:
@@ -89,6 +100,27 @@ def _is_of_stats(line: Any) -> bool:
         and all(isinstance(metrics, dict) for metrics in line[family].values())
         and all(v is None or _is_number(v) for f in line[family].values() for v in f.values())
         for family in ("arrays", "outputs")
+    )
+
+
+TRIAL = {
+    "trial": (int,),
+    "values": (dict,),
+    "state": (str,),
+    "value": (int, float, NoneType),
+    "epoch": (int, NoneType),
+    "elapsed_s": (int, float, NoneType),
+    "problem": (str, NoneType),
+}
+
+
+def _is_of_trials(line: Any) -> bool:
+    """The values of a trial, and how it ended."""
+    return (
+        isinstance(line, dict)
+        and line.keys() == TRIAL.keys()
+        and all(type(line[key]) in kinds for key, kinds in TRIAL.items())
+        and line["trial"] > 0
     )
 
 

@@ -78,15 +78,16 @@ class Place:
 
     def remove(self, name: str) -> None:
         """Remove a file, a link or a whole folder, if it is there."""
+        own = Path(name).name
         with self.opened(name) as folder, writing(self.path / name):
             try:
-                mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+                mode = os.stat(own, dir_fd=folder, follow_symlinks=False).st_mode
             except FileNotFoundError:
                 return
             if stat.S_ISDIR(mode):
-                shutil.rmtree(name, dir_fd=folder)
+                shutil.rmtree(own, dir_fd=folder)
             else:
-                os.unlink(name, dir_fd=folder)
+                os.unlink(own, dir_fd=folder)
 
     def remove_litter(self, pattern: str) -> None:
         """Remove what ``atomic_write`` left behind when its process was killed.

@@ -1,8 +1,10 @@
 """Requests to stop or to save: a signal takes effect when the running step ends."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Thread
 from types import FrameType
 from typing import Any, Self
 
@@ -18,6 +20,7 @@ EXIT_CODES = {  # not every system has every signal
     if hasattr(signal, name)
 }
 SAVE = getattr(signal, "SIGUSR1", None)
+LIFELINE = "CNNTRAIN_LIFELINE"  # set by a process that holds the stdin of those it starts
 
 
 class StopRequest:
@@ -71,3 +74,18 @@ def save_requests() -> Iterator[Callable[[], bool]]:
         yield taken
     finally:
         signal.signal(SAVE, previous)
+
+
+def hang_on_lifeline() -> None:
+    """Where stdin is held by the process that started this one: stop, as by SIGTERM, if it dies.
+
+    Even SIGKILL closes its end of the pipe.
+    """
+    if os.environ.get(LIFELINE):
+        Thread(target=_stop_at_end_of_input, daemon=True).start()
+
+
+def _stop_at_end_of_input() -> None:
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

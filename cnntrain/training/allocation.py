@@ -2,12 +2,14 @@
 
 import ctypes
 import sys
+from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
 KEPT_BYTES = 1 << 30
 LARGEST_KEPT = 1 << 25  # bytes of one array; glibc refuses more
 
 
+@cache
 def keep_freed_memory() -> None:
     """Make the C library keep freed memory for the next step, where it can be told to.
 

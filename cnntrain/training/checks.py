@@ -5,6 +5,7 @@ import math
 from cnntrain.errors import ConfigError, Problems
 from cnntrain.layers import WholeBatchLayer
 from cnntrain.metrics import Metric
+from cnntrain.registry import listed
 from cnntrain.training.experiment import Experiment, training_clock
 
 
@@ -34,6 +35,20 @@ def check_training(experiment: Experiment, problems: Problems) -> None:
             problems.found.append(ConfigError(problem, place))
 
 
+def parts_normalized(experiment: Experiment) -> list[str]:
+    """What ``accumulate`` changes, in words: layers that take the mean of each part."""
+    train = experiment.plan.train
+    nodes = experiment.network.nodes
+    names = [node.name for node in nodes if isinstance(node.layer, WholeBatchLayer)]
+    if train.accumulate == 1 or not names:
+        return []
+    return [
+        f"accumulate: {train.accumulate} with {listed(names)}: its mean and variance are those of "
+        f"each {train.batch_size} samples, so the weights are not those of batches of "
+        f"{train.samples_per_step(len(experiment.data.train))}"
+    ]
+
+
 def _check_metric(experiment: Experiment, metric: Metric, place: tuple[str | int, ...]) -> None:
     """A metric must fit the task, and the number of classes."""
     if experiment.allows(metric):
@@ -56,12 +71,13 @@ def _check_last_batch(experiment: Experiment) -> None:
     """Batch normalization of vectors needs two samples: a single one has no variance."""
     samples = len(experiment.data.train)
     batch = experiment.plan.train.samples_per_step(samples)
-    smallest = samples % batch or batch
+    parts = experiment.plan.train.accumulate
+    smallest = max(1, (samples % batch or batch) // parts)
     for node in experiment.network.nodes:
         alone = isinstance(node.layer, WholeBatchLayer) and math.prod(node.out_shape[1:]) == 1
         if alone and smallest == 1:
             raise ConfigError(
                 f"{node.name} needs at least two samples in every batch, but {samples} samples in "
-                f"batches of {batch} leave one alone; choose another 'batch_size'",
+                f"batches of {batch // parts} leave one alone; choose another 'batch_size'",
                 ("train", "batch_size"),
             )

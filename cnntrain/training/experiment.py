@@ -10,9 +10,9 @@ from cnntrain.data.locate import Find
 from cnntrain.data.prepare import Prepared, SplitName
 from cnntrain.metrics.base import Metric, metric_values
 from cnntrain.metrics.sums import Sums, Task, batch_sums, detail_sums
+from cnntrain.network.fuse import fast
 from cnntrain.network.network import Network
 from cnntrain.network.objective import LossTerm, Objective, Penalty
-from cnntrain.network.reorder import reordered
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.memory import (
     TrainingBytes,
@@ -35,7 +35,7 @@ class Experiment:
     @cached_property
     def fast_network(self) -> Network:
         """The network in the order that is cheapest to train and evaluate; the same function."""
-        return reordered(self.network)
+        return fast(self.network)
 
     @cached_property
     def training_bytes(self) -> TrainingBytes:

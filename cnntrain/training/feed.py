@@ -1,20 +1,24 @@
 """The samples of each step, and their arrays, prepared one step ahead."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property, lru_cache
+from functools import lru_cache, partial
 from typing import Self
 
 import numpy as np
 
 from cnntrain.config.plan import Plan
-from cnntrain.data.batches import epoch_order
+from cnntrain.data import batches
+from cnntrain.data.batches import Reading, epoch_order, part_of_order
+from cnntrain.data.by_index import ByIndex
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.rng import Purpose, stream
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.shards import cut, shard_count
+from cnntrain.training.shards import groups
+from cnntrain.training.team import ALONE, Team
 from cnntrain.types import Array
 
 Shard = tuple[Array, Array]  # inputs and targets, batch last
+Loaded = dict[int, Shard]  # by number
 MOST_AHEAD = 1024  # samples per step: larger batches are read shard by shard, to bound memory
 
 
@@ -28,57 +32,53 @@ def batch_indices(plan: Plan, samples: int, step: int, clock: Clock) -> Array:
     size = plan.train.samples_per_step(samples)
     epoch, batch = divmod(step, clock.steps_per_epoch)
     shuffle = plan.train.shuffle and plan.train.mode != "batch"
-    order = _epoch_order(samples, plan.seed, epoch, shuffle)
-    return order[batch * size : (batch + 1) * size]
+    places = slice(batch * size, (batch + 1) * size)
+    if samples <= batches.MOST_LISTED:
+        return _epoch_order(samples, plan.seed, epoch, shuffle)[places]
+    if not shuffle:
+        return np.arange(*places.indices(samples))
+    return part_of_order(samples, plan.seed, epoch, places)
+
+
+def shard_groups(experiment: Experiment, samples: int) -> list[list[slice]]:
+    """How a batch of ``samples`` samples is cut, in groups that run one after the other."""
+    return groups(experiment.network, samples, experiment.plan.train.accumulate)
 
 
 def shard_slices(experiment: Experiment, samples: int) -> list[slice]:
     """How a batch of ``samples`` samples is cut."""
-    return cut(samples, shard_count(experiment.network, samples))
+    return [part for group in shard_groups(experiment, samples) for part in group]
+
+
+def own_shards(experiment: Experiment, samples: int, team: Team) -> list[int]:
+    """The numbers of the shards of this rank."""
+    found, first = [], 0
+    for group in dealt_groups(experiment, samples):
+        found += [first + k for k in team.share(len(group))]
+        first += len(group)
+    return found
+
+
+def dealt_groups(experiment: Experiment, samples: int) -> list[list[slice]]:
+    """What is dealt to the ranks: the whole batch, or, if samples are coupled, group by group."""
+    found = shard_groups(experiment, samples)
+    if experiment.network.couples_samples:
+        return found
+    return [[part for group in found for part in group]]
 
 
 def load_shard(experiment: Experiment, indices: Array, step: int, k: int) -> Shard:
     """The k-th shard of a batch: gathered, augmented, normalized, with the batch axis last."""
-    return _loaded(experiment, indices[shard_slices(experiment, len(indices))[k]], step, k)
+    part = indices[shard_slices(experiment, len(indices))[k]]
+    return reading(experiment, part, step, k).take()
 
 
-def _loaded(experiment: Experiment, part: Array, step: int, k: int) -> Shard:
-    seed = experiment.plan.seed
-    with np.errstate(all="ignore"):  # what overflows is found in the loss, with its place
-        return experiment.batches("train").take(
-            part, lambda a: stream(seed, Purpose.AUGMENT, step, k, a)
-        )
-
-
-class Reading:
-    """One shard of a batch: its arrays, once asked for, or where its samples are stored."""
-
-    def __init__(
-        self, experiment: Experiment, part: Array, step: int, k: int, ready: Shard | None
-    ) -> None:
-        self._experiment, self._part, self._of = experiment, part, (step, k)
-        self._batches, self._ready = experiment.batches("train"), ready
-
-    def take(self) -> Shard:
-        """Inputs and targets, which are not kept."""
-        if self._ready is not None:
-            return self._ready
-        return _loaded(self._experiment, self._part, *self._of)
-
-    def load(self) -> Shard:
-        """Inputs and targets, which are kept."""
-        self._ready = self.take()
-        return self._ready
-
-    @cached_property
-    def targets(self) -> Array:
-        """The targets alone."""
-        return self._batches.targets(self._part) if self._ready is None else self._ready[1]
-
-    @property
-    def rows(self) -> Array:
-        """The numbers of the stored samples."""
-        return self._batches.split.stored_rows(self._part)
+def reading(
+    experiment: Experiment, part: Array, step: int, k: int, ready: Shard | None = None
+) -> Reading:
+    """The samples ``part`` as the k-th shard of a step; ``ready`` if they have been loaded."""
+    draw = partial(stream, experiment.plan.seed, Purpose.AUGMENT, step, k)
+    return Reading(experiment.batches("train"), part, draw, ready)
 
 
 def is_slow_to_load(experiment: Experiment) -> bool:
@@ -87,7 +87,7 @@ def is_slow_to_load(experiment: Experiment) -> bool:
     Measured: handing a plain batch from one thread to another costs more than the 0.04-0.08 ms of
     gathering it.
     """
-    from_disk = isinstance(experiment.data.train.stored, np.memmap)
+    from_disk = isinstance(experiment.data.train.stored, ByIndex)
     return bool(experiment.plan.data.augment) or from_disk
 
 
@@ -98,13 +98,13 @@ class Feed:
     The result does not depend on timing: every draw is keyed by step and shard.
     """
 
-    def __init__(self, experiment: Experiment, clock: Clock) -> None:
-        self.experiment, self.clock = experiment, clock
+    def __init__(self, experiment: Experiment, clock: Clock, team: Team = ALONE) -> None:
+        self.experiment, self.clock, self.team = experiment, clock, team
         self.samples = len(experiment.data.train)
         batch = experiment.plan.train.samples_per_step(self.samples)
         self._ahead = batch <= MOST_AHEAD and is_slow_to_load(experiment)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
-        self._next: tuple[int, Future[list[Shard]]] | None = None
+        self._next: tuple[int, Future[Loaded]] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -116,8 +116,8 @@ class Feed:
         """The training samples of ``step``."""
         return batch_indices(self.experiment.plan, self.samples, step, self.clock)
 
-    def take(self, step: int) -> list[Shard] | None:
-        """The shards of a step; None if each is better loaded when it is needed."""
+    def take(self, step: int) -> Loaded | None:
+        """This rank's shards of a step; None if each is better loaded when it is needed."""
         if not self._ahead:
             return None
         ready = self._next
@@ -127,7 +127,7 @@ class Feed:
             self._next = (following, self._pool.submit(self._load, following))
         return now.result()
 
-    def _load(self, step: int) -> list[Shard]:
+    def _load(self, step: int) -> Loaded:
         indices = self.indices(step)
-        count = len(shard_slices(self.experiment, len(indices)))
-        return [load_shard(self.experiment, indices, step, k) for k in range(count)]
+        own = own_shards(self.experiment, len(indices), self.team)
+        return {k: load_shard(self.experiment, indices, step, k) for k in own}

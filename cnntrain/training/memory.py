@@ -17,11 +17,11 @@ from cnntrain.config.plan import Plan
 from cnntrain.environment import available_cores, physical_memory
 from cnntrain.errors import ShapeError
 from cnntrain.native import Recorder, current, recording
+from cnntrain.network.fuse import fast
 from cnntrain.network.network import Network, Pass
-from cnntrain.network.reorder import reordered
 from cnntrain.text import gibibytes
 from cnntrain.training.passes import can_record
-from cnntrain.training.shards import shard_count
+from cnntrain.training.shards import groups
 from cnntrain.types import Arrays
 
 COPIES = 3  # of all parameters, at the least: weights, gradients, changes
@@ -117,7 +117,8 @@ def training_bytes(
     """
     itemsize = plan.numpy_dtype.itemsize
     batch = plan.train.samples_per_step(samples)
-    shards = shard_count(network, batch)
+    dealt = groups(network, batch, plan.train.accumulate)  # one after the other
+    shards = max(map(len, dealt))
     running = min(shards, threads or available_cores())
     waiting = shards - running if network.couples_samples else 0
     weights = sum(math.prod(p.shape) for p in network.params.values()) * itemsize
@@ -126,11 +127,13 @@ def training_bytes(
     slots = len(plan.optimizer.active_slots()) + (plan.train.average is not None)
     kernels = [math.prod(p.shape) for p in network.params.values() if len(p.shape) == IMAGE_KERNEL]
     own = KERNEL_COPIES * max(kernels, default=0) * itemsize if current().isa else 0
-    fast, each = reordered(network), math.ceil(batch / shards)
-    if can_record(fast, shards) and not is_too_large(fast, plan.numpy_dtype, batch):
-        passes = shards * recorded_bytes(fast, plan.numpy_dtype, each) + running * own
-        return TrainingBytes(weights, slots * gradients, passes, 0, 0)
-    one = pass_bytes(fast, plan.numpy_dtype, each)
+    quick = fast(network)
+    each = max(part.stop - part.start for group in dealt for part in group)
+    if can_record(quick, shards) and not is_too_large(quick, plan.numpy_dtype, shards * each):
+        passes = shards * recorded_bytes(quick, plan.numpy_dtype, each) + running * own
+        sums = (len(dealt) - 1).bit_length() * gradients
+        return TrainingBytes(weights, slots * gradients, passes, sums, 0)
+    one = pass_bytes(quick, plan.numpy_dtype, each)
     return TrainingBytes(
         weights,
         slots * gradients,

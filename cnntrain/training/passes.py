@@ -8,36 +8,57 @@ never a wrong gradient.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
 from cnntrain.layers import BatchSums, Steps
-from cnntrain.metrics.sums import add_sums
 from cnntrain.native import Engine, current
 from cnntrain.network.network import Network, Pass, by_numpy
 from cnntrain.network.objective import Objective, Outcome, forward_backward_steps
 from cnntrain.network.recorded import RecordedPass, Samples, repeat
-from cnntrain.training.tree_sum import pairwise_sum
-from cnntrain.types import Array, Arrays
+from cnntrain.types import Array, Arrays, Params
 
 MOST_SHARDS = 8  # recorded passes keep the memory of all shards
 
-Together = Callable[[Sequence[Steps[Outcome]]], list[Outcome]]
+
+class Together(Protocol):
+    """How shards run side by side, here and, if samples are coupled, on other ranks."""
+
+    def plain(self, passes: Sequence[Steps[Outcome]]) -> list[Outcome]:
+        """The outcomes of passes in Python."""
+
+    def total(self, parts: Sequence[BatchSums]) -> BatchSums:
+        """The sums over all shards."""
+
+    def agreed(self, answers: Sequence[bool]) -> bool:
+        """Whether the answer of every shard is yes."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What the passes of a batch of m samples have in common."""
+    """What the passes of a batch of m samples have in common.
+
+    ``leaves`` is told the number of a shard and gradients of it as soon as they are final; it says
+    whether all that it was told leave now.
+    """
 
     network: Network
     objective: Objective
     params: Arrays
     m: int
+    leaves: Callable[[int, Params], bool] | None = None
 
     def plain(self, x: Array, y: Array, run: Pass) -> Steps[Outcome]:
         """The pass of one shard, in Python."""
         of = (self.network, self.objective, self.params)
-        return forward_backward_steps(*of, x=x, y=y, run=run, m=self.m)
+        ready = self.leaves_of(run)
+        return forward_backward_steps(*of, x=x, y=y, run=run, m=self.m, ready=ready)
+
+    def leaves_of(self, run: Pass) -> Callable[[Params], bool] | None:
+        """The same of one shard."""
+        return None if self.leaves is None else partial(self.leaves, run.shard)
 
 
 class Recorded:
@@ -61,23 +82,28 @@ class Recorded:
         """The outcomes of plain passes, which are noted."""
         self.is_noted = True
         triples = zip(self.passes, shards, runs, strict=True)
-        return together(
-            [one.record(shard, run, batch.m, batch.params) for one, shard, run in triples]
+        return together.plain(
+            [
+                one.record(shard, run, batch.m, batch.params, batch.leaves_of(run))
+                for one, shard, run in triples
+            ]
         )
 
     def proved(
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
     ) -> list[Outcome]:
         """The outcomes of plain passes, after a look whether the recorded ones give the same."""
-        again = list(map(_digest, repeat(self.passes, shards, runs, batch.params, _total)))
+        again = repeat(self.passes, shards, runs, batch.params, together.total)
+        digests = list(map(_digest, again))  # of arrays that the plain passes overwrite
         triples = zip(self.passes, shards, runs, strict=True)
-        expected = together(
+        expected = together.plain(
             [
                 one.plainly(*s.load(), run=run, m=batch.m, params=batch.params)
                 for one, s, run in triples
             ]
         )
-        self.is_proved = again == list(map(_digest, expected))
+        pairs = zip(digests, map(_digest, expected), strict=True)
+        self.is_proved = together.agreed([a == b for a, b in pairs])
         return expected
 
 
@@ -85,7 +111,7 @@ class Passes:
     """Forward and backward passes of whole batches."""
 
     def __init__(self) -> None:
-        self._recorded: dict[tuple[int, ...], Recorded] = {}  # by the sizes of the shards
+        self._recorded: dict[tuple[int, ...], Recorded] = {}  # by the sizes of batch and shards
         self._last: tuple[Network | None, Engine | None, bool] = (None, None, False)
 
     def can_record(self, network: Network, shards: int) -> bool:
@@ -99,8 +125,8 @@ class Passes:
     def outcomes(
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
     ) -> list[Outcome]:
-        """The outcome of every shard; ``together`` makes plain passes."""
-        key = tuple(len(shard.targets.T) for shard in shards)
+        """The outcome of every shard."""
+        key = (batch.m, *(len(shard.targets.T) for shard in shards))
         known = self._recorded.get(key)
         if known is None or (known.is_noted and not known.fits(batch)):
             self._recorded.pop(key, None)  # its memory is free before other passes are noted
@@ -112,8 +138,9 @@ class Passes:
             self._after_failure(key, known, batch)
             return found
         if known.is_proved:
-            return repeat(known.passes, shards, runs, batch.params, _total)
-        return together(
+            of = (known.passes, shards, runs, batch.params)
+            return repeat(*of, together.total, batch.leaves)
+        return together.plain(
             [batch.plain(*s.load(), run=run) for s, run in zip(shards, runs, strict=True)]
         )
 
@@ -122,18 +149,14 @@ class Passes:
         if known.is_proved:
             return
         if known.passes[0].has_losses:
-            self._recorded[key] = Recorded(batch, len(key), with_losses=False)
+            self._recorded[key] = Recorded(batch, len(known.passes), with_losses=False)
         else:
             known.passes = known.passes[:1]  # the memory of the others is free again
 
 
 def can_record(network: Network, shards: int) -> bool:
     """Whether compiled kernels do all the work of the layers, and there are not too many shards."""
-    return current().isa is not None and shards <= MOST_SHARDS and not by_numpy(network)
-
-
-def _total(parts: Sequence[BatchSums]) -> BatchSums:
-    return pairwise_sum(parts, add_sums)
+    return current().can_note and shards <= MOST_SHARDS and not by_numpy(network)
 
 
 def _digest(outcome: Outcome) -> bytes:

@@ -6,18 +6,42 @@ from functools import cached_property
 
 import numpy as np
 
+from cnntrain.data.normalize import Normalizer
 from cnntrain.losses import Loss
 from cnntrain.metrics.sums import predicted
-from cnntrain.network.network import Network, Pass
+from cnntrain.native import recording
+from cnntrain.network.fuse import fast
+from cnntrain.network.network import Network
 from cnntrain.network.objective import Objective
-from cnntrain.network.reorder import reordered
 from cnntrain.training.evaluate import samples_at_a_time
+from cnntrain.training.forward import Forwards
 from cnntrain.training.reading import Known
 from cnntrain.training.shards import cut
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays
 
+WORTH_A_THREAD = 16  # samples
 SHARES = ("softmax", "sigmoid")  # layers whose outputs are probabilities
+
+
+@dataclass(frozen=True)
+class Given:
+    """Samples as they are in the data."""
+
+    x: Array
+    normalizer: Normalizer
+    dtype: np.dtype
+
+    def load(self) -> tuple[Array, Array]:
+        """Normalized, with the batch axis last; there are no targets."""
+        rows = self.rows
+        with recording(None):  # other samples will lie elsewhere
+            return self.normalizer.gather(self.x, rows, self.dtype), rows
+
+    @property
+    def rows(self) -> Array:
+        """The number of each."""
+        return np.arange(len(self.x))
 
 
 @dataclass(frozen=True)
@@ -31,16 +55,25 @@ class Predictor:
 
     def outputs(self, x: Array, workers: Workers) -> Array:
         """The outputs z (K, ..., N) of the last layer for samples x (N, ...)."""
-        network = self._fast_network
-        slices = cut(len(x), math.ceil(len(x) / samples_at_a_time(network)))
+        least = min(workers.threads, len(x) // WORTH_A_THREAD)
+        slices = cut(len(x), max(1, least, math.ceil(len(x) / samples_at_a_time(self.network))))
+        each = workers.threads if self.is_compiled else 1  # compiled kernels have their own threads
 
         def part(k: int) -> Array:
-            with np.errstate(all="ignore"):
-                rows = np.arange(slices[k].start, slices[k].stop)
-                batch = self.known.normalizer.gather(x, rows, self.dtype)
-                return network.forward(self.params, batch, Pass())[0]
+            batches = [self._given(x[part]) for part in slices[k * each : (k + 1) * each]]
+            return np.concatenate([z for z, _ in self._forwards.outputs(*batches)], axis=-1)
 
-        return np.concatenate(list(workers.results(part, len(slices))), axis=-1)
+        groups = range(math.ceil(len(slices) / each))
+        parts = map(part, groups) if self.is_compiled else workers.results(part, groups)
+        return np.concatenate(list(parts), axis=-1)
+
+    def _given(self, x: Array) -> tuple[Given, int]:
+        return Given(x, self.known.normalizer, self.dtype), len(x)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether compiled kernels do all the work, and NumPy's BLAS none."""
+        return self._forwards.is_recorded
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -90,5 +123,5 @@ class Predictor:
         return Objective(self.known.losses).main.loss
 
     @cached_property
-    def _fast_network(self) -> Network:
-        return reordered(self.network)
+    def _forwards(self) -> Forwards:
+        return Forwards(fast(self.network), self.params)

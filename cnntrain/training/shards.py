@@ -29,6 +29,27 @@ def shard_count(network: Network, samples: int) -> int:
     return count
 
 
+def groups(network: Network, samples: int, parts: int) -> list[list[slice]]:
+    """The shards of a batch, in ``parts`` groups that run one after the other, to save memory.
+
+    The shards are those of the whole batch, so the groups change no bit, unless layers couple the
+    samples of a group: then each group is cut as a batch of its own.
+    """
+    if parts == 1 or not network.couples_samples:
+        shards = cut(samples, shard_count(network, samples))
+        each = math.ceil(len(shards) / parts)
+        return [shards[k : k + each] for k in range(0, len(shards), each)]
+    return [
+        [slice(part.start + a.start, part.start + a.stop) for a in _cut_alone(network, part)]
+        for part in cut(samples, parts)
+    ]
+
+
+def _cut_alone(network: Network, part: slice) -> list[slice]:
+    size = part.stop - part.start
+    return cut(size, shard_count(network, size))
+
+
 def cut(samples: int, shards: int) -> list[slice]:
     """``shards`` slices of nearly equal length that together are ``range(samples)``."""
     edges = [samples * k // shards for k in range(shards + 1)]

@@ -1,30 +1,23 @@
-"""One update: the gradients of a batch, summed over shards, and the change of every array."""
+"""One update: the gradients of a batch and the change of every array."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from cnntrain.config.plan import Plan
-from cnntrain.layers import Steps, alone
 from cnntrain.metrics.sums import Sums, add_sums
-from cnntrain.network.network import Pass
-from cnntrain.network.objective import Outcome
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.divergence import Divergence, reason_of_loss, source_numbers
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.feed import Feed, Reading, Shard, batch_indices, load_shard, shard_slices
-from cnntrain.training.passes import Batch
+from cnntrain.training.feed import Feed, batch_indices, load_shard, shard_slices
+from cnntrain.training.gradients import gradients
 from cnntrain.training.probe import Probe, probe
 from cnntrain.training.state import State
-from cnntrain.training.tree_sum import pairwise_sum
 from cnntrain.training.update import add_penalties, all_finite, update
 from cnntrain.training.workers import Workers
-from cnntrain.types import Array, Arrays, Params
-
-T = TypeVar("T")
+from cnntrain.types import Array, Params
 
 
 class Taken(NamedTuple):
@@ -35,102 +28,12 @@ class Taken(NamedTuple):
     probe: Probe | None
 
 
-class ShardResult(NamedTuple):
-    """What is summed over shards; the buffers are equal in all of them."""
-
-    grads: Params
-    buffers: Params
-    sums: Sums
-
-
 def learning_rate(plan: Plan, step: int, clock: Clock) -> float:
     """η of ``step`` (from 0) before any ``lr_mult``; infinite if the schedule overflows."""
     try:
         return plan.optimizer.lr * plan.schedule.factor(step, clock)
     except OverflowError:
         return math.inf
-
-
-def gradients(
-    experiment: Experiment,
-    params: Arrays,
-    indices: Array,
-    step: int,
-    workers: Workers,
-    loaded: Sequence[Shard] | None = None,
-) -> ShardResult:
-    """∂C/∂W of every array, C the mean loss over the samples ``indices``, and the batch's sums.
-
-    Each shard runs forward and backward on its own samples (``loaded``, or read when needed); the
-    tree adds them up. The next call may use the same arrays again.
-    """
-    batch = Batch(experiment.fast_network, experiment.objective, params, len(indices))
-    parts = shard_slices(experiment, batch.m)
-    ready: Sequence[Shard | None] = loaded or [None] * len(parts)
-    shards = [Reading(experiment, indices[part], step, k, ready[k]) for k, part in enumerate(parts)]
-    seed = experiment.plan.seed
-    runs = [Pass(training=True, seed=seed, step=step, shard=k) for k in range(len(parts))]
-    if workers.passes.can_record(batch.network, len(parts)):
-        with np.errstate(all="ignore"):
-            return _recorded(experiment, batch, shards, runs, workers)
-    steps = (
-        silenced(_shard(experiment, batch, shard, run))
-        for shard, run in zip(shards, runs, strict=True)
-    )
-    if batch.network.couples_samples:
-        results = workers.together(list(steps), add_sums)
-        return pairwise_sum(results, _add_shards)
-    waiting = list(steps)
-    return workers.tree_sum(lambda k: alone(waiting[k]), len(waiting), _add_shards)
-
-
-def _recorded(
-    experiment: Experiment,
-    batch: Batch,
-    shards: Sequence[Reading],
-    runs: Sequence[Pass],
-    workers: Workers,
-) -> ShardResult:
-    def together(passes: Sequence[Any]) -> list[Any]:
-        return workers.together([silenced(steps) for steps in passes], add_sums)
-
-    outcomes = workers.passes.outcomes(batch, shards, runs, together)
-    results = [
-        _result(experiment, out, shard.targets) for out, shard in zip(outcomes, shards, strict=True)
-    ]
-    return pairwise_sum(results, _add_shards)
-
-
-def _shard(experiment: Experiment, batch: Batch, shard: Reading, run: Pass) -> Steps[ShardResult]:
-    x, y = shard.take()
-    out = yield from batch.plain(x, y, run)
-    return _result(experiment, out, y)
-
-
-def _result(experiment: Experiment, out: Outcome, y: Array) -> ShardResult:
-    return ShardResult(out.grads, out.buffers, experiment.sums(out.loss, out.z, y))
-
-
-def silenced(steps: Steps[T]) -> Steps[T]:
-    """Steps without overflow warnings: an overflow is found in the sums, and located.
-
-    Warning filters belong to a thread, and steps may change threads where they yield.
-    """
-    total: Any = None
-    while True:
-        with np.errstate(all="ignore"):
-            try:
-                sums = steps.send(total)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-        total = yield sums
-
-
-def _add_shards(a: ShardResult, b: ShardResult) -> ShardResult:
-    for name, grad in a.grads.items():
-        grad += b.grads[name]
-    return ShardResult(a.grads, a.buffers, add_sums(a.sums, b.sums))
 
 
 def train_step(
@@ -144,7 +47,7 @@ def train_step(
     plan, samples = experiment.plan, len(experiment.data.train)
     indices = batch_indices(plan, samples, state.step, clock)
     lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
-    loaded = feed.take(state.step) if feed is not None else None
+    loaded = (feed.take(state.step) if feed is not None else None) or {}
     is_probed = plan.log.stats is not None and state.step % plan.log.stats == 0
     before = {name: W.copy() for name, W in state.params.items()} if is_probed else {}
     grads, buffers, sums = gradients(experiment, state.params, indices, state.step, workers, loaded)

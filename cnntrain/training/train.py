@@ -40,7 +40,7 @@ def train(
     """
     clock = training_clock(experiment.plan, len(experiment.data.train))
     watch = _Stopwatch(now, elapsed_s)
-    with Feed(experiment, clock) as feed:
+    with Feed(experiment, clock, workers.team) as feed:
         yield from _events(experiment, state, workers, feed, watch)
 
 
@@ -75,7 +75,10 @@ def _events(
             if isinstance(ended, Stopped):
                 return
             watch.start_epoch()
-        rule = why_stop(experiment.plan, state, clock, watch.elapsed_s)
+        elapsed_s = watch.elapsed_s
+        if experiment.plan.train.stop.minutes is not None:
+            elapsed_s = workers.team.of_first(elapsed_s)
+        rule = why_stop(experiment.plan, state, clock, elapsed_s)
         if rule is not None:
             metrics = _metrics(experiment, state, workers) if state.sums else state.metrics
             yield _stopped(rule, state, clock, watch, metrics)

@@ -19,3 +19,8 @@ def pairwise_sum(parts: Iterable[T], add: Callable[[T, T], T]) -> T:
     while partial:
         total = add(partial.pop()[1], total)
     return total
+
+
+def left_part(parts: int) -> int:
+    """How many of the parts ``pairwise_sum`` adds up on the left of its last addition."""
+    return 1 << ((parts - 1).bit_length() - 1)

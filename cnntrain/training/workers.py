@@ -16,53 +16,68 @@ from threadpoolctl import threadpool_limits
 from cnntrain.layers import BatchSums
 from cnntrain.native import use_threads
 from cnntrain.training.allocation import keep_freed_memory
+from cnntrain.training.messenger import Messenger
 from cnntrain.training.passes import Passes
-from cnntrain.training.tree_sum import pairwise_sum
+from cnntrain.training.team import ALONE, Team
 
 T = TypeVar("T")
 
 
 class Workers:
-    """Threads that run shards; a context manager that also holds BLAS to one thread."""
+    """Threads that run the shards of this rank; a context manager that also holds BLAS to one
+    thread, unless nothing uses it."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
+    def __init__(self, threads: int, team: Team = ALONE, holds_blas: bool = True) -> None:
+        self.threads, self.team, self._holds_blas = threads, team, holds_blas
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.messenger = Messenger(team) if team.on_this_host < team.size else None
         self.passes = Passes()
         self._limits: threadpool_limits | None = None
         self._threads_before = 1
 
     def __enter__(self) -> Self:
         keep_freed_memory()
-        self._limits = threadpool_limits(limits=1, user_api="blas")
+        if self._holds_blas:
+            self._limits = threadpool_limits(limits=1, user_api="blas")
         self._threads_before = use_threads(self.threads)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+        if self.messenger is not None:
+            self.messenger.stop()
         if self._limits is not None:
             self._limits.restore_original_limits()
         use_threads(self._threads_before)
 
     def tree_sum(self, work: Callable[[int], T], shards: int, add: Callable[[T, T], T]) -> T:
-        """``work(0) + work(1) + ...``, pairwise: ((0+1)+(2+3))+... for any number of threads.
+        """``work(0) + work(1) + ...``, pairwise: ((0+1)+(2+3))+... for any threads and ranks.
 
         At most ``threads`` results and one partial sum per level of the tree are held at a time.
         """
-        return pairwise_sum(self.results(work, shards), add)
+        return self.team.tree_sum(self.results(work, self.team.share(shards)), shards, add)
 
     def together(
         self,
         shards: Sequence[Generator[BatchSums, BatchSums, T]],
         add: Callable[[BatchSums, BatchSums], BatchSums],
+        of: int | None = None,
     ) -> list[T]:
-        """Run all shards side by side; where they yield sums, each receives the total of all.
+        """Run all shards of this rank side by side; where they yield sums, each receives the total
+        of all ``of`` shards, also those of other ranks.
 
         They all yield the same number of times: they run the same network.
         """
+        if not shards:
+            return []
         workers = min(self.threads, len(shards))
-        rounds = _Rounds(shards, workers, add)
+        total = len(shards) if of is None else of
+
+        def sum_up(parts: Iterator[BatchSums]) -> BatchSums:
+            return self.team.tree_sum(parts, total, add, for_all=False)
+
+        rounds = _Rounds(shards, workers, sum_up)
         others = [self._pool.submit(rounds.run, w) for w in range(1, workers)] if self._pool else []
         with suppress(BrokenBarrierError):  # another worker has failed: its error comes below
             rounds.run(0)
@@ -71,13 +86,13 @@ class Workers:
                 other.result()
         return [value for _, value in rounds.parts]
 
-    def results(self, work: Callable[[int], T], shards: int) -> Iterator[T]:
-        """``work(0), work(1), ...``, in this order; each is worked out by one of the threads."""
-        if self._pool is None or shards == 1:
-            yield from map(work, range(shards))
+    def results(self, work: Callable[[int], T], shards: range) -> Iterator[T]:
+        """``work(k)`` for these shards, in order; each is worked out by one of the threads."""
+        if self._pool is None or len(shards) == 1:
+            yield from map(work, shards)
             return
-        for start in range(0, shards, self.threads):
-            yield from self._pool.map(work, range(start, min(start + self.threads, shards)))
+        for start in range(0, len(shards), self.threads):
+            yield from self._pool.map(work, shards[start : start + self.threads])
 
 
 class _Rounds(Generic[T]):
@@ -91,10 +106,10 @@ class _Rounds(Generic[T]):
         self,
         shards: Sequence[Generator[BatchSums, BatchSums, T]],
         workers: int,
-        add: Callable[[BatchSums, BatchSums], BatchSums],
+        sum_up: Callable[[Iterator[BatchSums]], BatchSums],
     ) -> None:
         self.parts: list[tuple[bool, Any]] = [(False, None)] * len(shards)
-        self._shards, self._workers, self._add = shards, workers, add
+        self._shards, self._workers, self._add_up = shards, workers, sum_up
         self._total: BatchSums | None = None
         self._meeting = Barrier(workers, self._sum_up)
 
@@ -113,7 +128,7 @@ class _Rounds(Generic[T]):
         if any(done for done, _ in self.parts):
             return
         with np.errstate(all="ignore"):  # what overflows is found later, with its place
-            self._total = pairwise_sum((sums for _, sums in self.parts), self._add)
+            self._total = self._add_up(sums for _, sums in self.parts)
 
 
 def _advance(

@@ -16,16 +16,20 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from cnntrain.config.read import plan_from_tree
 from cnntrain.data.normalize import Normalizer
 from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
+from cnntrain.metrics import sums
 from cnntrain.native import Engine, engine_named, using
 from cnntrain.native.activations import elementwise
 from cnntrain.native.twins import kernel_letters
 from cnntrain.native.update import update_arrays
+from cnntrain.network.fuse import fused
 from cnntrain.network.network import Pass
 from cnntrain.optimizers import Optimizer
+from cnntrain.training.experiment import network_for
 
 LETTERS = kernel_letters()
 BATCHES = (1, 3, 17, 64)
@@ -100,6 +104,8 @@ def examples() -> None:
         optimizers(np.dtype(dtype), rng)
         elementary(np.dtype(dtype))
         batches(np.dtype(dtype), rng)
+        metrics(np.dtype(dtype), rng)
+        fused_layers(np.dtype(dtype), rng)
 
 
 def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generator) -> None:
@@ -144,9 +150,31 @@ def batches(dtype: np.dtype, rng: np.random.Generator) -> None:
             normalizer.gather(stored, rng.integers(0, 20, n), dtype)
 
 
+def fused_layers(dtype: np.dtype, rng: np.random.Generator) -> None:
+    """What the graph pass makes of pairs of layers."""
+    words = [conv := {"conv2d": {"filters": 3, "kernel": 3, "padding": "same"}}, "relu", conv,
+             {"max_pool2d": {"size": 2}}, conv, "batch_norm", "relu"]  # fmt: skip
+    plan = plan_from_tree(
+        {"name": "fused", "data": {"source": "digits"}, "network": words, "loss": "squared_error"}
+    )
+    network = fused(network_for(plan, (2, 6, 6)))
+    params = network.init(0, dtype)
+    for n in BATCHES:
+        x = rng.standard_normal((*network.in_shape, n)).astype(dtype)
+        z, caches = network.forward(params, x, Pass(training=True))
+        network.backward(params, caches, rng.standard_normal(z.shape).astype(dtype))
+
+
+def metrics(dtype: np.dtype, rng: np.random.Generator) -> None:
+    """The sums of classes and of numbers."""
+    for n in BATCHES:
+        z = rng.standard_normal((10, n)).astype(dtype)
+        sums.winners(z)
+        sums.error_sums(z, rng.standard_normal(z.shape))
+
+
 def training() -> None:
     """Two epochs of a small network that uses what only a training does."""
-    from cnntrain.config.read import plan_from_tree
     from cnntrain.training.opening import open_experiment
     from cnntrain.training.state import start
     from cnntrain.training.train import train

@@ -136,7 +136,7 @@ def test_a_folder_without_a_run_is_no_difference(tmp_path, fit, capsys):
 
 @pytest.mark.parametrize("threads", [2, 3, 4])
 def test_the_weights_do_not_depend_on_the_number_of_threads(fit, monkeypatch, threads):
-    monkeypatch.setattr("cnntrain.training.feed.shard_count", lambda network, samples: 4)
+    monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: 4)
     network = [{"dense": {"units": 4}}, {"batch_norm": {}}, "relu", {"dense": {"units": 2}}]
     digests = [
         json.loads((folder / "summary.json").read_text())["weights_sha256"]

@@ -13,6 +13,7 @@ import pytest
 from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.errors import ExitCode
 from cnntrain.runs.checkpoint import load
+from cnntrain.runs.signals import LIFELINE
 
 # Waits in the first fsync for as long as the file named by HOLD exists, and says so in HOLD.held
 SLOW_DISK = """
@@ -93,6 +94,20 @@ def test_a_signal_stops_after_the_step_and_the_run_resumes_exactly(
     assert run_fit(config, FitOptions(limit, folder, resume=True, quiet=True)) == ExitCode.DONE
     assert run_fit(config, FitOptions(limit, whole, quiet=True)) == ExitCode.DONE
     assert last(folder).path.read_bytes() == last(whole).path.read_bytes()
+
+
+def test_a_trial_stops_with_a_checkpoint_when_its_sweep_dies(tmp_path, config_file, wait_until):
+    """Its end of the pipe closes, even if it is killed."""
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    words = ["fit", config_file(train={"epochs": 10_000_000}), "--out", tmp_path / "run", "-q"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "cnntrain", *map(str, words)],
+        stdin=subprocess.PIPE, env={**os.environ, LIFELINE: "1"},
+    ) as process:  # fmt: skip
+        wait_until(lambda: metrics.is_file() and metrics.stat().st_size, process)
+        process.stdin.close()
+        assert process.wait(30) == ExitCode.TERMINATED
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["detail"] == "SIGTERM"
 
 
 def test_a_run_that_ignores_hangups_survives_one(tmp_path, config_file, wait_until):

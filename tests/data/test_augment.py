@@ -259,7 +259,7 @@ def test_only_the_training_split_is_changed(experiment_of):
 
 
 def test_draws_are_keyed_by_step_shard_and_position(monkeypatch, experiment_of):
-    monkeypatch.setattr("cnntrain.training.feed.shard_count", lambda network, samples: 2)
+    monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: 2)
     twice = [{"gaussian_noise": {"std": 1.0}}] * 2
     experiment = experiment_of(**{**CONFIG, "data": {**CONFIG["data"], "augment": twice}})
     same = np.zeros(6, int)  # one sample repeated

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnntrain.data import dataset
+from cnntrain.data import by_index
 from cnntrain.data.dataset import Split
 from cnntrain.data.normalize import fit_normalizer, statistics_shape
 from cnntrain.runs.checkpoint import load, save
@@ -51,7 +51,7 @@ def test_against_plain_numpy(kind, dtype, sample):
 def test_many_samples_are_summed_in_chunks(monkeypatch, kind):
     x = images()
     whole = applied(kind, x)
-    monkeypatch.setattr(dataset, "CHUNK", 7)
+    monkeypatch.setattr(by_index, "CHUNK", 7)
     np.testing.assert_allclose(applied(kind, x), whole, rtol=1e-12)
 
 

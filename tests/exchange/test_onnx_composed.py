@@ -8,7 +8,7 @@ from cnntrain.exchange.onnx_in import read_onnx
 from cnntrain.exchange.onnx_out.file import onnx_model
 from cnntrain.layers import Example
 from cnntrain.layers.adaptive_pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d
-from cnntrain.layers.normalization import Lrn
+from cnntrain.layers.lrn import Lrn
 from cnntrain.layers.pooling import AvgPool2d
 
 onnx = pytest.importorskip("onnx", reason="ONNX models need the extra 'onnx'")

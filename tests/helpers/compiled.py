@@ -35,7 +35,8 @@ def changed_engine(folder, file, old, new):
     built = folder / "kernels.so"
     flags = ["-O1", "-std=gnu11", "-fPIC", "-shared", "-ffp-contract=off", "-w"]
     table = ["-DREAL_IS_DOUBLE", "-DTABLE=table"]
-    command = ["cc", *flags, *table, str(sources / "kernels.c"), "-o", str(built), "-lm"]
+    files = [str(sources / name) for name in ("kernels.c", "program.c")]
+    command = ["cc", *flags, *table, *files, "-o", str(built), "-lm", "-pthread"]
     subprocess.run(command, check=True)
     library = ctypes.CDLL(str(built))
     table = (Kernel * len(LETTERS)).in_dll(library, "table")

@@ -139,7 +139,7 @@ def test_shards_together_equal_the_undivided_batch(training, shape, shards):
 def test_any_number_of_threads_gives_the_same_bits(
     monkeypatch, experiment_of, train_events, threads
 ):
-    monkeypatch.setattr("cnntrain.training.feed.shard_count", lambda network, samples: 4)
+    monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: 4)
 
     def fingerprint(threads):
         experiment = experiment_of(

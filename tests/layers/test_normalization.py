@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cnntrain.errors import ShapeError
-from cnntrain.layers.normalization import GroupNorm, LayerNorm, Lrn
+from cnntrain.layers.lrn import Lrn
+from cnntrain.layers.normalization import GroupNorm, LayerNorm
 
 
 def case(layer, shape, seed=0):

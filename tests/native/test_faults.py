@@ -30,7 +30,7 @@ FAULTS = {
         "dense",
     ),
     "dense: a not turned around": (
-        "dense.c",
+        "turn.h",
         "out[c * rows + r] = x[r * cols + c]",
         "out[c * rows + r] = x[c * rows + r]",
         "dense",
@@ -73,8 +73,8 @@ FAULTS = {
     ),
     "max_pool2d: the wrong winner": (
         "pool.c",
-        "(mask){} + (bits)(i * h.size + j)",
-        "(mask){} + (bits)(j * v.size + i)",
+        "compete(rival, (bits)(i * h.size + j)",
+        "compete(rival, (bits)(j * v.size + i)",
         "max_pool2d",
     ),
     "max_pool2d: shares overwritten, not added": (
@@ -91,14 +91,14 @@ FAULTS = {
     ),
     "batch_norm: the mean of dy left in": (
         "norm.c",
-        "m - at)) - mean) * scale",
-        "m - at)) + mean) * scale",
+        "+ d) - splat(mean)) * scale",
+        "+ d) + splat(mean)) * scale",
         "batch_norm",
     ),
     "batch_norm: along not taken off": (
         "norm.c",
-        "along = splat(-arg[8].r[c]);",
-        "along = splat(arg[8].r[c]);",
+        "x_hat * splat(-along)",
+        "x_hat * splat(along)",
         "batch_norm",
     ),
     "tanh: derivative of the wrong argument": (

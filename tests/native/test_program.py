@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cnntrain.layers.activations import Tanh
-from cnntrain.native import Recorder, recording, run_programs, use_threads, why_not
+from cnntrain.native import Recorder, recording, run_programs, use_threads
 from cnntrain.native.program import LINE, WASTE, Arena
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason="no compiled kernels here")
+pytestmark = pytest.mark.usefixtures("native_engine")
 
 FLOAT32 = np.dtype(np.float32)
 tanh = Tanh().f

@@ -18,9 +18,12 @@ from hypothesis import strategies as st
 from cnntrain.data.normalize import Normalizer
 from cnntrain.diagnostics.gradcheck import example_input
 from cnntrain.layers import Layer
-from cnntrain.layers.conv2d import conv2d_da, conv2d_dW, conv2d_forward
+from cnntrain.layers.activations import Relu
+from cnntrain.layers.batch_norm import BatchNorm
+from cnntrain.layers.conv2d import Conv2d, conv2d_da, conv2d_dW, conv2d_forward
 from cnntrain.layers.dense import dense_backward, dense_forward
 from cnntrain.layers.pooling import (
+    MaxPool2d,
     avg_pool2d_backward,
     avg_pool2d_forward,
     max_pool2d_backward,
@@ -31,11 +34,17 @@ from cnntrain.losses.cross_entropy import CrossEntropy
 from cnntrain.metrics import sums
 from cnntrain.native import NUMPY, TWINS, available
 from cnntrain.native.engine import native, using
-from cnntrain.network.network import Pass
+from cnntrain.network.fuse import fused
+from cnntrain.network.graph import Item
+from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import LossTerm, Objective, loss_and_delta
 from cnntrain.ops.windows import Axis
 
-OPAQUE = {"max_pool2d_forward", "max_pool2d_backward"}  # the engines note winners differently
+OPAQUE = {
+    "max_pool2d_forward",
+    "max_pool2d_backward",
+    "conv2d_pool_forward",
+}  # the engines note winners differently
 CANCELS = {"sample_norm_dx"}  # of two channels 1 and -1 in x̂, nothing is left but rounding
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-11}
 
@@ -83,6 +92,20 @@ def run_batches(dtype):
         normalizer.gather(stored, rng.integers(0, 9, n), np.dtype(dtype))
 
 
+def run_fused(dtype):
+    """What the graph pass makes of pairs of layers."""
+    rng = np.random.default_rng(4)
+    conv = Conv2d(filters=3, kernel=3, padding="same")
+    items = [Item(layer=layer) for layer in (conv, MaxPool2d(size=2), conv, BatchNorm(), Relu())]
+    items[2:2] = [Item(layer=Relu())]
+    network = fused(Network.build([*items, Item(layer=conv), Item(layer=Relu())], (2, 6, 6)))
+    params = network.init(0, np.dtype(dtype))
+    for n in (1, 5, 20):
+        x = rng.standard_normal((*network.in_shape, n)).astype(dtype)
+        z, caches = network.forward(params, x, Pass(training=True))
+        network.backward(params, caches, rng.standard_normal(z.shape).astype(dtype))
+
+
 def run_metrics(dtype):
     rng = np.random.default_rng(3)
     for n in (1, 5, 40):
@@ -124,6 +147,7 @@ def calls():
             run_losses(dtype)
             run_batches(dtype)
             run_metrics(dtype)
+            run_fused(dtype)
     return noted
 
 

@@ -99,3 +99,11 @@ def test_growth_has_a_line_for_every_doubling(tmp_path):
     )
     rows = growth_rows([{"axis": "batch", "factor": 2, "peak_mb": 80.0, **metrics}])
     assert rows[1][:2] == ["batch", "x2"]
+
+
+def test_a_big_file_is_trained_on_in_little_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed, metrics = bench(tmp_path, "--big", "400M")
+    assert "0.4 GB (130,165 samples)" in printed
+    assert metrics["peak_mb"] < 400
+    assert not list(tmp_path.glob("*/big.bin"))

@@ -64,7 +64,8 @@ def test_the_readme_names_every_command():
 def test_the_extensions_shown_are_found_and_right(tmp_path):
     """Each is one new file in a copy of the package; nothing else is touched."""
     shutil.copytree(ROOT / "cnntrain", tmp_path / "cnntrain")
-    examples = re.findall(r"```python\n# (cnntrain/\S+)\n(.*?)```", README, re.DOTALL)
+    shown = README + (ROOT / "configs" / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```python\n# (cnntrain/\S+)\n(.*?)```", shown, re.DOTALL)
     assert len(examples) == 3
     for file, code in examples:
         (tmp_path / file).write_text(code, encoding="utf-8")

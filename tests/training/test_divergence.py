@@ -146,7 +146,7 @@ def test_samples_are_numbered_as_the_source_does(experiment_of, train_events):
 def test_the_first_layer_is_blamed_whichever_shard_shows_it(
     monkeypatch, experiment_of, train_events, threads
 ):
-    monkeypatch.setattr("cnntrain.training.feed.shard_count", lambda network, samples: 4)
+    monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: 4)
     inputs = [[1.0], [1e9], [1e11], [1.0]]  # the second overflows in dense2, the third in dense1
     experiment = experiment_of(
         data=inline(inputs),

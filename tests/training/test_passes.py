@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from cnntrain.layers.activations import Tanh
-from cnntrain.native import NUMPY, current, using, why_not
+from cnntrain.native import NUMPY, current, using
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.passes import Passes, can_record
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
 from cnntrain.training.workers import Workers
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason="no compiled kernels here")
+pytestmark = pytest.mark.usefixtures("native_engine")
 
 NETWORK = [
     {"conv2d": {"filters": 4, "kernel": 3, "activation": "relu"}},

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-import cnntrain.training.feed
+import cnntrain.training.shards
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.feed import batch_indices
@@ -73,7 +73,7 @@ def test_the_gradient_of_all_samples_is_the_sum_over_any_shards(
     everything = np.arange(len(digits.data.train))
 
     def with_shards(count):
-        monkeypatch.setattr(cnntrain.training.feed, "shard_count", lambda network, samples: count)
+        monkeypatch.setattr(cnntrain.training.shards, "shard_count", lambda network, samples: count)
         return gradients(digits, params, everything, 0, one_thread)
 
     whole, cut = with_shards(1), with_shards(shards)
@@ -85,7 +85,7 @@ def test_the_gradient_of_all_samples_is_the_sum_over_any_shards(
 
 def test_more_shards_than_samples_do_no_harm(monkeypatch, digits, params, one_thread):
     expected = gradients(digits, params, SOME[:3], 0, one_thread)[0]
-    monkeypatch.setattr(cnntrain.training.feed, "shard_count", lambda network, samples: 8)
+    monkeypatch.setattr(cnntrain.training.shards, "shard_count", lambda network, samples: 8)
     assert_close(gradients(digits, params, SOME[:3], 0, one_thread)[0], expected)
 
 

@@ -44,13 +44,6 @@ def check_expansion(path: Path, size: int, on_disk: int, labels: bool) -> None:
         )
 
 
-def joined(splits: Sequence[Split]) -> Split:
-    """The concatenation of several splits; a single one is not copied."""
-    if len(splits) == 1:
-        return splits[0]
-    return Split(np.concatenate([s.x for s in splits]), np.concatenate([s.y for s in splits]))
-
-
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Turn an OSError into a DataError that names the file."""

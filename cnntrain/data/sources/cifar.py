@@ -5,6 +5,7 @@ blue bytes, row by row (Krizhevsky 2009, "Learning multiple layers of features f
 images"; file layout from the data set's page).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -12,14 +13,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 import numpy as np
 from annotated_types import MinLen
 
-from cnntrain.data.dataset import Schema, Split
+from cnntrain.data.by_index import FileRows, RowFile, Stored, stored, viewed
+from cnntrain.data.dataset import Schema, Split, portions
 from cnntrain.data.locate import Find
 from cnntrain.data.sources.base import (
     FileSource,
     Part,
     checked_labels,
     in_terms_of,
-    joined,
     readable,
 )
 from cnntrain.errors import DataError
@@ -56,9 +57,8 @@ CIFAR100_COARSE = (
 Files = Annotated[tuple[str, ...], MinLen(1)]
 
 
-def read_cifar(path: Path, label_bytes: int) -> tuple[Array, Array]:
-    """(labels (N, label_bytes), images (N, 3, 32, 32)), mapped into memory, not read."""
-    record = label_bytes + PIXELS
+def records_of(path: Path, length: int) -> RowFile:
+    """Where the records of a file are, each ``length`` bytes long."""
     with readable(path):
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -68,13 +68,24 @@ def read_cifar(path: Path, label_bytes: int) -> tuple[Array, Array]:
                 f"{path}: the Python version of CIFAR (a pickle, which is not read because it can "
                 "run code); download the binary version: cifar-10-binary.tar.gz (or cifar-100-...)"
             )
-        if size == 0 or size % record:
+        if size == 0 or size % length:
             raise DataError(
-                f"{path}: {size} bytes are not a whole number of records of {record} bytes; "
+                f"{path}: {size} bytes are not a whole number of records of {length} bytes; "
                 "the file is truncated or not in CIFAR's binary format"
             )
-        records = np.memmap(path, np.uint8, mode="r", shape=(size // record, record))
-    return records[:, :label_bytes], records[:, label_bytes:].reshape(-1, *SHAPE)
+        return RowFile.at(path, 0, size // length)
+
+
+def read_cifar(files: Sequence[RowFile], label_bytes: int) -> tuple[Array, Stored]:
+    """(labels (N, label_bytes), images (N, 3, 32, 32)) of some files together."""
+    kind = np.dtype(np.uint8)
+    records = stored(FileRows(files, (label_bytes + PIXELS,), kind))
+    labels = np.concatenate([part[:, :label_bytes].copy() for part in portions(records)])
+    return labels, viewed(records, lambda found: _images(found, label_bytes))
+
+
+def _images(records: Array, label_bytes: int) -> Array:
+    return np.ascontiguousarray(records[:, label_bytes:]).reshape(-1, *SHAPE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +114,16 @@ class Cifar(FileSource):
 
     def read(self, given: Any, find: Find, schema: Schema | None) -> Part:
         names = self.names()
-        splits, notes = [], []
-        for name in given:
-            path = find(name)
-            labels, images = read_cifar(path, self.label_bytes)
-            chosen = labels[:, self.label_column()].astype(np.int64)
-            splits.append(Split(images, checked_labels(chosen, len(names), str(path))))
-            notes.append(f"{path}: {len(images):,} images 3x32x32")
-        part = Part(joined(splits), Schema(names), tuple(notes))
+        files = [records_of(find(name), self.label_bytes + PIXELS) for name in given]
+        labels, images = read_cifar(files, self.label_bytes)
+        ends = np.cumsum([file.rows for file in files])
+        of_files = np.split(labels[:, self.label_column()].astype(np.int64), ends[:-1])
+        y = [
+            checked_labels(found, len(names), str(file.path))
+            for file, found in zip(files, of_files, strict=True)
+        ]
+        notes = tuple(f"{file.path}: {file.rows:,} images 3x32x32" for file in files)
+        part = Part(Split(images, np.concatenate(y)), Schema(names), notes)
         if schema is None:
             return part
         return replace(part, split=in_terms_of(schema, part.split, names, self.kind), schema=schema)

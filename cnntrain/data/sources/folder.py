@@ -1,7 +1,7 @@
 """Images in folders, one sub-folder per class; needs Pillow (extra ``images``)."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -9,6 +9,14 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from cnntrain.data.by_index import (
+    Blocks,
+    Identity,
+    Stored,
+    check_unchanged,
+    identity_of,
+    stored,
+)
 from cnntrain.data.dataset import Schema, Split
 from cnntrain.data.locate import Find, check_has_an_end
 from cnntrain.data.sources.base import FileSource, Part, readable
@@ -109,9 +117,9 @@ class Folder(FileSource, kind="folder"):
     ``size``: [height, width] to which all are resized (needed if they differ); ``recursive``:
     whether images in deeper folders belong to the class (true).
 
-    Samples (C, H, W), values 0..255, decoded once and kept in memory as bytes. Classes are the
-    sorted names of the sub-folders of ``train``. Hidden files are skipped, files that are not
-    images are counted.
+    Samples (C, H, W), values 0..255, decoded once and kept in memory as bytes; of more than
+    256 MiB the last ones used are kept. Classes are the sorted names of the sub-folders of
+    ``train``. Hidden files are skipped, files that are not images are counted.
     """
 
     train: str
@@ -165,22 +173,29 @@ class Folder(FileSource, kind="folder"):
         found = [
             (path, classes.index(n)) for n, (images, _) in listed_files.items() for path in images
         ]
-        x = np.stack(list(self._images([path for path, _ in found])))
+        x = images_by_index([path for path, _ in found], self.mode, self.size)
         left_out = [path for _, others in listed_files.values() for path in others]
         split = Split(x, np.array([label for _, label in found], np.int64))
         return Part(split, schema or Schema(classes), (_note(root, len(found), left_out),))
 
-    def _images(self, paths: Sequence[Path]) -> Iterator[Array]:
-        shape: Shape | None = None
-        for path in paths:
-            image = read_image(path, self.mode, self.size)
-            shape = shape or image.shape
-            if image.shape != shape:
-                raise DataError(
-                    f"{path}: {image.shape[1]}x{image.shape[2]} pixels, but the first image has "
-                    f"{shape[1]}x{shape[2]}; set 'size' to resize them all"
-                )
-            yield image
+
+def images_by_index(paths: Sequence[Path], mode: str, size: tuple[int, int] | None) -> Stored:
+    """The images of these files, which must be of one size, as bytes (N, C, H, W)."""
+    shape = read_image(paths[0], mode, size).shape
+    known = np.array([identity_of(path.stat()) for path in paths])
+
+    def image(k: int) -> Array:
+        identity: Identity = tuple(known[k].tolist())
+        check_unchanged(paths[k], identity)
+        found = read_image(paths[k], mode, size)
+        if found.shape != shape:
+            raise DataError(
+                f"{paths[k]}: {found.shape[1]}x{found.shape[2]} pixels, but the first image has "
+                f"{shape[1]}x{shape[2]}; set 'size' to resize them all"
+            )
+        return found[None]
+
+    return stored(Blocks(np.arange(1, len(paths) + 1), shape, np.dtype(np.uint8), image))
 
 
 def _note(root: Path, images: int, left_out: Sequence[Path]) -> str:

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: raw (memory-mapped) or gzip-compressed.
+"""IDX files, the format of MNIST: raw (read by index where it is large) or gzip-compressed.
 
 Layout (LeCun, "The MNIST database"): two zero bytes, a type code (8 = unsigned byte), the number
 of axes, one big-endian 32-bit length per axis, then the data, last axis fastest.
@@ -17,6 +17,7 @@ from typing import IO, Annotated, Any, BinaryIO, cast
 import numpy as np
 from annotated_types import Ge, Le
 
+from cnntrain.data.by_index import FileRows, RowFile, Stored, in_memory, stored, viewed
 from cnntrain.data.dataset import Schema, Split
 from cnntrain.data.locate import Find
 from cnntrain.data.sources.base import FileSource, Part, check_expansion, in_terms_of
@@ -69,8 +70,8 @@ def read_shape(path: Path) -> Shape:
         return read_header(file, path)[0]
 
 
-def read_idx(path: Path) -> Array:
-    """The array of an IDX file: memory-mapped if the file is raw, in memory if compressed."""
+def read_idx(path: Path) -> Stored:
+    """The array of an IDX file; a large one that is not compressed stays on disk."""
     with _opened(path) as file:
         shape, start = read_header(file, path)
         size = math.prod(shape)
@@ -78,7 +79,8 @@ def read_idx(path: Path) -> Array:
             raise DataError(f"{path}: declares no data (shape {shape})")
         if not _is_compressed(path):
             _check_size(path, path.stat().st_size - start, size)
-            return np.memmap(path, np.uint8, mode="r", offset=start, shape=shape)
+            rows = RowFile.at(path, start, shape[0])
+            return stored(FileRows([rows], shape[1:], np.dtype(np.uint8)))
         check_expansion(path, size, path.stat().st_size, labels=len(shape) == 1)
         content = bytearray()
         while len(content) <= size and (portion := file.read(PORTION)):
@@ -148,17 +150,15 @@ class Idx(FileSource, kind="idx"):
                 f"{images_path}: holds labels, and {labels_path} images: 'images' and 'labels' are "
                 "swapped; exchange them"
             )
-        images, labels = read_idx(images_path), read_idx(labels_path)
-        if labels.ndim != 1 or images.ndim not in (3, 4):
+        images, labels = read_idx(images_path), in_memory(read_idx(labels_path))
+        if labels.ndim != 1 or len(images.shape) not in (3, 4):
             raise DataError(
                 f"{images_path}: expected images (N, H, W) and labels (N,), but found shapes "
                 f"{images.shape} and {labels.shape}"
             )
         if len(images) != len(labels):
             raise DataError(f"{images_path}: {len(images)} images, but {len(labels)} labels")
-        x = images.reshape(len(images), *_with_channel(images.shape))
-        if self.transpose:
-            x = x.swapaxes(-1, -2)
+        x = viewed(images, self._as_samples)
         names = self._names(str(images_path))
         y = self._checked(labels, len(names), labels_path)
         note = f"{images_path}, {labels_path}: images {'x'.join(map(str, x.shape))}"
@@ -167,6 +167,10 @@ class Idx(FileSource, kind="idx"):
             return part
         where = str(labels_path)
         return replace(part, split=in_terms_of(schema, part.split, names, where), schema=schema)
+
+    def _as_samples(self, images: Array) -> Array:
+        x = images.reshape(len(images), *_with_channel(images.shape))
+        return x.swapaxes(-1, -2) if self.transpose else x
 
     def _names(self, path: str) -> tuple[str, ...]:
         if self.class_names:

@@ -11,7 +11,7 @@ from cnntrain.data.labels import sorted_classes, to_codes
 from cnntrain.data.locate import Find
 from cnntrain.data.sources.base import FileSource, Part
 from cnntrain.data.sources.columns import read_columns
-from cnntrain.data.sources.folder import SUFFIXES, read_image
+from cnntrain.data.sources.folder import SUFFIXES, images_by_index, read_image
 from cnntrain.data.sources.table import Column, Table, open_table
 from cnntrain.errors import DataError
 from cnntrain.registry import Spec
@@ -69,14 +69,9 @@ class LabelledImages(FileSource, kind="labelled_images"):
         classes = sorted_classes(labels, where) if schema is None else schema.classes or ()
         if len(classes) < 2:
             raise DataError(f"{where}: one class only; there must be at least two")
-        images = [read_image(self._path(given, n, find), self.mode, self.size) for n in names]
-        for name, image in zip(names, images, strict=True):
-            if image.shape != images[0].shape:
-                raise DataError(
-                    f"{given.images}/{name}: {image.shape[1]}x{image.shape[2]} pixels, but the "
-                    f"first image has {images[0].shape[1]}x{images[0].shape[2]}; set 'size'"
-                )
-        split = Split(np.stack(images), to_codes(labels, classes, where))
+        paths = [self._path(given, name, find) for name in names]
+        images = images_by_index(paths, self.mode, self.size)
+        split = Split(images, to_codes(labels, classes, where))
         folder = find(given.images)
         more = sum(path.suffix.lower() in SUFFIXES for path in folder.iterdir()) - len(set(names))
         note = f"{where}: {counted(len(names), 'image')} of {folder}"

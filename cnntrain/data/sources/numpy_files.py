@@ -1,4 +1,4 @@
-"""NumPy files: ``.npz`` archives, and pairs of ``.npy`` files, which are memory-mapped.
+"""NumPy files: ``.npz`` archives, and ``.npy`` files, large ones of which are read by index.
 
 Inputs are (N, J) or (N, C, H, W), and (N, H, W) means one channel; targets are integers or text
 (N,), which are labels, or real numbers (N, K).
@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
+from cnntrain.data.by_index import ByIndex, FileRows, RowFile, Stored, in_memory, stored, viewed
 from cnntrain.data.dataset import Schema, Split
 from cnntrain.data.labels import are_whole, is_one_hot, label_names, sorted_classes, to_codes
 from cnntrain.data.locate import Find
@@ -33,8 +34,15 @@ KNOWN_NAMES = (
 Layout = Literal["channels_first", "channels_last"]
 
 
-def as_samples(x: Array, layout: Layout | None, where: str) -> Array:
+def as_samples(x: Stored, layout: Layout | None, where: str) -> Stored:
     """Inputs with their sample first and channels second; any byte order."""
+    if isinstance(x, ByIndex):  # a zero of this shape says what is wrong with them
+        zero = np.zeros((), x.dtype.newbyteorder("="))
+        _as_samples(np.broadcast_to(zero, x.shape), layout, where)
+    return viewed(x, lambda found: _as_samples(found, layout, where))
+
+
+def _as_samples(x: Array, layout: Layout | None, where: str) -> Array:
     if x.dtype.kind not in "biuf" or x.ndim not in (2, 3, 4) or 0 in x.shape[1:]:
         raise DataError(
             f"{where}: inputs must be numbers (N, J), (N, H, W) or (N, C, H, W), not "
@@ -89,7 +97,7 @@ class ArraySource(FileSource):
     layout: Layout | None = None
     class_names: tuple[str, ...] = ()
 
-    def part(self, x: Array, y: Array, where: str, schema: Schema | None) -> Part:
+    def part(self, x: Stored, y: Array, where: str, schema: Schema | None) -> Part:
         """Inputs and targets of one split, checked to belong together."""
         samples, (answers, are_labels) = as_samples(x, self.layout, where), as_targets(y, where)
         if len(samples) != len(answers) or len(samples) == 0:
@@ -208,7 +216,7 @@ class Npz(ArraySource, kind="npz"):
 
 @dataclass(frozen=True, kw_only=True)
 class NpyPair(Spec):
-    """The two files of one split."""
+    """The two files, or folders of files, of one split."""
 
     inputs: str
     targets: str
@@ -216,12 +224,13 @@ class NpyPair(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class Npy(ArraySource, kind="npy"):
-    """Single NumPy arrays (``.npy``).
+    """NumPy arrays (``.npy``), one per file.
 
-    Options: ``train``, ``test`` and ``val``, each ``{inputs: FILE.npy, targets: FILE.npy}``;
+    Options: ``train``, ``test`` and ``val``, each ``{inputs: PATH, targets: PATH}``, where a path
+    is a file or a folder of files, which follow one another in the order of their names;
     ``layout``: channels_first or channels_last; ``class_names``, as for npz.
 
-    Memory-mapped: only the samples of a batch are read.
+    Inputs of more than 256 MiB stay on disk; the samples of a batch are read when it is trained.
     """
 
     train: NpyPair
@@ -230,24 +239,52 @@ class Npy(ArraySource, kind="npy"):
 
     def sample_shape(self, find: Find) -> Shape:
         path = find(self.train.inputs)
-        return as_samples(_mapped(path), self.layout, str(path)).shape[1:]
+        return as_samples(_arrays_at(path), self.layout, str(path)).shape[1:]
 
     def read(self, given: Any, find: Find, schema: Schema | None) -> Part:
         inputs = find(given.inputs)
-        return self.part(_mapped(inputs), _mapped(find(given.targets)), str(inputs), schema)
+        x, y = _arrays_at(inputs), _arrays_at(find(given.targets))
+        x = x if isinstance(x, np.ndarray) else stored(x)
+        return self.part(x, in_memory(y), str(inputs), schema)
 
 
-def _mapped(path: Path) -> Array:
+def _arrays_at(path: Path) -> Stored:
+    """The array of a file, or those of all files of a folder as one."""
+    parts = sorted(path.glob("*.npy")) if path.is_dir() else [path]
+    if not parts:
+        raise DataError(f"{path}: no .npy files in this folder")
+    whole = _header(parts[0])
+    if len(parts) == 1 and (whole.ndim == 0 or not whole.flags.c_contiguous):
+        return np.array(whole)  # a single number, or stored column by column
+    found = [_array_of(part) for part in parts]
+    _, sample, dtype = found[0]
+    for part, (_, other, kind) in zip(parts, found, strict=True):
+        if (other, kind) != (sample, dtype):
+            raise DataError(
+                f"{part}: samples {kind} {other}, but in {parts[0].name} they are {dtype} {sample}"
+            )
+    return FileRows([rows for rows, _, _ in found], sample, dtype)
+
+
+def _array_of(path: Path) -> tuple[RowFile, Shape, "np.dtype[Any]"]:
+    """Where the rows of an array are, their shape and type: from its header alone."""
+    array = _header(path)
+    if not array.flags.c_contiguous or array.ndim == 0:
+        raise DataError(f"{path}: save it with np.save(file, np.ascontiguousarray(x))")
+    return RowFile.at(path, array.offset, len(array)), array.shape[1:], array.dtype
+
+
+def _header(path: Path) -> "np.memmap[Any, Any]":
+    """The array of a file, which is mapped and not read."""
     with readable(path):
         try:
-            array: Array = np.lib.format.open_memmap(path, mode="r")
+            return np.lib.format.open_memmap(path, mode="r")
         except BROKEN as error:
             if zipfile.is_zipfile(path):
                 raise DataError(
                     f"{path}: not a .npy file; for archives use the source 'npz'"
                 ) from None
             raise DataError(broken_message(str(path), error)) from None
-    return array
 
 
 def _member_name(archive: zipfile.ZipFile, name: str) -> str:

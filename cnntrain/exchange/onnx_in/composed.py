@@ -11,7 +11,7 @@ from cnntrain.exchange.onnx_in.graph import Op
 from cnntrain.exchange.onnx_in.reading import reads
 from cnntrain.exchange.onnx_in.windows import image, options_of_windows, shortest
 from cnntrain.layers.adaptive_pooling import AdaptiveAvgPool2d, AdaptiveMaxPool2d
-from cnntrain.layers.normalization import Lrn
+from cnntrain.layers.lrn import Lrn
 from cnntrain.layers.pooling import AvgPool2d
 from cnntrain.types import Array, Shape, as_sides
 

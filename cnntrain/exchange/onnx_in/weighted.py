@@ -9,7 +9,8 @@ from cnntrain.exchange.onnx_in.graph import Op
 from cnntrain.exchange.onnx_in.reading import reads
 from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.dense import Dense
-from cnntrain.layers.normalization import GroupNorm, LayerNorm, Lrn
+from cnntrain.layers.lrn import Lrn
+from cnntrain.layers.normalization import GroupNorm, LayerNorm
 from cnntrain.types import Array, Params
 
 

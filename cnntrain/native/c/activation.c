@@ -41,9 +41,6 @@
 #define ZERO ((vec){})
 #define NUMBER(x) splat((real)(x))
 
-INLINE vec when(mask m) { return pick(m, ONE, ZERO); }
-/* NaN stays NaN, -0 becomes 0 */
-INLINE vec positive(vec z) { return larger(ZERO, z) + ZERO; }
 INLINE vec negative(vec z) { return smaller(ZERO, z); }
 INLINE vec clipped(vec z, vec low, vec high) { return smaller(high, larger(low, z)); }
 INLINE vec normal_cdf(vec z) { return HALF * (ONE + erf_of(z * NUMBER(0.70710678118654752))); }

@@ -2,6 +2,7 @@
 
    Both are the same routine: every row of outputs is a product of packed weights with panels of columns
    (position, sample), read at one offset per tap. Taps that are padding for a whole panel are left out. */
+#include "halves.h"
 #include "spread.h"
 
 #define FEW_FILTERS 32 /* up to here, panels are not worth a copy of their own (measured) */
@@ -15,6 +16,7 @@ typedef struct {
 typedef struct {
     Source in;
     const real *bias;
+    int has_relu;             /* of which only the positive part is written */
     long w_out, w_in, kh, kw; /* W[m, c, i, j] at W[m * w_out + c * w_in + i * kw + j] */
     long m, c, n;             /* outputs and inputs of a group, samples */
     long step, limit;     /* column u, tap j reads input u * step + shift[j] if that is in 0 .. limit - 1 */
@@ -102,12 +104,45 @@ static void panel_of(Pass *p, const real *x, long used, long width, real *out, l
         for (long m = 0; m < p->m; m++) memset(out + m * out_row, 0, (size_t)width * sizeof(real));
 }
 
-/* z + b of one row of every output. */
-static void add_bias(const Pass *p, const real *bias, real *out, long out_row, long width) {
-    for (long m = 0; bias && m < p->m; m++) {
+#define SINGLE 8 /* vectors of a single output: a tile one row high would wait for its own sums */
+
+INLINE void single_vectors(const Pass *p, const real *x, long used, const int vecs, long left, real *out) {
+    vec sum[SINGLE] = {{0}};
+    for (long i = 0; i < p->rows.count; i++)
+        for (long j = 0; j < used; j++) {
+            const long first = (p->rows.tap[i] * p->kw + p->used[j]) * p->c;
+            for (long k = first; k < first + p->c; k++) {
+                const vec w = splat(p->packed[k]);
+                const real *from = x + p->offset[k];
+                EACH (v, vecs) {
+                    const vec in = left ? load_up_to(from + v * VL, left - v * VL) : load(from + v * VL);
+                    sum[v] = fused(w, in, sum[v]);
+                }
+            }
+        }
+    EACH (v, vecs) store_up_to(out + v * VL, sum[v], left ? left - v * VL : VL);
+}
+
+/* One row of the only output of a group, as in depth-wise convolution: the same chains as panel_of. */
+static void single_row(Pass *p, const real *x, long width, real *out) {
+    long q = 0;
+    for (; q + SINGLE * VL <= width; q += SINGLE * VL)
+        single_vectors(p, x + q, meet(p, q / p->n, (q + SINGLE * VL - 1) / p->n), SINGLE, 0, out + q);
+    for (; q < width; q += VL) {
+        const long left = least(VL, width - q);
+        single_vectors(p, x + q, meet(p, q / p->n, (q + left - 1) / p->n), 1, left, out + q);
+    }
+}
+
+/* z + b of one row of every output, and the positive part of it. */
+static void finish_row(const Pass *p, const real *bias, real *out, long out_row, long width) {
+    for (long m = 0; m < p->m; m++) {
         real *z = out + m * out_row;
-        const vec b = splat(bias[m]);
-        for (long q = 0; q < width; q += VL) store_up_to(z + q, load_up_to(z + q, width - q) + b, width - q);
+        const vec b = splat(bias ? bias[m] : 0);
+        for (long q = 0; q < width; q += VL) {
+            const vec sum = bias ? load_up_to(z + q, width - q) + b : load_up_to(z + q, width - q);
+            store_up_to(z + q, p->has_relu ? positive(sum) : sum, width - q);
+        }
     }
 }
 
@@ -117,11 +152,12 @@ static void convolve_row(Pass *p, long group, const real *x, long columns, real 
     const long width = columns * p->n;
     real *to = stride == 1 ? out : p->strided;
     const long to_row = stride == 1 ? out_row : width;
-    for (long q = 0; q < width; q += PANEL) {
+    if (p->m == 1) single_row(p, x, width, to);
+    for (long q = 0; p->m > 1 && q < width; q += PANEL) {
         const long some = least(PANEL, width - q);
         panel_of(p, x + q, meet(p, q / p->n, (q + some - 1) / p->n), some, to + q, to_row);
     }
-    add_bias(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
+    if (p->bias || p->has_relu) finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
     for (long m = 0; stride > 1 && m < p->m; m++)
         for (long u = 0; u < columns; u++)
             memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n,
@@ -173,15 +209,28 @@ static void taps_backward(const Axis *ax, long t, long out, Taps *taps) {
     }
 }
 
-/* z[f, oh, ow] = Σ_{i,j,c} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (i, j, c)
- */
-static int conv2d_forward(const Arg *arg) {
-    real *z = arg[0].w;
-    const real *a = arg[1].r, *W = arg[2].r, *b = arg[3].r;
-    const long f = arg[4].i, c = arg[5].i, groups = arg[6].i, n = arg[7].i, part = arg[21].i;
-    const Axis v = axis_of(arg + 8), h = axis_of(arg + 14);
+/* What the forward pass writes: z, or the largest of every four neighbours with its number. */
+typedef struct {
+    real *z, *rows; /* two rows of every output, if they are not kept */
+    uint8_t *winners;
+} Written;
+
+static void write_halves(const Pass *p, const Written *to, long g, long oh, long rows, long columns) {
+    const long width = columns * p->n, half = columns / 2 * p->n;
+    for (long m = 0; m < p->m; m++) {
+        const real *top = to->rows + 2 * m * width;
+        const long at = ((g * p->m + m) * rows / 2 + oh / 2) * half;
+        max_of_fours(to->z + at, to->winners + at, top, top + width, columns / 2, p->n);
+    }
+}
+
+/* Arguments from the fifth on as those of conv2d_forward. */
+static int convolve(const Arg *arg, const real *a, const real *W, const real *b, int has_relu, Written to) {
+    const long f = arg[0].i, c = arg[1].i, groups = arg[2].i, n = arg[3].i, part = arg[17].i;
+    const Axis v = axis_of(arg + 4), h = axis_of(arg + 10);
     Pass p = {
         .bias = b,
+        .has_relu = has_relu,
         .w_out = c / groups * v.size * h.size,
         .w_in = v.size * h.size,
         .kh = v.size,
@@ -192,9 +241,10 @@ static int conv2d_forward(const Arg *arg) {
         .step = h.stride,
         .limit = h.length,
     };
-    void *memory = pass_memory(&p, 0);
+    void *memory = pass_memory(&p, to.winners ? 2 * p.m * h.out * n : 0);
     if (!memory) return NO_MEMORY;
-    p.in = spread(a, c, v.length, h.length, n, arg[20].w, h.before, h.stride, part);
+    to.rows = p.strided;
+    p.in = spread(a, c, v.length, h.length, n, arg[16].w, h.before, h.stride, part);
     p.rows.count = v.size, p.cols.count = h.size;
     for (long i = 0; i < v.size; i++)
         p.rows.tap[i] = i, p.rows.offset[i] = (i * v.dilation - v.before) * p.in.row;
@@ -207,13 +257,28 @@ static int conv2d_forward(const Arg *arg) {
     for (long g = 0; g < groups; g++) {
         pack_weights(&p, W + g * p.m * p.w_out);
         for (long oh = 0; oh < v.out; oh++) {
+            const long width = h.out * n;
+            real *out = to.winners ? to.rows + oh % 2 * width : to.z + (g * p.m * v.out + oh) * width;
             taps_forward(&v, oh, &p.rows);
             const real *x = p.in.x + g * p.c * p.in.plane + oh * v.stride * p.in.row;
-            convolve_row(&p, g, x, h.out, z + (g * p.m * v.out + oh) * h.out * n, v.out * h.out * n, 1);
+            convolve_row(&p, g, x, h.out, out, (to.winners ? 2 : v.out) * width, 1);
+            if (to.winners && oh % 2) write_halves(&p, &to, g, oh, v.out, h.out);
         }
     }
     free(memory);
     return 0;
+}
+
+/* z[f, oh, ow] = Σ_{i,j,c} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (i, j, c)
+ */
+static int conv2d_forward(const Arg *arg) {
+    return convolve(arg + 4, arg[1].r, arg[2].r, arg[3].r, (int)arg[22].i, (Written){.z = arg[0].w});
+}
+
+/* The largest of every four neighbours of z, and which it is; z has an even number of rows and columns. */
+static int conv2d_pool_forward(const Arg *arg) {
+    return convolve(arg + 5, arg[2].r, arg[3].r, arg[4].r, 0,
+                    (Written){.z = arg[0].w, .winners = arg[1].bytes});
 }
 
 /* da[c, h, w] = Σ_{i,j,f} W[f, c, i, j] · delta[f, oh, ow] over all taps that read (h, w), a chain over (i,

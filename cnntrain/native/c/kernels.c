@@ -10,6 +10,7 @@
 #include "gradient.c"
 #include "joining.c"
 #include "loss.c"
+#include "lrn.c"
 #include "metric.c"
 #include "norm.c"
 #include "pool.c"

@@ -23,16 +23,10 @@ static int predicted(const Arg *arg) {
 
 INLINE dvec without_sign(dvec x) { return (dvec)((dmask)x & INT64_MAX); }
 
-INLINE double absolute_of(const real *z, const real *y,
-                          long n){SUM_OF(n, z, y, without_sign(dload(a + at) - dload(b + at)))}
-
-INLINE double squares_of(const real *z, const real *y, long n) {
-    SUM_OF(n, z, y, (dload(a + at) - dload(b + at)) * (dload(a + at) - dload(b + at)))
-}
-
 /* Σ |z - y| and Σ (z - y)² */
 static int error_sums(const Arg *arg) {
-    arg[0].doubles[0] = absolute_of(arg[1].r, arg[2].r, arg[3].i);
-    arg[0].doubles[1] = squares_of(arg[1].r, arg[2].r, arg[3].i);
+    const real *z = arg[1].r, *y = arg[2].r;
+    SUMS_OF(2, arg[3].i, z, y, value[1] = dload(a + at) - dload(b + at); value[0] = without_sign(value[1]);
+            value[1] *= value[1], arg[0].doubles)
     return 0;
 }

@@ -84,6 +84,13 @@ static int deviations(const Arg *arg) {
     return 0;
 }
 
+/* out = 1 / √(squares / m + ε), worked out in double precision */
+static int inverse_deviations(const Arg *arg) {
+    for (long k = 0; k < arg[2].i; k++)
+        arg[0].w[k] = (real)(1 / sqrt(arg[1].read_doubles[k] / arg[3].f + arg[4].f));
+    return 0;
+}
+
 /* What turns x of a channel into x̂ = ((x - near) - rest) · inverse. */
 typedef struct {
     real near, rest, inverse;
@@ -101,10 +108,27 @@ INLINE dvec hat(const real *x, Standard s) {
     return widened(((narrow_load(x) - s.near) - s.rest) * s.inverse);
 }
 
+/* d · [γ x̂ + β > 0]: what comes back through a ReLU behind the normalisation, or d without one. */
+typedef struct {
+    Standard s;
+    real gamma, beta;
+    int has_relu;
+} Output;
+
+INLINE narrow_vec returned(const real *d, const real *x, const int has_relu, Output o) {
+    const narrow_vec dy = narrow_load(d);
+    if (!has_relu) return dy;
+    const narrow_vec y = o.gamma * (((narrow_load(x) - o.s.near) - o.s.rest) * o.s.inverse) + o.beta;
+    return dy * (0 - __builtin_convertvector(y > 0, narrow_vec));
+}
+
 INLINE double squares(const real *x, long n,
-                      Standard s){SUM_OF(n, x, x, around(a + at, s) * around(a + at, s))} INLINE
-    double hat_dots(const real *dy, const real *x, long n, Standard s) {
-    SUM_OF(n, dy, x, dload(a + at) * hat(b + at, s))
+                      Standard s){SUM_OF(n, x, x, around(a + at, s) * around(a + at, s))}
+
+/* Σ d and Σ d x̂ */
+INLINE void returned_sums(const real *dy, const real *x, long n, const int has_relu, Output o, double *out) {
+    SUMS_OF(2, n, dy, x, value[0] = widened(returned(a + at, b + at, has_relu, o));
+            value[1] = value[0] * hat(b + at, o.s), out)
 }
 
 /* out = Σ (x - mean)², the difference rounded once, per channel (C, M) */
@@ -117,43 +141,68 @@ static int squares_around(const Arg *arg) {
 
 INLINE vec hat_of(vec x, Standard s) { return ((x - splat(s.near)) - splat(s.rest)) * splat(s.inverse); }
 
-/* y = γ x̂ + β, per channel (C, M) */
+INLINE void normalize(real *y, const real *x, const real *other, long m, const int has_relu, Output o) {
+    for (long at = 0; at < m; at += VL) {
+        vec sum = splat(o.gamma) * hat_of(load_up_to(x + at, m - at), o.s) + splat(o.beta);
+        if (other) sum += load_up_to(other + at, m - at);
+        store_up_to(y + at, has_relu ? positive(sum) : sum, m - at);
+    }
+}
+
+/* y = γ x̂ + β, per channel (C, M); if there is another map, y + other; and the positive part of it */
 static int batch_norm_forward(const Arg *arg) {
     const long m = arg[8].i;
     for (long c = 0; c < arg[7].i; c++) {
-        const real *x = arg[1].r + c * m;
-        const Standard s = {arg[2].r[c], arg[3].r[c], arg[4].r[c]};
-        const vec gamma = splat(arg[5].r[c]), beta = splat(arg[6].r[c]);
-        for (long at = 0; at < m; at += VL)
-            store_up_to(arg[0].w + c * m + at, gamma * hat_of(load_up_to(x + at, m - at), s) + beta, m - at);
+        const Output o = {{arg[2].r[c], arg[3].r[c], arg[4].r[c]}, arg[5].r[c], arg[6].r[c], (int)arg[9].i};
+        const real *other = arg[10].r ? arg[10].r + c * m : NULL, *x = arg[1].r + c * m;
+        real *y = arg[0].w + c * m;
+        if (other && o.has_relu) normalize(y, x, other, m, 1, o);
+        else if (other)
+            normalize(y, x, other, m, 0, o);
+        else if (o.has_relu)
+            normalize(y, x, NULL, m, 1, o);
+        else
+            normalize(y, x, NULL, m, 0, o);
     }
     return 0;
 }
 
-/* Σ dy and Σ dy x̂, per channel (C, M) */
+/* Σ d and Σ d x̂, per channel (C, M), where d is dy, or what comes of it through a ReLU */
 static int batch_norm_sums(const Arg *arg) {
-    const long m = arg[8].i;
-    for (long c = 0; c < arg[7].i; c++) {
-        const real *dy = arg[2].r + c * m, *x = arg[3].r + c * m;
-        arg[0].doubles[c] = sum_of(dy, m);
-        arg[1].doubles[c] = hat_dots(dy, x, m, (Standard){arg[4].r[c], arg[5].r[c], arg[6].r[c]});
-    }
-    return 0;
-}
-
-/* dx = ((x̂ · -along + dy) - mean) · (γ inverse), per channel (C, M) */
-static int batch_norm_dx(const Arg *arg) {
     const long m = arg[10].i;
     for (long c = 0; c < arg[9].i; c++) {
-        const real *dy = arg[1].r + c * m, *x = arg[2].r + c * m;
-        const Standard s = {arg[3].r[c], arg[4].r[c], arg[5].r[c]};
-        const vec scale = splat(arg[6].r[c] * s.inverse), mean = splat(arg[7].r[c]),
-                  along = splat(-arg[8].r[c]);
-        for (long at = 0; at < m; at += VL) {
-            const vec x_hat = hat_of(load_up_to(x + at, m - at), s);
-            const vec dx = ((x_hat * along + load_up_to(dy + at, m - at)) - mean) * scale;
-            store_up_to(arg[0].w + c * m + at, dx, m - at);
-        }
+        const real *dy = arg[2].r + c * m, *x = arg[3].r + c * m;
+        const Output o = {{arg[4].r[c], arg[5].r[c], arg[6].r[c]}, arg[7].r[c], arg[8].r[c], (int)arg[11].i};
+        double sums[2];
+        if (o.has_relu) returned_sums(dy, x, m, 1, o, sums);
+        else
+            returned_sums(dy, x, m, 0, o, sums);
+        arg[0].doubles[c] = sums[0], arg[1].doubles[c] = sums[1];
+    }
+    return 0;
+}
+
+INLINE void unnormalize(real *dx, const real *dy, const real *x, long m, const int has_relu, Output o,
+                        real mean, real along) {
+    const vec scale = splat(o.gamma * o.s.inverse);
+    for (long at = 0; at < m; at += VL) {
+        const vec x_hat = hat_of(load_up_to(x + at, m - at), o.s);
+        vec d = load_up_to(dy + at, m - at);
+        if (has_relu) d *= when(splat(o.gamma) * x_hat + splat(o.beta) > (vec){});
+        store_up_to(dx + at, ((x_hat * splat(-along) + d) - splat(mean)) * scale, m - at);
+    }
+}
+
+/* dx = ((x̂ · -along + d) - mean) · (γ inverse), per channel (C, M) */
+static int batch_norm_dx(const Arg *arg) {
+    const long m = arg[11].i;
+    for (long c = 0; c < arg[10].i; c++) {
+        real *dx = arg[0].w + c * m;
+        const real *dy = arg[1].r + c * m, *x = arg[2].r + c * m, mean = arg[8].r[c], along = arg[9].r[c];
+        const Output o = {{arg[3].r[c], arg[4].r[c], arg[5].r[c]}, arg[6].r[c], arg[7].r[c], (int)arg[12].i};
+        if (o.has_relu) unnormalize(dx, dy, x, m, 1, o, mean, along);
+        else
+            unnormalize(dx, dy, x, m, 0, o, mean, along);
     }
     return 0;
 }

@@ -13,8 +13,7 @@ int in_parts(Part work, const union Arg *arg, long most);
 /* Where part ``part`` begins, of ``parts`` nearly equal ones of ``count``; all but the last are multiples of
    ``step``. */
 static inline long part_start(long count, long part, long parts, long step) {
-    const long at = part == parts ? count : count * part / parts / step * step;
-    return at;
+    return part == parts ? count : count * part / parts / step * step;
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* Pooling: layers/pooling.py. Each window is taken row by row; the lanes are samples. */
-#include "vec.h"
+#include "halves.h"
 
 typedef struct {
     long length, size, stride, before, out;
@@ -32,17 +32,6 @@ INLINE Place place_of(const Window *v, const Window *h, long c, long oh, long ow
     for (long i = (p).i0; i < (p).i1; i++)                                                                   \
         for (long j = (p).j0; j < (p).j1; j++)
 
-INLINE void put_winner(uint8_t *bytes, int wide, long at, mask winner, long n) {
-    bits tap[VECTOR_BYTES / sizeof(real)];
-    memcpy(tap, &winner, sizeof tap);
-    if (wide)
-        for (long k = 0; k < n; k++) ((int32_t *)bytes)[at + k] = (int32_t)tap[k];
-    else if (n == VL) /* a loop of known length, which compilers turn into vectors */
-        for (long k = 0; k < VL; k++) bytes[at + k] = (uint8_t)tap[k];
-    else
-        for (long k = 0; k < n; k++) bytes[at + k] = (uint8_t)tap[k];
-}
-
 INLINE long one_winner(const uint8_t *bytes, int wide, long at) {
     return wide ? ((const int32_t *)bytes)[at] : bytes[at];
 }
@@ -58,35 +47,9 @@ INLINE vec winner_at(const uint8_t *bytes, int wide, long at, long n) {
     return load(winner);
 }
 
-/* Of one sample, whose lanes are columns: windows of 2x2, side by side, that cover the map. */
+/* Windows of 2x2, side by side, that cover the map. */
 INLINE int is_halved(const Window *w) {
     return w->size == 2 && w->stride == 2 && w->before == 0 && 2 * w->out == w->length;
-}
-
-/* Every second number of two vectors, beginning with the first or the second. */
-INLINE vec every_second(vec a, vec b, const int first) {
-    mask places;
-    for (int i = 0; i < VL; i++) places[i] = 2 * i + first;
-    return (vec)__builtin_shuffle(a, b, places);
-}
-
-/* y and winners of ``out`` windows below each other's rows ``top`` and ``bottom`` */
-INLINE void max_of_pairs(real *y, uint8_t *winners, const real *top, const real *bottom, long out) {
-    for (long at = 0; at < out; at += VL) {
-        const long left = 2 * (out - at);
-        vec best = {};
-        mask winner = {};
-        for (int tap = 0; tap < 4; tap++) {
-            const real *row = (tap < 2 ? top : bottom) + 2 * at;
-            const vec a = load_up_to(row, left), b = left > VL ? load_up_to(row + VL, left - VL) : (vec){};
-            const vec rival = every_second(a, b, tap % 2);
-            const mask wins = tap ? rival > best : ~(mask){};
-            winner = (wins & ((mask){} + tap)) | (~wins & winner);
-            best = pick(wins | (rival != rival), rival, best);
-        }
-        store_up_to(y + at, best, out - at);
-        put_winner(winners + at, 0, 0, winner, least(VL, out - at));
-    }
 }
 
 /* y = max of the window, winner its tap i · KW + j: of equals the first; NaN wins over every number */
@@ -94,10 +57,11 @@ static int max_pool2d_forward(const Arg *arg) {
     const int wide = (int)arg[3].i;
     const long channels = arg[4].i, n = arg[5].i;
     const Window v = window_of(arg + 6), h = window_of(arg + 12);
-    if (n == 1 && !wide && is_halved(&v) && is_halved(&h)) {
-        for (long r = 0, w = h.out; r < channels * v.out; r++)
-            max_of_pairs(arg[0].w + r * w, arg[1].bytes + r * w, arg[2].r + 4 * r * w,
-                         arg[2].r + (4 * r + 2) * w, w);
+    if (!wide && is_halved(&v) && is_halved(&h)) {
+        const long row = h.out * n; /* of outputs; one of inputs is twice as long */
+        for (long r = 0; r < channels * v.out; r++)
+            max_of_fours(arg[0].w + r * row, arg[1].bytes + r * row, arg[2].r + 4 * r * row,
+                         arg[2].r + (4 * r + 2) * row, h.out, n);
         return 0;
     }
     EACH_WINDOW (channels, v, h) {
@@ -109,9 +73,7 @@ static int max_pool2d_forward(const Arg *arg) {
             int is_first = 1;
             EACH_TAP (p) {
                 const vec rival = load_up_to(arg[2].r + p.in + (i * h.length + j) * n + k, some);
-                const mask wins = is_first ? ~(mask){} : rival > best;
-                winner = (wins & ((mask){} + (bits)(i * h.size + j))) | (~wins & winner);
-                best = pick(wins | (rival != rival), rival, best);
+                compete(rival, (bits)(i * h.size + j), is_first, &best, &winner);
                 is_first = 0;
             }
             store_up_to(arg[0].w + p.out + k, best, some);

@@ -32,3 +32,11 @@ static int prelu_slope(const Arg *arg) {
     for (long c = 0; c < channels; c++) arg[0].doubles[c] = sum_below(arg[1].r + c * m, arg[2].r + c * m, m);
     return 0;
 }
+
+/* out[0] = Σ x[k], one after the other */
+static int sum_doubles(const Arg *arg) {
+    double sum = 0;
+    for (long k = 0; k < arg[2].i; k++) sum += arg[1].read_doubles[k];
+    arg[0].doubles[0] = sum;
+    return 0;
+}

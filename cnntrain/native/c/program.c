@@ -19,8 +19,8 @@ static struct {
     pthread_mutex_t in_use; /* held while programs run, or while threads come and go */
     pthread_mutex_t lock;
     pthread_cond_t call;
-    pthread_t helpers[MOST_THREADS];
-    atomic_long threads; /* that of Python included */
+    atomic_long threads; /* that may be at work, that of Python included */
+    long started;        /* that exist: more when they are first needed, never fewer */
     const Program *programs;
     long count;
     atomic_char taken[MOST_THREADS];
@@ -28,11 +28,12 @@ static struct {
     atomic_long job;     /* number of the last job */
     atomic_long asleep;  /* helpers in pthread_cond_wait */
     atomic_long at_work; /* helpers that look at the programs */
-    atomic_int is_open, failed, ends;
+    atomic_int is_open, failed;
 } pool = {.in_use = PTHREAD_MUTEX_INITIALIZER,
           .lock = PTHREAD_MUTEX_INITIALIZER,
           .call = PTHREAD_COND_INITIALIZER,
-          .threads = 1};
+          .threads = 1,
+          .started = 1};
 
 static void pause_in_turn(long turn) {
     if (turn > SPINS) sched_yield();
@@ -79,10 +80,10 @@ static long wait_for_job(long last) {
 }
 
 static void *help(void *index) {
-    for (long job = 0; !atomic_load(&pool.ends);) {
+    for (long job = 0;;) {
         job = wait_for_job(job);
         atomic_fetch_add(&pool.at_work, 1); /* from here on the programs stay, if they are still open */
-        if (atomic_load(&pool.is_open)) work_from((long)index);
+        if (atomic_load(&pool.is_open) && (long)index < atomic_load(&pool.threads)) work_from((long)index);
         atomic_fetch_sub(&pool.at_work, 1);
     }
     return NULL;
@@ -94,6 +95,31 @@ static void announce_job(void) {
     pthread_mutex_lock(&pool.lock);
     pthread_cond_broadcast(&pool.call);
     pthread_mutex_unlock(&pool.lock);
+}
+
+/* A child process has none of the threads. */
+static void forget_helpers(void) {
+    pthread_mutex_init(&pool.in_use, NULL);
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.call, NULL);
+    pool.started = 1;
+    atomic_store(&pool.job, 0);
+    atomic_store(&pool.asleep, 0);
+    atomic_store(&pool.at_work, 0);
+}
+
+static void start_helpers(void) {
+    static int is_told;
+    if (!is_told++) pthread_atfork(NULL, NULL, forget_helpers);
+    sigset_t all, before; /* signals are for the thread that runs Python */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (; pool.started < pool.threads; pool.started++) {
+        pthread_t helper;
+        if (pthread_create(&helper, NULL, help, (void *)pool.started)) break;
+        pthread_detach(helper);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static int run_in_order(const Program *programs, long count) {
@@ -112,6 +138,7 @@ int run_programs(const Program *programs, long count) {
     atomic_store(&pool.failed, 0);
     atomic_store(&pool.done, 0);
     atomic_store(&pool.is_open, 1);
+    if (pool.started < pool.threads) start_helpers();
     if (pool.threads > 1) announce_job();
     work_from(0);
     for (long turn = 0; atomic_load(&pool.done) < count; turn++) pause_in_turn(turn);
@@ -149,38 +176,6 @@ int in_parts(Part work, const union Arg *arg, long most) {
     return run_programs(programs, cut.parts);
 }
 
-static void dismiss_helpers(void) {
-    atomic_store(&pool.ends, 1);
-    announce_job();
-    for (long k = 1; k < pool.threads; k++) pthread_join(pool.helpers[k], NULL);
-    pool.threads = 1;
-    atomic_store(&pool.ends, 0);
-    atomic_store(&pool.job, 0);
-}
-
-/* A child process has none of the threads. */
-static void forget_helpers(void) {
-    pthread_mutex_init(&pool.in_use, NULL);
-    pthread_mutex_init(&pool.lock, NULL);
-    pthread_cond_init(&pool.call, NULL);
-    pool.threads = 1;
-    atomic_store(&pool.job, 0);
-    atomic_store(&pool.asleep, 0);
-    atomic_store(&pool.at_work, 0);
-}
-
 long set_threads(long count) {
-    static int is_told;
-    pthread_mutex_lock(&pool.in_use);
-    if (!is_told++) pthread_atfork(NULL, NULL, forget_helpers);
-    const long had = pool.threads;
-    if (had > 1) dismiss_helpers();
-    sigset_t all, before; /* signals are for the thread that runs Python */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (long k = 1; k < count && k < MOST_THREADS; k++, pool.threads++)
-        if (pthread_create(&pool.helpers[k], NULL, help, (void *)k)) break;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_mutex_unlock(&pool.in_use);
-    return had;
+    return atomic_exchange(&pool.threads, count < MOST_THREADS ? count : MOST_THREADS);
 }

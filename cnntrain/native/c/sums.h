@@ -52,19 +52,21 @@ INLINE dvec first_of_lanes(dvec v, long at, long count) {
     return (dvec)((dmask)v & keep);
 }
 
-/* Σ over p < n of VALUE, which is in terms of ``at``, the place of a vector of doubles. The last numbers are
-   copied, with zeros behind them, so that VALUE may read whole vectors. */
-#define SUM_OF(n, X, Y, VALUE)                                                                               \
-    double total = 0, lost = 0;                                                                              \
+/* Σ over p < n of ``count`` values at once, in out[0 .. count - 1]. FIND sets value[0 .. count - 1] in terms
+   of
+   ``at``, the place of a vector of doubles in a and b. The last numbers are copied, with zeros behind them,
+   so that FIND may read whole vectors. */
+#define SUMS_OF(count, n, X, Y, FIND, out)                                                                   \
+    double total[count] = {0}, lost[count] = {0};                                                            \
     for (long begin = 0; begin < (n); begin += BLOCK) {                                                      \
         const long end = least((n), begin + BLOCK), whole = begin + (end - begin) / LANES * LANES;           \
-        dvec sum[DPARTS];                                                                                    \
-        for (int part = 0; part < DPARTS; part++) sum[part] = (dvec){};                                      \
-        const real *a = (X), *b = (Y); /* b is not read by every VALUE */                                    \
+        dvec sum[count][DPARTS] = {{{0}}}, value[count];                                                     \
+        const real *a = (X), *b = (Y); /* b is not read by every FIND */                                     \
         for (long p = begin; p < whole; p += LANES)                                                          \
             for (int part = 0; part < DPARTS; part++) {                                                      \
                 const long at = p + part * DVL;                                                              \
-                sum[part] += VALUE;                                                                          \
+                FIND;                                                                                        \
+                for (int s = 0; s < (count); s++) sum[s][part] += value[s];                                  \
             }                                                                                                \
         if (whole < end) {                                                                                   \
             real last_a[LANES] = {0}, last_b[LANES] = {0};                                                   \
@@ -73,14 +75,25 @@ INLINE dvec first_of_lanes(dvec v, long at, long count) {
             a = last_a, b = last_b;                                                                          \
             for (int part = 0; part < DPARTS; part++) {                                                      \
                 const long at = part * DVL;                                                                  \
-                sum[part] += first_of_lanes(VALUE, at, end - whole);                                         \
+                FIND;                                                                                        \
+                for (int s = 0; s < (count); s++) sum[s][part] += first_of_lanes(value[s], at, end - whole); \
             }                                                                                                \
         }                                                                                                    \
-        double lane[LANES];                                                                                  \
-        for (int part = 0; part < DPARTS; part++) memcpy(lane + part * DVL, &sum[part], sizeof(dvec));       \
-        total = add_careful(total, wide_lane_tree(lane), &lost);                                             \
+        for (int s = 0; s < (count); s++) {                                                                  \
+            double lane[LANES];                                                                              \
+            for (int part = 0; part < DPARTS; part++)                                                        \
+                memcpy(lane + part * DVL, &sum[s][part], sizeof(dvec));                                      \
+            total[s] = add_careful(total[s], wide_lane_tree(lane), &lost[s]);                                \
+        }                                                                                                    \
     }                                                                                                        \
-    return total - total == 0 ? total + lost : total; /* an infinity has lost nothing */
+    for (int s = 0; s < (count); s++) /* an infinity has lost nothing */                                     \
+        (out)[s] = total[s] - total[s] == 0 ? total[s] + lost[s] : total[s];
+
+/* The same of one value, which is returned. */
+#define SUM_OF(n, X, Y, VALUE)                                                                               \
+    double found[1];                                                                                         \
+    SUMS_OF(1, n, X, Y, value[0] = VALUE, found)                                                             \
+    return found[0];
 
 /* Σ x[p] */
 INLINE double sum_of(const real *x, long n){SUM_OF(n, x, x, dload(a + at))}

@@ -237,4 +237,9 @@ INLINE void *piece(char **pool, long bytes) {
     return p;
 }
 
+/* 1 where m holds, else 0 */
+INLINE vec when(mask m) { return pick(m, splat(1), (vec){}); }
+/* NaN stays NaN, -0 becomes 0 */
+INLINE vec positive(vec z) { return larger((vec){}, z) + (vec){}; }
+
 #endif

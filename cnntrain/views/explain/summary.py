@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cnntrain.config.plan import Plan
 from cnntrain.layers import Param
 from cnntrain.native import current
+from cnntrain.network.fuse import inside
 from cnntrain.network.graph import AT_INPUT, INPUT, Node
 from cnntrain.network.network import Network, by_numpy
 from cnntrain.network.reorder import moved
@@ -87,7 +88,7 @@ def engine_line(engine: str, names: tuple[str, ...], count: int) -> str:
 def _layers(network: Network, bytes_per_number: int) -> Iterator[LayerSummary]:
     fields = receptive_fields(network)
     trained = {AT_INPUT: False}  # whether δ is needed: by this node or one below it
-    behind = moved(network)
+    behind, within = moved(network), inside(network)
     names = {AT_INPUT: INPUT, **{i: node.name for i, node in enumerate(network.nodes)}}
     for i, node in enumerate(network.nodes):
         need_dx = any(trained[k] for k in node.inputs)
@@ -102,11 +103,15 @@ def _layers(network: Network, bytes_per_number: int) -> Iterator[LayerSummary]:
             backward_flops=node.layer.backward_flops(node.in_shape, need_dx) if trained[i] else 0,
             activation_bytes=math.prod(node.out_shape) * bytes_per_number,
             receptive_field=fields[i],
-            notes=tuple(_notes(node, i in network.heads, behind.get(node.name))),
+            notes=tuple(
+                _notes(node, i in network.heads, behind.get(node.name), within.get(node.name))
+            ),
         )
 
 
-def _notes(node: Node, is_head: bool, moved_behind: str | None) -> Iterator[str]:
+def _notes(
+    node: Node, is_head: bool, moved_behind: str | None, within: str | None
+) -> Iterator[str]:
     for letter, param in node.params.items():
         if not param.is_buffer:
             yield from (f"{letter} {note}" for note in exceptions(param, is_weight=letter == "W"))
@@ -114,6 +119,8 @@ def _notes(node: Node, is_head: bool, moved_behind: str | None) -> Iterator[str]
         yield "output used by a loss"
     if moved_behind:
         yield f"computed after {moved_behind}: identical result, less work"
+    if within:
+        yield f"computed within {within}, in one pass: identical result"
 
 
 def exceptions(param: Param, is_weight: bool) -> Iterator[str]:

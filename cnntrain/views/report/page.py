@@ -84,8 +84,10 @@ class RunPage:
         return str(self.record.env.get("working_folder", "."))
 
 
-def report_html(pages: Sequence[RunPage]) -> str:
-    """The whole page."""
+def report_html(
+    pages: Sequence[RunPage], title: str = "", trials: Sequence[Sequence[str]] = ()
+) -> str:
+    """The whole page. ``title``: by default the runs. ``trials``: a table of all of a sweep."""
     try:
         import jinja2
     except ImportError:
@@ -99,8 +101,9 @@ def report_html(pages: Sequence[RunPage]) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(template.read_text(encoding="utf-8")).render(
-        title=" · ".join(record.label for record in records),
+        title=title or " · ".join(record.label for record in records),
         headlines=[headline(record) for record in records],
+        trials=trials,
         results=result_rows(pages),
         curves=curves_of(records),
         pages=[with_pictures(page) for page in pages],

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from cnntrain.data.sources.cifar import CIFAR10_CLASSES, Cifar10, Cifar100, read_cifar
+from cnntrain.data import by_index
+from cnntrain.data.by_index import ByIndex
+from cnntrain.data.sources.cifar import CIFAR10_CLASSES, Cifar10, Cifar100, records_of
 from cnntrain.errors import DataError
 
 PIXELS = np.arange(3 * 3072).astype(np.uint8).reshape(3, 3072)
@@ -52,9 +54,14 @@ def test_two_labels_per_record(load, labels, expected):
     assert len(dataset.classes) == {"fine": 100, "coarse": 20}[labels]
 
 
-def test_a_single_file_is_mapped_not_read(load, tmp_path):
-    load(Cifar10(train=("a",)), a=records(1, 2))
-    assert isinstance(read_cifar(tmp_path / "a", 1)[1], np.memmap)
+def test_large_files_stay_on_disk(load, monkeypatch):
+    small = load(Cifar10(train=("a", "b")), a=records(1, 2), b=records(3))
+    monkeypatch.setattr(by_index, "MOST_IN_MEMORY", 100)
+    large = load(Cifar10(train=("a", "b")), a=records(1, 2), b=records(3))
+    assert isinstance(large.train.stored, ByIndex)
+    assert large.train.y.tolist() == [1, 2, 3]
+    assert large.fingerprint() == small.fingerprint()
+    np.testing.assert_array_equal(large.train.gather(np.array([2, 0])), small.train.x[[2, 0]])
 
 
 @pytest.mark.parametrize("size", [0, 1, 3072, 3074, 2 * 3073 - 1])
@@ -85,4 +92,4 @@ def test_labels_out_of_range(load, tmp_path, source, labels, message):
 
 def test_a_folder_is_not_a_file(tmp_path):
     with pytest.raises(DataError, match=r"cannot be read|not a whole number of records"):
-        read_cifar(tmp_path, 1)
+        records_of(tmp_path, 3073)

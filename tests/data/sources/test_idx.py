@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnntrain.data import by_index
+from cnntrain.data.by_index import ByIndex
 from cnntrain.data.sources.idx import Idx, IdxPair, read_idx, read_shape
 from cnntrain.errors import DataError, ExitCode
 
@@ -81,16 +83,13 @@ def test_a_test_split(load):
     np.testing.assert_array_equal(dataset.test.x, IMAGES[:2, None])
 
 
-def test_a_raw_file_is_mapped_not_read(load, tmp_path):
-    """So that training data may be larger than memory."""
-    load()
-    array = read_idx(tmp_path / "train-images")
-    assert isinstance(array, np.memmap)
-    assert not array.flags.writeable
-    x = load().train.x
-    while x.base is not None and not isinstance(x, np.memmap):
-        x = x.base
-    assert isinstance(x, np.memmap)
+def test_a_large_raw_file_stays_on_disk(load, monkeypatch):
+    small = load()
+    monkeypatch.setattr(by_index, "MOST_IN_MEMORY", 10)
+    large = load()
+    assert isinstance(large.train.stored, ByIndex)
+    assert large.fingerprint() == small.fingerprint()
+    np.testing.assert_array_equal(large.train.x, small.train.x)
 
 
 def test_the_shape_is_read_from_the_header_alone(source, tmp_path):

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from cnntrain.config.read import plan_from_tree
+from cnntrain.data import by_index
+from cnntrain.data.by_index import ByIndex
 from cnntrain.data.sources.numpy_files import Npy, NpyPair, Npz, NpzPart
 from cnntrain.errors import CnntrainError, DataError
 from cnntrain.training.opening import open_experiment
@@ -99,12 +101,28 @@ def test_other_floats_for_a_classifier_give_one_clear_message(tmp_path, small_tr
         open_experiment(plan, tmp_path.joinpath)
 
 
-def test_npy_is_mapped_not_read(npy):
-    x = npy(np.zeros((4, 5, 6), np.float32)).train.stored
-    while x.base is not None and not isinstance(x, np.memmap):
-        x = x.base
-    assert isinstance(x, np.memmap)
-    assert not x.flags.writeable
+def test_a_large_npy_stays_on_disk(npy, monkeypatch):
+    monkeypatch.setattr(by_index, "MOST_IN_MEMORY", 100)
+    x = np.arange(120, dtype=">f4").reshape(4, 5, 6)
+    stored = npy(x).train.stored
+    assert isinstance(stored, ByIndex)
+    assert (stored.shape, stored.dtype) == ((4, 1, 5, 6), np.float32)
+    np.testing.assert_array_equal(stored[np.array([3, 0, 3])], x[[3, 0, 3], None])
+
+
+def test_a_folder_of_npy_files_is_one_array(tmp_path):
+    for name, part in (("x", X), ("y", Y)):
+        (tmp_path / name).mkdir()
+        for k, rows in enumerate(np.array_split(part, 2)):
+            np.save(tmp_path / name / f"{k}.npy", rows)
+    source = Npy(train=NpyPair(inputs="x", targets="y"))
+    dataset = source.load(tmp_path.joinpath, 0)
+    np.testing.assert_array_equal(dataset.train.stored, X)
+    assert len(dataset.train) == len(Y)
+    assert source.sample_shape(tmp_path.joinpath) == X.shape[1:]
+    np.save(tmp_path / "x" / "1.npy", X.astype(np.float32)[:, :1])
+    with pytest.raises(DataError, match=r"1\.npy: samples float32 .* but in 0\.npy they are"):
+        source.load(tmp_path.joinpath, 0)
 
 
 def test_arrays_of_other_names(tmp_path):

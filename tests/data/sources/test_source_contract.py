@@ -21,6 +21,17 @@ def write_cifar(path, label_bytes):
     path.write_bytes(np.concatenate([labels, pixels], axis=1).tobytes())
 
 
+def write_parquet(path):
+    """A column of lists and one of labels, if pyarrow is installed."""
+    if importlib.util.find_spec("pyarrow") is None:
+        return
+    import pyarrow
+    from pyarrow import parquet
+
+    columns = {"pixels": IMAGES.reshape(12, 4).tolist(), "label": LABELS, "z": LABELS / 7}
+    parquet.write_table(pyarrow.table(columns), path, row_group_size=5)
+
+
 def write_images(folder):
     """One folder of images per class, if Pillow is installed."""
     if importlib.util.find_spec("PIL") is None:
@@ -52,6 +63,7 @@ def files(tmp_path, idx_file):
     np.save(tmp_path / "x.npy", IMAGES.reshape(12, 4).astype(">f4"))
     np.save(tmp_path / "y.npy", LABELS / 7)
     write_images(tmp_path / "folder")
+    write_parquet(tmp_path / "table.parquet")
     return tmp_path
 
 
@@ -77,11 +89,15 @@ SOURCES = {  # options for every kind; a new kind needs an example here
     "memory": [],  # arrays given in Python: there is nothing to read
     "npy": [{"train": {"inputs": "x.npy", "targets": "y.npy"}}],
     "npz": [{"train": "arrays.npz", "test": "arrays.npz"}],
+    "parquet": [
+        {"train": "table.parquet", "features": ["pixels"], "shape": [1, 2, 2]},
+        {"train": "table.parquet", "targets": ["z"]},
+    ],
     "synthetic": [
         {"problem": problem, "n": 40, "n_test": 10} for problem in ("xor", "spirals", "sine")
     ],
 }  # fmt: skip
-NEEDS = {"folder": "PIL"}
+NEEDS = {"folder": "PIL", "parquet": "pyarrow"}
 
 
 @pytest.fixture(params=[(k, i) for k, cases in SOURCES.items() for i in range(len(cases))], ids=str)

@@ -1,0 +1,249 @@
+"""The same networks in JAX, TensorFlow and tinygrad on the CPU, each compiled as it does best.
+
+What is not installed is left out. JAX and TensorFlow use all cores that the process may use.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from benchmark.nets import CLASSES, LEARNING_RATE, MOMENTUM, Net, experiment_of
+from benchmark.rivals import Step
+from cnntrain.network.graph import AT_INPUT, Node
+from cnntrain.types import as_pair
+
+EPSILON = 1e-5  # of batch normalization
+
+Apply = Callable[[Any, Mapping[str, Any]], Any]
+
+
+def peer_steps(net: Net) -> dict[str, Step]:
+    """A training step of every peer that is installed."""
+    found: dict[str, Step] = {}
+    for build in (jax_steps, tensorflow_steps, tinygrad_steps):
+        try:
+            found |= build(net)
+        except ImportError:
+            continue
+    return found
+
+
+def batch_of(net: Net) -> tuple[Any, Any]:
+    """Random samples (N, H, W, C) or (N, J), and labels."""
+    rng = np.random.default_rng(0)
+    c, *sides = net.in_shape
+    x = rng.standard_normal((net.batch, *sides, c), dtype=np.float32)
+    return x, rng.integers(0, CLASSES, net.batch).astype(np.int32)
+
+
+def nodes_of(net: Net) -> Sequence[Node]:
+    """The layers of our graph, in order."""
+    return experiment_of(net, CLASSES).network.nodes
+
+
+def arrays_of(net: Net) -> dict[str, Any]:
+    """Our initial weights, with kernels as (KH, KW, C, F) and matrices as (J, K)."""
+    experiment = experiment_of(net, CLASSES)
+    arrays = experiment.network.init(0, np.dtype(np.float32))
+    declared = experiment.network.params
+    return {
+        name: np.ascontiguousarray(_turned(array))
+        for name, array in arrays.items()
+        if not declared[name].is_buffer
+    }
+
+
+def _turned(array: Any) -> Any:
+    if array.ndim == 4:
+        return array.transpose(2, 3, 1, 0)
+    return array.T if array.shape[-1] > 1 else array.reshape(-1)
+
+
+def run_graph(nodes: Sequence[Node], layers: Sequence[Apply], x: Any, params: Any) -> Any:
+    """The output of the graph whose layers are these functions."""
+    values = {AT_INPUT: x}
+    for i, (node, layer) in enumerate(zip(nodes, layers, strict=True)):
+        first, *others = (values[k] for k in node.inputs)
+        own = {name: params.get(f"{node.name}.{name}") for name in ("W", "b", "gamma", "beta")}
+        values[i] = layer(sum(others, start=first), own)  # only "add" has several inputs
+    return values[len(nodes) - 1]
+
+
+def padding_of(layer: Any) -> str:
+    """``SAME`` or ``VALID``, which is all that the timed networks use."""
+    return "SAME" if getattr(layer, "padding", 0) == "same" else "VALID"
+
+
+def jax_steps(net: Net) -> dict[str, Step]:
+    """A compiled step in JAX, with channels last."""
+    import jax
+    import jax.numpy as jnp
+
+    nodes = nodes_of(net)
+    layers = [_jax_layer(jax, node) for node in nodes]
+    x, y = (jnp.asarray(array) for array in batch_of(net))
+
+    def cost(params: Any, x: Any, y: Any) -> Any:
+        log_p = jax.nn.log_softmax(run_graph(nodes, layers, x, params))
+        return -log_p[jnp.arange(len(y)), y].mean()
+
+    def update(params: Any, moving: Any, x: Any, y: Any) -> Any:
+        grads = jax.grad(cost)(params, x, y)
+        moving = jax.tree.map(lambda v, g: MOMENTUM * v + g, moving, grads)
+        return jax.tree.map(lambda w, v: w - LEARNING_RATE * v, params, moving), moving
+
+    run = jax.jit(update, donate_argnums=(0, 1))
+    params = {name: jnp.asarray(array) for name, array in arrays_of(net).items()}
+    state = [(params, jax.tree.map(jnp.zeros_like, params))]
+
+    def step() -> None:
+        state[0] = run(*state[0], x, y)
+        jax.block_until_ready(state[0])
+
+    return {"JAX": step}
+
+
+def _jax_layer(jax: Any, node: Node) -> Apply:
+    jnp, lax = jax.numpy, jax.lax
+    layer: Any = node.layer
+
+    def conv(x: Any, own: Mapping[str, Any]) -> Any:
+        z = lax.conv_general_dilated(
+            x, own["W"], as_pair(layer.stride), padding_of(layer),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )  # fmt: skip
+        return z if own["b"] is None else z + own["b"]
+
+    def norm(x: Any, own: Mapping[str, Any]) -> Any:
+        mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
+        return (x - mean) * lax.rsqrt(var + EPSILON) * own["gamma"] + own["beta"]
+
+    def pool(x: Any, start: float, reduce: Any) -> Any:
+        size, stride = as_pair(layer.size), as_pair(layer.stride)
+        return lax.reduce_window(x, start, reduce, (1, *size, 1), (1, *stride, 1), "VALID")
+
+    make: dict[str, Apply] = {
+        "conv2d": conv,
+        "dense": lambda x, own: x @ own["W"] + own["b"],
+        "relu": lambda x, own: jnp.maximum(x, 0),
+        "flatten": lambda x, own: x.reshape(len(x), -1),
+        "batch_norm": norm,
+        "max_pool2d": lambda x, own: pool(x, -jnp.inf, lax.max),
+        "avg_pool2d": lambda x, own: pool(x, 0.0, lax.add) / np.prod(as_pair(layer.size)),
+        "global_avg_pool2d": lambda x, own: x.mean((1, 2)),
+        "add": lambda x, own: x,
+    }
+    return make[layer.kind]
+
+
+def tensorflow_steps(net: Net) -> dict[str, Step]:
+    """A step in TensorFlow as one graph, with and without XLA."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    nodes = nodes_of(net)
+    layers = [_tensorflow_layer(tf, node) for node in nodes]
+    x, y = (tf.constant(array) for array in batch_of(net))
+    params = {name: tf.Variable(array) for name, array in arrays_of(net).items()}
+    moving = {name: tf.Variable(tf.zeros_like(array)) for name, array in params.items()}
+
+    def step() -> None:
+        with tf.GradientTape() as tape:
+            z = run_graph(nodes, layers, x, params)
+            cost = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z))
+        for name, grad in tape.gradient(cost, params).items():
+            moving[name].assign(MOMENTUM * moving[name] + grad)
+            params[name].assign_sub(LEARNING_RATE * moving[name])
+
+    return {
+        "TensorFlow": tf.function(step),
+        "TensorFlow XLA": tf.function(step, jit_compile=True),
+    }
+
+
+def _tensorflow_layer(tf: Any, node: Node) -> Apply:
+    layer: Any = node.layer
+
+    def conv(x: Any, own: Mapping[str, Any]) -> Any:
+        z = tf.nn.conv2d(x, own["W"], as_pair(layer.stride), padding_of(layer))
+        return z if own["b"] is None else z + own["b"]
+
+    def norm(x: Any, own: Mapping[str, Any]) -> Any:
+        found = tf.compat.v1.nn.fused_batch_norm(x, own["gamma"], own["beta"], epsilon=EPSILON)
+        return found[0]
+
+    def pool(x: Any, kind: str) -> Any:
+        return tf.nn.pool(
+            x, as_pair(layer.size), kind, strides=as_pair(layer.stride), padding="VALID"
+        )
+
+    make: dict[str, Apply] = {
+        "conv2d": conv,
+        "dense": lambda x, own: x @ own["W"] + own["b"],
+        "relu": lambda x, own: tf.nn.relu(x),
+        "flatten": lambda x, own: tf.reshape(x, (x.shape[0], -1)),
+        "batch_norm": norm,
+        "max_pool2d": lambda x, own: pool(x, "MAX"),
+        "avg_pool2d": lambda x, own: pool(x, "AVG"),
+        "global_avg_pool2d": lambda x, own: tf.reduce_mean(x, (1, 2)),
+        "add": lambda x, own: x,
+    }
+    return make[layer.kind]
+
+
+def tinygrad_steps(net: Net) -> dict[str, Step]:
+    """A step in tinygrad, captured and made again."""
+    os.environ.setdefault("DEV", "CPU")
+    from tinygrad import Context, Tensor, TinyJit
+    from tinygrad.nn.optim import SGD
+
+    nodes = nodes_of(net)
+    layers = [_tinygrad_layer(node) for node in nodes]
+    x, y = batch_of(net)
+    inputs = Tensor(x if x.ndim == 2 else np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+    labels = Tensor(y)
+    arrays = {
+        name: array.transpose(3, 2, 0, 1).copy() if array.ndim == 4 else array
+        for name, array in arrays_of(net).items()
+    }
+    params = {name: Tensor(array) for name, array in arrays.items()}
+    optimizer = SGD(list(params.values()), lr=LEARNING_RATE, momentum=MOMENTUM)
+
+    @TinyJit
+    def step() -> Any:
+        optimizer.zero_grad()
+        z = run_graph(nodes, layers, inputs, params)
+        cost = z.sparse_categorical_crossentropy(labels).backward()
+        with Context(TRAINING=1):
+            return cost.realize(*optimizer.schedule_step())
+
+    return {"tinygrad": lambda: step().numpy()}
+
+
+def _tinygrad_layer(node: Node) -> Apply:
+    layer: Any = node.layer
+
+    def conv(x: Any, own: Mapping[str, Any]) -> Any:
+        padding = max(as_pair(layer.kernel)) // 2 if layer.padding == "same" else 0
+        return x.conv2d(own["W"], own["b"], stride=layer.stride, padding=padding)
+
+    def norm(x: Any, own: Mapping[str, Any]) -> Any:
+        mean = x.mean((0, 2, 3))
+        centred = x - mean.reshape(1, -1, 1, 1)
+        inverse = ((centred * centred).mean((0, 2, 3)) + EPSILON).rsqrt()
+        return x.batchnorm(own["gamma"], own["beta"], mean, inverse)
+
+    make: dict[str, Apply] = {
+        "conv2d": conv,
+        "dense": lambda x, own: x @ own["W"] + own["b"],
+        "relu": lambda x, own: x.relu(),
+        "flatten": lambda x, own: x.flatten(1),
+        "batch_norm": norm,
+        "max_pool2d": lambda x, own: x.max_pool2d(as_pair(layer.size), as_pair(layer.stride)),
+        "avg_pool2d": lambda x, own: x.avg_pool2d(as_pair(layer.size), as_pair(layer.stride)),
+        "global_avg_pool2d": lambda x, own: x.mean((2, 3)),
+        "add": lambda x, own: x,
+    }
+    return make[layer.kind]

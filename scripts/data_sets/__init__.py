@@ -1,0 +1,1 @@
+"""Known data sets, and how they are fetched and verified."""
