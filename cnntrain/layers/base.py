@@ -82,6 +82,8 @@ class Layer(Registered, family="layer"):
     formula: ClassVar[str]  # of y, in LaTeX
     gradients: ClassVar[Mapping[str, str]] = {}  # of x and of every parameter, in LaTeX
 
+    other_forms: ClassVar[Mapping[str, str]] = {}  # by what they are called, of other algorithms
+
     joins: ClassVar[bool] = False
     is_random: ClassVar[bool] = False  # draws random numbers in training
     commutes_with_max: ClassVar[bool] = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,16 @@ from cnntrain.errors import ShapeError
 from cnntrain.layers.activations import Relu
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
 from cnntrain.layers.initializers import Constant
+from cnntrain.layers.winograd import (
+    FORMULAS,
+    fits_winograd,
+    is_worth_winograd,
+    winograd_da,
+    winograd_dW,
+    winograd_forward,
+)
 from cnntrain.native import conv2d as compiled
-from cnntrain.native import twinned
+from cnntrain.native import current, twinned
 from cnntrain.ops.stable import positive_part
 from cnntrain.ops.sums import column_sums, long_product, row_sums
 from cnntrain.ops.windows import (
@@ -171,6 +179,7 @@ class Cache(NamedTuple):
     a: Array
     vertical: Axis
     horizontal: Axis
+    positive: Array | None = None  # max(z, 0), where that is written in the place of z
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,12 +191,18 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     ``kernel``, ``stride`` and ``dilation`` a number or [vertical, horizontal]; ``padding`` the same
     (zeros on both sides), or ``valid`` (none), or ``same`` (OH = ceil(H / stride), an odd row or
     column at the end); ``groups``, the number of independent groups of channels and filters (C:
-    depth-wise convolution); ``activation: KIND`` appends that layer; ``bias``, ``init``,
+    depth-wise convolution); ``algorithm``, ``direct`` (the sum as it stands), ``winograd`` (for 3x3
+    kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or ``auto``
+    (winograd where the compiled engine runs and it is faster: C, F >= 16, OH, OW >= 8);
+    ``activation: KIND`` appends that layer; ``bias``, ``init``,
     ``trainable``, ``lr_mult``, ``decay_mult`` as for every layer with weights. Raises
-    ``ShapeError`` if the input is not an image, the kernel does not fit, or the number of groups
-    does not divide both channels and filters.
-    Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition".
+    ``ShapeError`` if the input is not an image, the kernel does not fit, the number of groups does
+    not divide both channels and filters, or the algorithm does not fit the kernel.
+    Sources: LeCun et al. 1998, "Gradient-based learning applied to document recognition"; Lavin &
+    Gray 2016, "Fast algorithms for convolutional neural networks" (winograd).
     """
+
+    has_relu: ClassVar[bool] = False  # whether a = max(z, 0) is written in the place of z
 
     formula: ClassVar[str] = r"z_f = \sum_c W_{f,c} \star a_c + b_f"
     gradients: ClassVar[Mapping[str, str]] = {
@@ -195,6 +210,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         "W": r"\frac{\partial C}{\partial W_{f,c}} = \sum_n a_c \star \delta_f",
         "b": r"\frac{\partial C}{\partial b_f} = \sum_{n,oh,ow} \delta_f",
     }
+    other_forms: ClassVar[Mapping[str, str]] = FORMULAS
 
     filters: Count
     kernel: CountPair
@@ -202,6 +218,15 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     padding: Padding = "valid"
     dilation: CountPair = 1
     groups: Count = 1
+    algorithm: Literal["direct", "winograd", "auto"] = "auto"
+
+    def uses_winograd(self, in_shape: Shape) -> bool:
+        """Whether Winograd's algorithm is taken: the engine and the shape of a sample decide."""
+        if self.algorithm != "auto":
+            return self.algorithm == "winograd"
+        axes = self.axes(in_shape)
+        fits = current().isa is not None and fits_winograd(*axes, self.groups)
+        return fits and is_worth_winograd(in_shape[0], self.filters, *axes)
 
     def axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
         """The windows along height and width."""
@@ -220,6 +245,12 @@ class Conv2d(WeightedLayer, kind="conv2d"):
                 f"{self.filters} filters",
                 ("groups",),
             )
+        if self.algorithm == "winograd" and not fits_winograd(vertical, horizontal, self.groups):
+            raise ShapeError(
+                "algorithm: winograd needs a 3x3 kernel, stride 1, dilation 1 and one group; leave "
+                "it out, and it is used where it is faster",
+                ("algorithm",),
+            )
         return (self.filters, vertical.out, horizontal.out)
 
     def params(self, in_shape: Shape) -> dict[str, Param]:
@@ -229,19 +260,29 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         return self.declare(shape_W, (self.filters, 1), c * kh * kw, f * kh * kw)
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
-        axes = self.axes(x.shape[:3])
-        z = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups)
-        return z, Cache(x, *axes)
+        axes, W, b = self.axes(x.shape[:3]), params["W"], params.get("b")
+        if self.uses_winograd(x.shape[:3]):
+            z = winograd_forward(x, W, b, *axes, self.has_relu)
+        else:
+            z = conv2d_forward(x, W, b, *axes, self.groups, self.has_relu)
+        return z, Cache(x, *axes, z if self.has_relu else None)
 
     def backward(
         self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
     ) -> tuple[Array | None, Params]:
-        a, vertical, horizontal = cache
+        a, vertical, horizontal, positive = cache
         W = params["W"]
-        grads = {"W": conv2d_dW(dy, a, W.shape, vertical, horizontal, self.groups)}
+        if positive is not None:
+            dy = Relu().delta(dy, positive)
+        if self.uses_winograd(a.shape[:3]):
+            grads = {"W": winograd_dW(dy, a, W.shape, vertical, horizontal)}
+            da = winograd_da(dy, W, vertical, horizontal) if need_dx else None
+        else:
+            grads = {"W": conv2d_dW(dy, a, W.shape, vertical, horizontal, self.groups)}
+            da = conv2d_da(dy, W, vertical, horizontal, self.groups) if need_dx else None
         if "b" in params:
             grads["b"] = conv2d_db(dy)
-        return conv2d_da(dy, W, vertical, horizontal, self.groups) if need_dx else None, grads
+        return da, grads
 
     def flops(self, in_shape: Shape) -> int:
         kh, kw = as_pair(self.kernel)
@@ -262,7 +303,16 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=6, kernel=3, groups=3, dilation=2, padding="same"), (3, 5, 5)),
             Example(cls(filters=2, kernel=3, padding="same", stride=(1, 2)), (3, 3, 4)),
             Example(cls(filters=2, kernel=2, padding=2), (1, 3, 2)),
+            *cls._of_winograd(),
             *cls._of_long_rows(),
+        ]
+
+    @classmethod
+    def _of_winograd(cls) -> list[Example]:
+        return [
+            Example(cls(filters=3, kernel=3, padding=1, algorithm="winograd"), (2, 4, 5)),
+            Example(cls(filters=2, kernel=3, padding=(0, 2), algorithm="winograd"), (3, 5, 2), 17),
+            Example(cls(filters=1, kernel=3, algorithm="winograd", bias=False), (1, 6, 19), 5),
         ]
 
     @classmethod
@@ -278,13 +328,4 @@ class Conv2d(WeightedLayer, kind="conv2d"):
 class Conv2dRelu(Conv2d):
     """a = max(z, 0) of a convolution, written out at once (``network/fuse.py``)."""
 
-    def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
-        axes = self.axes(x.shape[:3])
-        a = conv2d_forward(x, params["W"], params.get("b"), *axes, self.groups, relu=True)
-        return a, (Cache(x, *axes), a)
-
-    def backward(
-        self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
-    ) -> tuple[Array | None, Params]:
-        before, a = cache
-        return super().backward(params, before, Relu().delta(dy, a), need_dx)
+    has_relu: ClassVar[bool] = True

@@ -6,28 +6,10 @@ from typing import Any
 import numpy as np
 
 from cnntrain.native.engine import empty, kernel, solid
-from cnntrain.native.windows import Axis, is_sound, numbers
+from cnntrain.native.windows import Axis, check_convolution, check_pairs, numbers
 from cnntrain.types import Array, Shape
 
 PANEL = 64  # at least the numbers in a panel of any instruction set
-
-
-def _check(
-    maps: Shape, outputs: Shape, W: Shape, vertical: Axis, horizontal: Axis, groups: int
-) -> None:
-    """Raise ``ValueError`` unless the kernels will stay inside these arrays."""
-    f, c, *kernel_size = W
-    axes = (vertical, horizontal)
-    fits = (
-        groups >= 1
-        and f % groups == 0
-        and maps[:3] == (c * groups, vertical.length, horizontal.length)
-        and outputs == (f, vertical.out, horizontal.out, maps[3])
-        and kernel_size == [axis.size for axis in axes]
-        and all(map(is_sound, axes))
-    )
-    if not fits:
-        raise ValueError(f"maps {maps}, outputs {outputs} and weights {W} do not fit")
 
 
 def _copy(like: Array, rows: int, length: int, n: int, *, left: int, phases: int, part: int) -> Any:
@@ -66,7 +48,7 @@ def conv2d_forward(
     """z, each number a chain of fused multiply-adds over (i, j, c); b is added last."""
     f, n = len(W), a.shape[-1]
     out = (f, vertical.out, horizontal.out, n)
-    _check(a.shape, out, W.shape, vertical, horizontal, groups)
+    check_convolution(a.shape, out, W.shape, vertical, horizontal, groups)
     z = empty(out, a.dtype)
     sizes = (f, len(a), groups, n, *numbers(vertical), *numbers(horizontal))
     arrays = (z, solid(a), solid(W), solid(b))
@@ -81,9 +63,9 @@ def conv2d_pool_forward(
     """The largest of every four neighbours of z, which is not written, and which of them it is."""
     vertical, horizontal = axes
     f, n, tall, wide = len(W), a.shape[-1], vertical.out // 2, horizontal.out // 2
-    _check(a.shape, (f, vertical.out, horizontal.out, n), W.shape, vertical, horizontal, groups)
-    if [axis.out for axis in pool_axes] != [tall, wide] or vertical.out % 2 or horizontal.out % 2:
-        raise ValueError(f"{axes} and {pool_axes} do not fit")
+    z_shape = (f, vertical.out, horizontal.out, n)
+    check_convolution(a.shape, z_shape, W.shape, vertical, horizontal, groups)
+    check_pairs(axes, pool_axes)
     y, winner = empty((f, tall, wide, n), a.dtype), empty((f, tall, wide, n), np.dtype(np.uint8))
     sizes = (f, len(a), groups, n, *numbers(vertical), *numbers(horizontal))
     arrays = (y, winner, solid(a), solid(W), solid(b))
@@ -95,7 +77,7 @@ def conv2d_dW(
     delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis, groups: int = 1
 ) -> Array:
     """∂C/∂W, over blocks of positions: 16 lanes, their tree, the blocks in double precision."""
-    _check(a.shape, delta.shape, W_shape, vertical, horizontal, groups)
+    check_convolution(a.shape, delta.shape, W_shape, vertical, horizontal, groups)
     dW = empty(W_shape, delta.dtype)
     sizes = (len(delta), len(a), groups, a.shape[-1], *numbers(vertical), *numbers(horizontal))
     kernel("conv2d_dW", delta)(dW, solid(delta), solid(a), *sizes, *_room_for_taps(a, horizontal))
@@ -114,7 +96,7 @@ def conv2d_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis, groups: 
     f, n = len(W), delta.shape[-1]
     c = W.shape[1] * groups
     maps = (c, vertical.length, horizontal.length, n)
-    _check(maps, delta.shape, W.shape, vertical, horizontal, groups)
+    check_convolution(maps, delta.shape, W.shape, vertical, horizontal, groups)
     da = empty(maps, delta.dtype)
     sizes = (f, c, groups, n, *numbers(vertical), *numbers(horizontal))
     room = _room_for_outputs(delta, horizontal)

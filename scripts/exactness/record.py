@@ -152,8 +152,14 @@ def batches(dtype: np.dtype, rng: np.random.Generator) -> None:
 
 def fused_layers(dtype: np.dtype, rng: np.random.Generator) -> None:
     """What the graph pass makes of pairs of layers."""
-    words = [conv := {"conv2d": {"filters": 3, "kernel": 3, "padding": "same"}}, "relu", conv,
-             {"max_pool2d": {"size": 2}}, conv, "batch_norm", "relu"]  # fmt: skip
+    for algorithm in ("direct", "winograd"):
+        options = {"filters": 3, "kernel": 3, "padding": "same", "algorithm": algorithm}
+        pairs_of_layers({"conv2d": options}, dtype, rng)
+
+
+def pairs_of_layers(conv: Any, dtype: np.dtype, rng: np.random.Generator) -> None:
+    """A convolution with what may be worked out in its pass."""
+    words = [conv, "relu", conv, {"max_pool2d": {"size": 2}}, conv, "batch_norm", "relu"]
     plan = plan_from_tree(
         {"name": "fused", "data": {"source": "digits"}, "network": words, "loss": "squared_error"}
     )

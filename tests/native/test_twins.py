@@ -44,6 +44,7 @@ OPAQUE = {
     "max_pool2d_forward",
     "max_pool2d_backward",
     "conv2d_pool_forward",
+    "winograd_pool_forward",
 }  # the engines note winners differently
 CANCELS = {"sample_norm_dx"}  # of two channels 1 and -1 in x̂, nothing is left but rounding
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-11}
@@ -95,7 +96,11 @@ def run_batches(dtype):
 def run_fused(dtype):
     """What the graph pass makes of pairs of layers."""
     rng = np.random.default_rng(4)
-    conv = Conv2d(filters=3, kernel=3, padding="same")
+    for algorithm in ("direct", "winograd"):
+        run_pairs(Conv2d(filters=3, kernel=3, padding="same", algorithm=algorithm), dtype, rng)
+
+
+def run_pairs(conv, dtype, rng):
     items = [Item(layer=layer) for layer in (conv, MaxPool2d(size=2), conv, BatchNorm(), Relu())]
     items[2:2] = [Item(layer=Relu())]
     network = fused(Network.build([*items, Item(layer=conv), Item(layer=Relu())], (2, 6, 6)))

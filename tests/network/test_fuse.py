@@ -18,6 +18,7 @@ from cnntrain.network.network import Network, Pass, by_numpy
 
 ENGINES = [NUMPY, *(native(isa) for isa in available())]
 CONV = Conv2d(filters=3, kernel=3, padding="same")
+WINOGRAD = Conv2d(filters=3, kernel=3, padding="same", algorithm="winograd")
 
 
 def residual(behind):
@@ -49,6 +50,8 @@ def networks(network_of):
         "pool": network_of((2, 6, 6), CONV, MaxPool2d(size=2), Relu(), CONV, MaxPool2d(size=3)),
         "strided pool": network_of((4, 9, 9), Conv2d(filters=6, kernel=3, stride=2, groups=2),
                                    MaxPool2d(size=2), Flatten()),
+        "winograd": network_of((2, 5, 6), WINOGRAD, Relu(), *behind),
+        "winograd pool": network_of((2, 6, 8), WINOGRAD, MaxPool2d(size=2), Relu()),
         "norm": network_of((2, 5, 5), CONV, BatchNorm(), Relu(), *behind),
         "residual": residual(Relu()),
         "residual without ReLU": residual(Flatten()),

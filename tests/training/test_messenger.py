@@ -87,13 +87,14 @@ def test_gradients_leave_during_passes_of_every_kind(experiment_of, monkeypatch,
     arrays = start(experiment.plan, experiment.network).params
 
     def after_four(team):
-        with using(engine_named(engine)), Workers(1, team) as workers:
+        with Workers(1, team) as workers:
             for step in range(4):
                 found = gradients(experiment, arrays, np.arange(300), step, workers)
             return {name: grad.tobytes() for name, grad in found.grads.items()}
 
-    expected = after_four(ALONE)
-    assert on_all_ranks(2, after_four) == [expected] * 2
+    with using(engine_named(engine)):  # for all threads
+        expected = after_four(ALONE)
+        assert on_all_ranks(2, after_four) == [expected] * 2
     compared = 2 if engine == "native" else 0  # one step, on two ranks
     assert leaving.count([False]) == 8 - compared
     assert leaving.count([True]) == 8

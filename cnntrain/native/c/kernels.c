@@ -19,6 +19,8 @@
 #include "resize.c"
 #include "sample_norm.c"
 #include "update.c"
+#include "winograd.c"
+#include "winograd_weights.c"
 
 const Kernel TABLE[] = {
 #define KERNEL(name, letters) {#name, letters, name},

@@ -30,6 +30,7 @@ typedef struct {
     const long *offset;
     long count; /* of k */
     int first;  /* whether the chain starts here */
+    int adds;   /* whether ``out`` is not overwritten, but added to: the end of a chain of its own */
 } Factors;
 
 #define EACH(i, count) _Pragma("GCC unroll 8") for (int i = 0; i < (count); i++)
@@ -56,7 +57,10 @@ INLINE void tile(const int rows, const int vecs, const int by_row, const int spr
         if (!spread) B += b_step;
     }
     EACH (m, rows)
-        EACH (v, vecs) store(out + m * out_row + v * VL, sum[m][v]);
+        EACH (v, vecs) {
+            real *to = out + m * out_row + v * VL;
+            store(to, p->adds ? load(to) + sum[m][v] : sum[m][v]);
+        }
 }
 
 typedef void (*Tile)(const Factors *, real *, long);
@@ -120,9 +124,10 @@ INLINE void panel_product(int form, Factors p, long a_stride, long rows, real *o
         if (width == vecs * VL) {
             TILE_OF[form][vecs - 1][size - 1](&p, to, out_row);
         } else {
-            if (!p.first)
+            if (!p.first || p.adds)
                 memset(edge, 0, sizeof(edge)); /* unused lanes must not hold slow denormal numbers */
-            for (int i = 0; i < size && !p.first; i++) memcpy(edge + i * PANEL, to + i * out_row, bytes);
+            for (int i = 0; i < size && (!p.first || p.adds); i++)
+                memcpy(edge + i * PANEL, to + i * out_row, bytes);
             TILE_OF[form][vecs - 1][size - 1](&p, edge, PANEL);
             for (int i = 0; i < size; i++) memcpy(to + i * out_row, edge + i * PANEL, bytes);
         }

@@ -126,6 +126,8 @@ def _formulas(member: type[Registered]) -> Iterator[tuple[str, Formula]]:
         yield "forward", Formula(member.formula)
         for letter, formula in member.backward_formulas().items():
             yield f"backward, {letter if letter != 'x' else member.reads}", Formula(formula)
+        for name, formula in member.other_forms.items():
+            yield name, Formula(formula)
     elif issubclass(member, Loss):
         yield "forward", Formula(member.formula)
         yield "backward", Formula(member.delta_formula)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cnntrain.config.plan import Plan
 from cnntrain.layers import Param
+from cnntrain.layers.conv2d import Conv2d
 from cnntrain.native import current
 from cnntrain.network.fuse import inside
 from cnntrain.network.graph import AT_INPUT, INPUT, Node
@@ -115,6 +116,8 @@ def _notes(
     for letter, param in node.params.items():
         if not param.is_buffer:
             yield from (f"{letter} {note}" for note in exceptions(param, is_weight=letter == "W"))
+    if isinstance(node.layer, Conv2d) and node.layer.uses_winograd(node.in_shape):
+        yield "by Winograd's algorithm, in tiles of 2x2 outputs"
     if is_head:
         yield "output used by a loss"
     if moved_behind:
