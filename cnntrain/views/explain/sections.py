@@ -44,6 +44,7 @@ EXAMPLES: dict[str, Any] = {
     "train.shuffle": False,
     "train.monitor": "train/loss",
     "train.checkpoint_steps": 50,
+    "train.accumulate": 4,
     "train.stop": {"patience": 5, "minutes": 30},
     "train.stop.threshold": 1e-6,
     "train.stop.patience": 5,

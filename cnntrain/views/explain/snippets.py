@@ -22,6 +22,7 @@ FILES: dict[str, dict[str, Any]] = {
     "idx": {"train": {"images": "images-idx3-ubyte", "labels": "labels-idx1-ubyte"}},
     "labelled_images": {"train": {"images": "images", "labels": "labels.csv"}, "mode": "gray"},
     "npz": {"train": "train.npz"},
+    "parquet": {"train": "train.parquet"},
     "npy": {"train": {"inputs": "x.npy", "targets": "y.npy"}},
     "inline": {"inputs": [[0, 0], [0, 1], [1, 0], [1, 1]], "targets": [0, 1, 1, 0]},
     "synthetic": {"problem": "xor", "n": 200},

@@ -118,6 +118,11 @@ def write_files(folder):
     rows = "".join(f"{k},{2 * k},{'ab'[k % 2]}\n" for k in range(6))
     (folder / "train.csv").write_text(f"width,height,species\n{rows}")
     np.savez(folder / "train.npz", x=pixels, y=labels)
+    parquet = pytest.importorskip("pyarrow.parquet", reason="tables need pyarrow")
+    import pyarrow
+
+    table = pyarrow.table({"width": range(6), "height": range(6), "label": list("ababab")})
+    parquet.write_table(table, folder / "train.parquet")
     np.save(folder / "x.npy", pixels)
     np.save(folder / "y.npy", labels)
     (folder / "images-idx3-ubyte").write_bytes(
