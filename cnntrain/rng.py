@@ -22,6 +22,8 @@ class Purpose(IntEnum):
     GRADCHECK = 6  # case
     AUGMENT = 7  # step, shard, augmentation
     SWEEP = 8  # trial, key
+    WORKSHEET = 9  # exercise
+    TRACE = 10  # step
 
 
 def stream(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

@@ -69,8 +69,7 @@ def test_the_line_of_an_epoch(epochs, best, expected):
 def test_the_line_of_the_end():
     event = Stopped("patience", "no better epoch for 5 epochs", 9, 90, {}, 100.0)
     assert stopped_line(event) == (
-        "stopped after 1:40 min, step 90: no further improvement"
-        " (patience: no better epoch for 5 epochs)"
+        "stopped after 1:40 min, step 90: no further improvement (no better epoch for 5 epochs)"
     )
 
 

@@ -26,6 +26,15 @@ from cnntrain.cli.options import (
     metavar="FILE|FOLDER",
     help="Evaluate this labelled file or folder instead, read as the test data of the training.",
 )
+@click.option(
+    "--mistakes",
+    type=click.IntRange(min=1),
+    is_flag=False,
+    flag_value=20,
+    metavar="[N]",
+    help="List the N most confident mistakes: where the sample is, true and predicted class. "
+    "[default: 20]",
+)
 @settings_option
 @data_dir_option
 @engine_option
@@ -35,6 +44,7 @@ def command(
     checkpoint: Path,
     split: Any,
     data: str | None,
+    mistakes: int | None,
     settings: tuple[str, ...],
     data_dir: Path | None,
     threads: int | None,
@@ -50,6 +60,7 @@ def command(
     Examples:
       cnntrain eval runs/digits/1
       cnntrain eval digits --data new.csv
+      cnntrain eval digits --mistakes 30
       cnntrain eval runs/digits/1/checkpoints/last.npz --split val --json
     """
     from cnntrain.commands.eval import EvalOptions, run_eval
@@ -61,5 +72,6 @@ def command(
         data_dir=data_dir,
         threads=threads,
         as_json=as_json,
+        mistakes=mistakes or 0,
     )
     return int(run_eval(checkpoint, options))

@@ -18,13 +18,15 @@ def command(
     """Explain SUBJECT as it is implemented.
 
     SUBJECT is a kind (a layer, loss, optimizer, schedule, initializer, augmentation, metric or data
-    source): its formulas, options with types and defaults, source, and file and line of its code.
-    Or it is a config, checkpoint or run folder: the exact function that is minimized and the update
-    rule, with numbers. Without SUBJECT: all kinds.
+    source): its formulas, options with types and defaults, a snippet to paste, source, and file and
+    line of its code. Or it is a section or a key of the config, such as train.l2: its meaning and a
+    snippet. Or it is a config, checkpoint or run folder: the exact function that is minimized and
+    the update rule, with numbers. Without SUBJECT: all kinds.
 
     \b
     Examples:
       cnntrain explain conv2d
+      cnntrain explain train.l2
       cnntrain explain schedule:constant
       cnntrain explain configs/mnist-lenet5.yaml
     """

@@ -1,6 +1,7 @@
 """``cnntrain data``: what the network will be fed, as text or as a picture."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from cnntrain.config.read import read_config
 from cnntrain.data.description import described
 from cnntrain.data.locate import DataFolders
-from cnntrain.data.prepare import Prepared, overlaps
+from cnntrain.data.prepare import Prepared, SplitName, overlaps
 from cnntrain.errors import DataError, ExitCode
 from cnntrain.rng import Purpose, stream
 from cnntrain.runs.names import config_of
@@ -17,6 +18,7 @@ from cnntrain.training.experiment import Experiment
 from cnntrain.training.opening import open_experiment
 from cnntrain.types import Array
 
+MOST_FED = 10_000  # samples whose fed values are looked at
 PREVIEW_SAMPLES = 8  # columns of the picture
 PREVIEW_DRAWS = 5  # rows: the original, then augmented ones
 
@@ -30,18 +32,20 @@ def run_data(
     with config.places():
         experiment = open_experiment(config.plan, DataFolders.of(data_dir, path.parent).find)
     if preview is None:
-        print(printable(report(experiment.data)))
+        print(printable(report(experiment)))
     else:
         save_preview(experiment, preview)
         print(printable(f"{preview}: {PREVIEW_SAMPLES} training samples, original and augmented"))
     return ExitCode.DONE
 
 
-def report(data: Prepared) -> str:
-    """Shapes, ranges, counts per class and split, overlaps and fingerprint."""
+def report(experiment: Experiment) -> str:
+    """Shapes, ranges as read and as fed, counts per class and split, overlaps and fingerprint."""
+    data = experiment.data
     shape = "x".join(map(str, data.sample_shape))
     understood = "\n".join(described(data))
-    parts = [understood, f"samples {shape}, fingerprint {data.fingerprint[:16]}", _ranges(data)]
+    parts = [understood, f"samples {shape}, fingerprint {data.fingerprint[:16]}"]
+    parts += [_ranges(data), _fed(experiment)]
     if data.classes is not None:
         parts.append(_counts(data, data.classes))
     parts.append(_overlap_lines(data))
@@ -58,6 +62,24 @@ def _ranges(data: Prepared) -> str:
         figures = (min(lows), mean, max(highs))
         rows.append([name, f"{len(split):,}", *(f"{float(value):.4g}" for value in figures)])
     return table(rows)
+
+
+def _fed(experiment: Experiment) -> str:
+    """The values that the network gets, after normalization, beside those that were read."""
+    how = experiment.plan.data.normalize
+    rows = [["split", "least", "mean", "largest", "deviation"]]
+    for name in experiment.data.splits:
+        x = _some_fed(experiment, name).astype(np.float64)
+        figures = (x.min(), x.mean(), x.max(), x.std())
+        rows.append([name, *(f"{float(value):.4g}" for value in figures)])
+    return f"as fed to the network (normalize: {how}):\n{table(rows)}"
+
+
+def _some_fed(experiment: Experiment, name: SplitName) -> Array:
+    """Samples of a split as the network gets them: all, or a part evenly spread over it."""
+    n = len(experiment.data.splits[name])
+    plain = replace(experiment.batches(name), augmentations=())
+    return plain.take(np.linspace(0, n - 1, min(n, MOST_FED)).astype(int))[0]
 
 
 def _counts(data: Prepared, classes: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from cnntrain.training.experiment import Experiment
 from cnntrain.training.opening import open_experiment, open_split
 from cnntrain.training.state import weights_sha256
 from cnntrain.training.workers import Workers
+from cnntrain.views.report.evaluation import confident_mistakes
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class EvalOptions:
     data_dir: Path | None = None
     threads: int | None = None
     as_json: bool = False
+    mistakes: int = 0  # to list
 
 
 def run_eval(path: Path, options: EvalOptions) -> ExitCode:
@@ -55,6 +57,15 @@ def evaluation(
     if not options.data and not options.settings and _is_other_data(found, experiment, split):
         tell("Warning: this data differs from the data that the network was trained on")
     result = evaluated(found, experiment, split, options.threads)
+    if options.mistakes:
+        if experiment.data.classes is None:
+            raise DataError(
+                "--mistakes lists samples taken for another class; there are no classes"
+            )
+        with Workers(options.threads or available_cores()) as workers:
+            params = found.state.evaluated()
+            wrong = confident_mistakes(experiment, params, split, workers, options.mistakes)
+        result["mistakes"] = [asdict(mistake) for mistake in wrong]
     return {**result, "weights_sha256": weights_sha256(found.state.params)}
 
 
@@ -131,7 +142,16 @@ def summarize(
 
 def report(found: Checkpoint, result: dict[str, Any]) -> str:
     """The result as text."""
-    apart = ("split", "n", "r2", "per_class", "per_label", "confusion", "weights_sha256")
+    apart = (
+        "split",
+        "n",
+        "r2",
+        "per_class",
+        "per_label",
+        "confusion",
+        "mistakes",
+        "weights_sha256",
+    )
     metrics = [metric_text(name, value) for name, value in result.items() if name not in apart]
     if result.get("r2") is not None:
         metrics.append(f"R² {result['r2']:.5f}")
@@ -143,7 +163,20 @@ def report(found: Checkpoint, result: dict[str, Any]) -> str:
         return f"{head}\n\n{label_table(result['per_label'])}"
     if "confusion" not in result:
         return head
-    return f"{head}\n\n{_class_table(result)}\n\n{_confusion_table(result)}"
+    parts = [head, _class_table(result), _confusion_table(result)]
+    if "mistakes" in result:
+        parts.append(_mistake_table(result["mistakes"]))
+    return "\n\n".join(parts)
+
+
+def _mistake_table(mistakes: Sequence[Mapping[str, Any]]) -> str:
+    """The most confident mistakes: where they are, and what they were taken for."""
+    if not mistakes:
+        return "no mistakes"
+    rows = [[m["place"], m["truly"], m["taken_for"], _percent(m["share"])] for m in mistakes]
+    return "most confident mistakes\n" + table(
+        [["sample", "true", "predicted", "probability"], *rows], left=3
+    )
 
 
 def label_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.commands.target import open_target
-from cnntrain.errors import DataError, ExitCode
+from cnntrain.errors import ConfigError, DataError, ExitCode
 from cnntrain.network.objective import Objective
+from cnntrain.registry import did_you_mean
 from cnntrain.runs.console import warn
 from cnntrain.text import json_text, printable
 from cnntrain.training.experiment import training_clock
-from cnntrain.views.explain.kinds import describe, families, find
+from cnntrain.views.explain.kinds import Kind, describe, families, find
 from cnntrain.views.explain.kinds_text import kind_text, list_text
 from cnntrain.views.explain.rule import Rule, as_text, training_rule
+from cnntrain.views.explain.sections import config_keys, find_key, key_text
 from cnntrain.views.tree import tree
 
 SUFFIXES = {".yaml", ".yml", ".npz"}
@@ -32,8 +34,10 @@ def run_explain(
     elif _is_config(subject):
         rule = _rule(Path(subject), settings, data_dir)
         document, text = tree(rule), as_text(rule)
+    elif (key := find_key(subject)) is not None and not _is_kind(subject):
+        document, text = tree(key), key_text(key)
     else:
-        kinds = find(subject)
+        kinds = _kinds_of(subject)
         document, text = tree(kinds), "\n\n\n".join(map(kind_text, kinds))
     print(json_text(document) if as_json else printable(text))
     return ExitCode.DONE
@@ -41,8 +45,20 @@ def run_explain(
 
 def _is_config(subject: str) -> bool:
     """A kind takes precedence over a file or folder of the same name."""
-    known = any(subject in base.kinds for base in families().values())
+    known = _is_kind(subject) or find_key(subject) is not None
     return not known and (Path(subject).suffix in SUFFIXES or Path(subject).exists())
+
+
+def _is_kind(subject: str) -> bool:
+    return any(subject in base.kinds for base in families().values())
+
+
+def _kinds_of(subject: str) -> list[Kind]:
+    """The kinds of this name; for a path that is no key, the nearest key is named."""
+    near = did_you_mean(subject, list(config_keys()))
+    if "." in subject and "mean" in near:
+        raise ConfigError(f"no key {subject!r} in a config{near}")
+    return find(subject)
 
 
 def _rule(path: Path, settings: Sequence[str], data_dir: Path | None) -> Rule:

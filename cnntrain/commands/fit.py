@@ -18,9 +18,11 @@ from cnntrain.files import makes_renames_durable
 from cnntrain.native import current, engine_named, why_slow
 from cnntrain.network.network import equal_units
 from cnntrain.runs.checkpoint import best_checkpoint, load
-from cnntrain.runs.console import Console, result_table, warn
+from cnntrain.runs.console import Console, result_table, say_on_terminal, warn
 from cnntrain.runs.folder import empty_folder, has_no_checkpoint_yet, remove_own_litter, run_path
 from cnntrain.runs.lock import RunLock
+from cnntrain.runs.logs import read_metrics
+from cnntrain.runs.messages import best_line
 from cnntrain.runs.mpi import team_for
 from cnntrain.runs.names import config_of, resolve
 from cnntrain.runs.place import Place
@@ -88,6 +90,8 @@ class _Job:
         """The experiment and its first state, on any rank."""
         options = self.options
         config = read_config(self.config_path, options.settings, options.seed)
+        if not options.quiet:
+            say_on_terminal(f"reading the data ({config.plan.data.source.kind}) ...")
         return opened(config, self.folders)
 
     def lead(self, experiment: Experiment, fresh: State, team: Team, threads: int) -> ExitCode:
@@ -205,11 +209,11 @@ def _farewell(
             f"per_channel{_of_targets(run.experiment)}}})."
         )
         return
-    if stopped.metrics:
-        console.say(f"\n{result_table(stopped.metrics)}")
     best = run.state.best
-    if best is not None and best.step != stopped.step:
-        console.say(f"best epoch: {best.epoch} ({best.value:.6g})")
+    if stopped.metrics:
+        console.say(f"\n{result_table(stopped.metrics, _metrics_of_best(run, stopped))}")
+    if best is not None:
+        console.say(best_line(best.epoch, run.experiment.monitored, best.value))
     if options.is_member:
         return
     console.say("\nNext:")
@@ -223,6 +227,15 @@ def _farewell(
     width = max(map(len, commands))
     for command, purpose in commands.items():
         console.say(f"  {program()} {command:{width}}  # {purpose}")
+
+
+def _metrics_of_best(run: RunFolder, stopped: Stopped) -> dict[str, float] | None:
+    """What the best epoch reached, unless the training ended with it."""
+    best = run.state.best
+    if best is None or best.step == stopped.step:
+        return None
+    lines = [line for line in read_metrics(run.path) if line["step"] == best.step]
+    return {n: v for n, v in lines[0].items() if n in stopped.metrics and v is not None} or None
 
 
 def _of_targets(experiment: Experiment) -> str:

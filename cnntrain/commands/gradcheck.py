@@ -10,6 +10,7 @@ import numpy as np
 from cnntrain.commands.target import open_target
 from cnntrain.diagnostics.differences import Verdict
 from cnntrain.diagnostics.gradcheck import BATCH, check_network, check_registry
+from cnntrain.diagnostics.student.process import check_module
 from cnntrain.errors import ExitCode
 from cnntrain.network.objective import Objective, Penalty
 from cnntrain.text import json_text, printable, table
@@ -27,6 +28,19 @@ def run_gradcheck(
         print(json_text(document))
     else:
         print(printable(report(verdicts, tolerance)))
+    return ExitCode.DONE if ok else ExitCode.GRADIENT
+
+
+def run_module_check(path: Path, seed: int, as_json: bool) -> ExitCode:
+    """Check a learner's functions, print a line for each, and return 0 or 4."""
+    found = check_module(path, seed)
+    ok = all(finding.ok for finding in found)
+    if as_json:
+        print(json_text({"ok": ok, "seed": seed, "functions": [asdict(one) for one in found]}))
+    else:
+        width = max(len(finding.name) for finding in found)
+        lines = [f"{f.name:<{width}}  {'ok' if f.ok else 'WRONG'}: {f.found}" for f in found]
+        print(printable("\n".join(lines)))
     return ExitCode.DONE if ok else ExitCode.GRADIENT
 
 

@@ -1,6 +1,7 @@
 """What a command works on: a config, a checkpoint, or a run folder (its best checkpoint)."""
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Target:
 def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> Target:
     """Read a config, or the (best) checkpoint that ``path`` names."""
     path = resolve(path)
-    if path.is_dir() or path.suffix == ".npz":
+    if is_trained(path):
         if settings:
             raise ConfigError(
                 "--set changes a config, but a checkpoint contains its own; remove --set"
@@ -66,6 +67,12 @@ def open_target(path: Path, settings: Sequence[str], data_dir: Path | None) -> T
         raise ConfigError(f"{path}: no such config, checkpoint or run folder")
     config = read_config(path, settings)
     return Target(config.plan, DataFolders.of(data_dir, path.parent), config=config)
+
+
+def is_trained(path: Path) -> bool:
+    """Whether ``path`` names a checkpoint or a run, rather than a config."""
+    path = resolve(path)
+    return path.is_dir() or path.suffix == ".npz"
 
 
 def open_checkpoint(found: Checkpoint, folders: DataFolders) -> Experiment:
@@ -100,6 +107,22 @@ def with_data_settings(plan: Plan, settings: Sequence[str]) -> Plan:
             raise ConfigError(
                 f"--set {setting}: a trained network is used as it is; only keys of its data can "
                 "be set, such as data.test=FILE"
+            )
+        override(tree, setting)
+    return plan_from_tree(tree)
+
+
+STEP_SECTIONS = ("data", "optimizer", "schedule", "train", "loss", "seed")
+
+
+def with_step_settings(plan: Plan, settings: Sequence[str]) -> Plan:
+    """The plan with another way to make the next update; the network stays as it is."""
+    tree = plan_to_tree(plan)
+    for setting in settings:
+        if re.split(r"[.=]", setting)[0] not in STEP_SECTIONS:
+            raise ConfigError(
+                f"--set {setting}: a trained network is used as it is; what can be set is how it "
+                f"is trained on: keys of {', '.join(STEP_SECTIONS[:-1])}, and seed"
             )
         override(tree, setting)
     return plan_from_tree(tree)

@@ -1,23 +1,31 @@
 """``cnntrain trace``: updates with all their numbers, or the sums behind single entries."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cnntrain.commands.target import open_target
+import numpy as np
+
+from cnntrain.commands.target import Target, is_trained, open_target, with_step_settings
 from cnntrain.errors import ConfigError, ExitCode
 from cnntrain.files import write_text
+from cnntrain.optimizers.schedules import Clock
 from cnntrain.registry import did_you_mean
 from cnntrain.runs.console import warn
 from cnntrain.text import json_text, printable
 from cnntrain.training.experiment import Experiment, training_clock
+from cnntrain.training.feed import batch_indices
+from cnntrain.training.state import State, initial_optimizer_state, optimizer_state_names
 from cnntrain.training.workers import Workers
 from cnntrain.views.trace.page import check_page, trace_page
+from cnntrain.views.trace.samples import Choice, chosen_sample, default_samples
 from cnntrain.views.trace.terms import Explanation, explain_entry
 from cnntrain.views.trace.text import explanation_text, trace_text
-from cnntrain.views.trace.trace import Trace, default_samples, trace
+from cnntrain.views.trace.trace import Trace, trace
 from cnntrain.views.tree import tree
+
+NEGLIGIBLE = 1e-6  # of η beside the optimizer's lr, and of δ
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,10 @@ class TraceOptions:
 
     settings: Sequence[str] = ()
     data_dir: Path | None = None
-    samples: Sequence[int] = ()
+    samples: Sequence[int | Choice] = ()
     steps: int = 1
+    lr: float | None = None
+    resume_step: bool = False
     layers: Sequence[str] = ()
     entries: Sequence[str] = ()
     as_json: bool = False
@@ -38,14 +48,15 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
     """Trace and print; with ``entries`` only those, of the last step; with ``html`` make a page."""
     if options.html is not None:
         check_page()
-    target = open_target(path, options.settings, options.data_dir)
-    experiment, state = target.experiment()
+    experiment, state = _opened(path, options)
     _check(experiment, options)
-    samples = options.samples or default_samples(experiment)
     clock = training_clock(experiment.plan, len(experiment.data.train))
+    samples = _samples(experiment, state, options, clock)
     with Workers(threads=1):
-        found = trace(experiment, state, clock, samples, options.steps)
-    explained = [explain_entry(found.steps[-1], entry) for entry in options.entries]
+        found = trace(experiment, state, clock, samples, options.steps, options.lr)
+    for line in nothing_to_see(found, experiment.plan.optimizer.lr):
+        warn(line)
+    explained = [explain_entry(found.steps[-1], entry, found.classes) for entry in options.entries]
     if options.html is not None:
         _write_page(options.html, trace_page(found, options.layers))
     if options.as_json:
@@ -55,6 +66,54 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
     elif options.html is None:
         print(printable(trace_text(found, options.layers)))
     return ExitCode.DONE
+
+
+def _opened(path: Path, options: TraceOptions) -> tuple[Experiment, State]:
+    """(network and data, its state); settings may change the step of a checkpoint, not its net."""
+    if not is_trained(path):
+        return open_target(path, options.settings, options.data_dir).experiment()
+    target = open_target(path, (), options.data_dir)
+    if not options.settings or target.checkpoint is None:
+        return target.experiment()
+    plan = with_step_settings(target.plan, options.settings)
+    changed = replace(target.checkpoint, plan=plan)
+    experiment, state = Target(plan, target.folders, checkpoint=changed).experiment()
+    known = optimizer_state_names(plan, experiment.network)
+    if known.keys() != state.optimizer_state.keys():
+        fresh = initial_optimizer_state(plan, experiment.network, state.params)
+        state = replace(state, optimizer_state=fresh)
+    return experiment, state
+
+
+def _samples(
+    experiment: Experiment, state: State, options: TraceOptions, clock: Clock
+) -> Sequence[int]:
+    """The samples to trace: those asked for, the batch of the next step, or instructive ones."""
+    if options.resume_step:
+        n = len(experiment.data.train)
+        batch: list[int] = batch_indices(experiment.plan, n, state.step, clock).tolist()
+        return batch
+    if not options.samples:
+        return default_samples(experiment, state)
+    return [
+        sample if isinstance(sample, int) else chosen_sample(experiment, state, sample)
+        for sample in options.samples
+    ]
+
+
+def nothing_to_see(found: Trace, lr: float) -> Iterator[str]:
+    """A warning where η or δ is so small that the update shows nothing, with the remedy."""
+    step = found.steps[0]
+    if abs(step.lr) < NEGLIGIBLE * lr:
+        yield (
+            f"Warning: η is {step.lr:.3g}, practically 0, so that no weight changes: the schedule "
+            f"has ended; --lr {lr:g} shows an update"
+        )
+    if max(float(np.abs(loss.delta).max()) for loss in step.losses) < NEGLIGIBLE:
+        yield (
+            "Warning: δ is practically 0: the network is right about this sample, and has nothing "
+            "to learn from it; --sample worst shows one where it has"
+        )
 
 
 def _write_page(path: Path, page: str) -> None:
@@ -71,7 +130,7 @@ def _check(experiment: Experiment, options: TraceOptions) -> None:
             )
     n = len(experiment.data.train)
     for sample in options.samples:
-        if sample >= n:
+        if isinstance(sample, int) and sample >= n:
             raise ConfigError(f"--sample {sample}: the training samples are 0..{n - 1}")
 
 

@@ -10,7 +10,7 @@ from cnntrain.errors import ExitCode
 from cnntrain.runs.folder import newest_run
 from cnntrain.runs.names import resolve
 from cnntrain.runs.record import read_run
-from cnntrain.views.report.live import live_text
+from cnntrain.views.report.live import Screen, live_text
 
 CLEAR = "\x1b[H\x1b[2J"  # cursor to the top left, screen empty
 
@@ -25,7 +25,9 @@ def run_watch(path: Path, interval_s: float, once: bool) -> ExitCode:
     curves = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
     while True:
         run = read_run(folder)
-        text = live_text(run, shutil.get_terminal_size().columns, colours, curves)
+        columns, rows = shutil.get_terminal_size((80, 24))
+        screen = Screen(columns, rows, colours, curves)
+        text = live_text(run, screen, time.time() if live else None)
         print((CLEAR if live else "") + text, flush=True)
         if not live or run.end is not None:
             return ExitCode.DONE

@@ -58,7 +58,7 @@ class Cache(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SampleNorm(ParametricLayer):
-    """Base: y = γ x̂ + β with x̂ standardized within ``_groups`` parts of each sample."""
+    """Base: y = γ x̂ + β with x̂ standardized within ``parts()`` parts of each sample."""
 
     formula: ClassVar[str] = (
         r"y = \gamma \hat{x} + \beta, \; \hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}"
@@ -76,7 +76,7 @@ class SampleNorm(ParametricLayer):
 
     letters: ClassVar[tuple[str, ...]] = ("gamma", "beta")
 
-    def _groups(self) -> int:
+    def parts(self) -> int:
         raise NotImplementedError
 
     def _scale_shape(self, in_shape: Shape) -> Shape:
@@ -100,7 +100,7 @@ class SampleNorm(ParametricLayer):
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Cache]:
         y, *kept = sample_norm_forward(
-            x, params["gamma"], params["beta"], self._groups(), self.epsilon
+            x, params["gamma"], params["beta"], self.parts(), self.epsilon
         )
         return y, Cache(*kept)
 
@@ -125,7 +125,7 @@ class LayerNorm(SampleNorm, kind="layer_norm"):
     Source: Ba, Kiros & Hinton 2016; over (C, H, W) for images, as in PyTorch with the full shape.
     """
 
-    def _groups(self) -> int:
+    def parts(self) -> int:
         return 1
 
     def _scale_shape(self, in_shape: Shape) -> Shape:
@@ -147,7 +147,7 @@ class GroupNorm(SampleNorm, kind="group_norm"):
 
     groups: Count
 
-    def _groups(self) -> int:
+    def parts(self) -> int:
         return self.groups
 
     def _scale_shape(self, in_shape: Shape) -> Shape:

@@ -73,6 +73,10 @@ class Loss(Registered, family="loss"):
         """``formula`` with this loss's own options, in LaTeX."""
         return self.formula
 
+    def delta_equation(self) -> str:
+        """``delta_formula`` with this loss's own options, in LaTeX."""
+        return self.delta_formula
+
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         """(Σ_n cost, δ) for outputs z (K, N) and labels (N,) or targets (K, N).
 

@@ -97,6 +97,13 @@ class CrossEntropy(Loss, kind="cross_entropy"):
             rf"{weighted}, \; t = {1 - smooth:g} \cdot \text{{one-hot}} + \frac{{{smooth:g}}}{{K}}"
         )
 
+    def delta_equation(self) -> str:
+        if self.class_weight:
+            return self.delta_formula
+        if self.ignore_index is not None:
+            return self.delta_formula.replace("w_k ", "").replace("w t", "t")
+        return r"\delta = \frac{1}{m} (\operatorname{softmax}(z) - t)"
+
     def forward(self, z: Array, y: Array) -> tuple[float, Array]:
         as_they_are = self.class_weight is None and self.ignore_index is None
         if is_labels(y) and not self.label_smoothing and as_they_are:

@@ -106,7 +106,7 @@ class Network:
                 with at_item(node.item, f"{node.name}.{letter}", node.layer.kind):
                     drawn = param.init.draw(param.shape, param.fan_in, param.fan_out, rng)
                 with np.errstate(over="ignore"):  # training reports the infinity
-                    arrays[f"{node.name}.{letter}"] = drawn.astype(dtype)
+                    arrays[f"{node.name}.{letter}"] = drawn.astype(dtype, order="C")
         return arrays
 
     def forward(self, params: Arrays, x: Array, run: Pass) -> tuple[Array, Caches]:

@@ -3,6 +3,7 @@
 Everything goes to stderr; stdout is kept for results.
 """
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +14,15 @@ from tqdm import tqdm
 from cnntrain.data.description import described
 from cnntrain.metrics import metric_text
 from cnntrain.optimizers.schedules import Clock
-from cnntrain.runs.messages import epoch_line, stopped_line
-from cnntrain.text import counted, printable, table
+from cnntrain.runs.epoch_table import EpochTable, value_text
+from cnntrain.runs.messages import stopped_line
+from cnntrain.text import counted, duration, printable, table
 from cnntrain.training.events import EpochEnd, Event, StepEnd, Stopped
 from cnntrain.training.experiment import Experiment, training_clock
 
+BAR = "{desc}: {percentage:3.0f}% |{bar}| {postfix}"
+LEAST_BAR = 10  # characters
+NARROW, WIDE = 80, 120  # of a file, and the widest that is used of a terminal
 SMOOTHING = 0.95  # of the loss on the bar: each batch counts 5 %
 ALL_SHOWN_EPOCHS = 100  # each of the first epochs gets a line; later ones,
 SECONDS_BETWEEN_LINES = 2.0  # if they are short, only some of them (log.txt has them all)
@@ -33,6 +38,7 @@ class Console:
         self._bar: Any = None
         self._bars = not quiet and _is_terminal()
         self._loss: float | None = None
+        self._table = EpochTable(experiment.plan.train.epochs, screen_width())
         self._held_back: str | None = None
         self._last_line_s = -SECONDS_BETWEEN_LINES
 
@@ -75,27 +81,37 @@ class Console:
         if not self._bars:
             return
         if self._bar is None:
-            epochs = self.experiment.plan.train.epochs
-            steps = self._clock.steps_per_epoch
-            self._bar = tqdm(
-                desc=f"epoch {event.epoch}" + (f"/{epochs}" if epochs else ""),
-                total=steps,
-                initial=(event.step - 1) % steps,
-                unit="step",
-                leave=False,
-                dynamic_ncols=True,
-                file=sys.stderr,
-            )
-        samples = self.experiment.plan.train.samples_per_step(len(self.experiment.data.train))
-        others = {name: v for name, v in event.metrics.items() if name != "loss"}
-        shown = [
-            metric_text("loss", self._loss),
-            *(metric_text(name, v) for name, v in others.items()),
-        ]
-        rate = self._bar.format_dict["rate"]
-        shown += [f"lr {event.lr:.3g}", f"{rate * samples:,.0f} samples/s" if rate else ""]
-        self._bar.set_postfix_str("  ".join(filter(None, shown)), refresh=False)
+            self._bar = self._new_bar(event)
+        self._bar.set_postfix_str(self._beside_bar(event), refresh=False)
         self._bar.update()
+
+    def _new_bar(self, event: StepEnd) -> Any:
+        epochs = self.experiment.plan.train.epochs
+        steps = self._clock.steps_per_epoch
+        return tqdm(
+            desc=f"epoch {event.epoch}" + (f"/{epochs}" if epochs else ""),
+            total=steps,
+            initial=(event.step - 1) % steps,
+            bar_format=BAR,
+            leave=False,
+            dynamic_ncols=True,
+            file=sys.stderr,
+        )
+
+    def _beside_bar(self, event: StepEnd) -> str:
+        """Loss, speed, and the time left, as much as leaves room for the bar."""
+        assert self._loss is not None
+        samples = self.experiment.plan.train.samples_per_step(len(self.experiment.data.train))
+        shown = [metric_text("loss", self._loss)]
+        if rate := self._bar.format_dict["rate"]:
+            steps = self._clock.steps_per_epoch
+            left = [steps - (event.step - 1) % steps - 1, self._clock.total_steps - event.step]
+            epoch, run = (duration(max(0, count) / rate) for count in left)
+            shown += [f"{epoch} left, run {run}", f"{rate * samples:,.0f} samples/s"]
+        room = screen_width() - LEAST_BAR - len(f"{self._bar.desc}:  100% || ")
+        while len(shown) > 1 and len("  ".join(shown)) > room:
+            shown.pop()
+        return "  ".join(shown)
 
     def _close_bar(self) -> None:
         if self._bar is not None:
@@ -103,7 +119,9 @@ class Console:
             self._bar = None
 
     def _show_epoch(self, event: EpochEnd) -> None:
-        line = epoch_line(event, self.experiment.plan.train.epochs)
+        *header, line = self._table.lines(event)
+        for text in header:
+            self.say(text)
         is_due = event.elapsed_s - self._last_line_s >= SECONDS_BETWEEN_LINES
         if is_due or event.epoch <= ALL_SHOWN_EPOCHS:
             self.say(line)
@@ -115,19 +133,23 @@ class Console:
         self.say(stopped_line(event))
 
 
-def result_table(metrics: Mapping[str, float]) -> str:
-    """``train/loss`` ... as a table: one row per split, one column per metric."""
-    splits = list(dict.fromkeys(name.partition("/")[0] for name in metrics))
-    names = list(dict.fromkeys(name.partition("/")[2] for name in metrics))
-    rows: list[Sequence[str]] = [["split", *names]]
-    for split in splits:
-        cells = [metrics.get(f"{split}/{name}") for name in names]
-        rows.append([split, *(_cell(name, v) for name, v in zip(names, cells, strict=True))])
+def result_table(last: Mapping[str, float], best: Mapping[str, float] | None = None) -> str:
+    """One row per metric: those of the last state, and of the best epoch if there is another."""
+    columns = [("best", best)] if best else []
+    columns.append(("last", last))
+    names = list(dict.fromkeys(name for _, metrics in columns for name in metrics))
+    rows: list[Sequence[str]] = [["", *(word for word, _ in columns)]]
+    for name in names:
+        cells = [metrics.get(name) for _, metrics in columns if metrics is not None]
+        rows.append([name, *("" if v is None else value_text(name, v) for v in cells)])
     return table(rows)
 
 
-def _cell(name: str, value: float | None) -> str:
-    return "" if value is None else metric_text(name, value).removeprefix(f"{name} ")
+def screen_width() -> int:
+    """The columns to fill: those of the terminal, or 80."""
+    if not _is_terminal():
+        return NARROW
+    return min(WIDE, shutil.get_terminal_size((NARROW, 24)).columns)
 
 
 def warn(line: str) -> None:
@@ -136,6 +158,12 @@ def warn(line: str) -> None:
         print(printable(line), file=sys.stderr, flush=True)
     except (OSError, ValueError, AttributeError):
         return
+
+
+def say_on_terminal(line: str) -> None:
+    """A line for who is waiting in front of a terminal."""
+    if _is_terminal():
+        warn(line)
 
 
 def progress_bar(unit: str) -> Any:

@@ -1,6 +1,6 @@
 """Events of a training in words: shared by the terminal and the log."""
 
-from cnntrain.metrics import metrics_line
+from cnntrain.metrics import is_percentage, metrics_line
 from cnntrain.text import duration
 from cnntrain.training.events import EpochEnd, Stopped
 
@@ -27,7 +27,20 @@ def epoch_line(event: EpochEnd, epochs: int | None) -> str:
 
 
 def stopped_line(event: Stopped) -> str:
+    """``stopped after 12 s, step 380: no further improvement (none for 5 epochs)``."""
     return (
         f"stopped after {duration(event.elapsed_s)}, step {event.step}: "
-        f"{REASONS[event.reason]} ({event.reason}: {event.detail})"
+        f"{reason_in_words(event.reason, event.detail)}"
     )
+
+
+def reason_in_words(reason: str, detail: str) -> str:
+    """The reason with its detail, unless that says the same."""
+    words = REASONS.get(reason, reason)
+    return f"{words} ({detail})" if detail and reason != "epochs" else words
+
+
+def best_line(epoch: int, name: str, value: float) -> str:
+    """``best: epoch 9, val/accuracy 100 %``."""
+    shown = f"{100 * value:.4g} %" if is_percentage(name) else f"{value:.5g}"
+    return f"best: epoch {epoch}, {name} {shown}"

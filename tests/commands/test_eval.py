@@ -190,3 +190,22 @@ def test_a_damaged_environment_file_does_no_harm(fitted, evaluated, content):
     folder = fitted()
     (folder / "env.json").write_text(content)
     assert evaluated(folder)["n"] == 10
+
+
+def test_mistakes_lead_to_samples(fitted, capsys):
+    rows = {"inputs": [[0.0, 1.0], [1.0, 0.0]] * 6, "targets": [0, 1, 1, 1] * 3}
+    folder = fitted(data={"source": "inline", **rows})
+    capsys.readouterr()
+    assert run_eval(folder, EvalOptions(mistakes=2)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("most confident mistakes")
+    assert lines[start + 1].split() == ["sample", "true", "predicted", "probability"]
+    assert lines[start + 3].startswith("train sample ")
+    assert lines[start + 3].endswith("%")
+
+
+def test_a_regression_has_no_mistakes_to_list(fitted):
+    data = {"source": "synthetic", "problem": "sine", "n": 30}
+    folder = fitted(data=data, network=[{"dense": {"units": 1}}], loss="squared_error")
+    with pytest.raises(DataError, match="there are no classes"):
+        run_eval(folder, EvalOptions(mistakes=2))

@@ -116,7 +116,7 @@ def test_the_best_epoch_is_told_if_it_is_not_the_last(fit, capsys):
     }
     fit(sections, out=Path("run"))
     best = json.loads(Path("run/summary.json").read_text())["best"]
-    assert f"best epoch: {best['epoch']} (" in capsys.readouterr().err
+    assert f"best: epoch {best['epoch']}, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("resume", [True, False])

@@ -120,7 +120,7 @@ def test_the_report_says_so_too(trained, tmp_path):
     out = tmp_path / "report.html"
     run_report([tmp_path / "run"], out, None)
     page = out.read_text(encoding="utf-8")
-    assert "No better than guessing." in page
+    assert "No better than guessing: " in page
     assert summary["baseline"]["remedy"] in page
     assert "guessing gives" in page
 

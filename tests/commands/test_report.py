@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from cnntrain.commands.eval import EvalOptions, run_eval
+from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.commands.plot import run_plot
 from cnntrain.commands.report import run_report
 from cnntrain.errors import ConfigError, DataError, WriteError
 from cnntrain.views.report.curves import _look
 from cnntrain.views.report.evaluation import Mistake
-from cnntrain.views.report.page import _caption, png, svg
-from cnntrain.views.report.pictures import confusion_picture, image_grid
+from cnntrain.views.report.page import _caption, lettered, png, svg
+from cnntrain.views.report.pictures import confusion_picture, history_picture, image_grid
 from cnntrain.views.trace.page import FOLDER
 
 pytest.importorskip("matplotlib", reason="pictures need the extra 'report'")
@@ -52,14 +53,16 @@ def test_a_page_of_one_run(fitted, tmp_path, capsys):
     for section in ("Results", "Learning curves", "Config", "Environment", "Run it again"):
         assert f"{section}</h2>" in page
     made = pictures(page)
-    assert set(made) == {
-        "Learning curves",
-        "Confusion matrix",
-        "Wrongly classified samples",
-        "Filters",
-        "Outputs of relu1",
-        "Statistics of the layers",
-    }
+    starts = ("Learning curves. run: val/accuracy goes from", "Confusion matrix: most often, ",
+              "24 wrongly classified samples; the most confident one, test sample", "Filters",
+              "Outputs of relu1", "A small panel for each of 2 weight arrays")  # fmt: skip
+    assert len(made) == len(starts)
+    assert all(any(alt.startswith(start) for alt in made) for start in starts)
+    assert page.count('<source media="(prefers-color-scheme: dark)"') == len(made)
+    headline = page.index('class="headline"')
+    assert headline < page.index("Results</h2>")
+    assert "val/accuracy 74" in page[headline : headline + 400]
+    assert "guessing gives" in page[headline : headline + 400]
     for media, content in made.values():
         assert content.startswith(b"\x89PNG" if media == "image/png" else b"<?xml")
     line = json.loads((run / "metrics.jsonl").read_text().splitlines()[1])
@@ -108,7 +111,43 @@ def test_a_regression_has_no_classes(fitted, tmp_path):
     )
     out = tmp_path / "report.html"
     run_report([run], out, None)
-    assert list(pictures(page_of(out))) == ["Learning curves"]
+    first, second = pictures(page_of(out))
+    assert first.startswith("Learning curves")
+    assert second.startswith("Predicted against true: points near the diagonal are right. R² ")
+
+
+def test_a_diverged_run_says_so_first(config_file, tmp_path):
+    path = config_file(optimizer={"sgd": {"lr": 1e30}}, loss="squared_error")
+    assert run_fit(path, FitOptions(out=tmp_path / "run", quiet=True)) == 3
+    run_report([tmp_path / "run"], tmp_path / "report.html", None)
+    page = page_of(tmp_path / "report.html")
+    assert page.index("Diverged: ") < page.index("Results</h2>")
+    assert 'class="headline warning"' in page
+
+
+def test_two_inputs_have_a_decision_boundary(fitted, tmp_path):
+    run_report([fitted()], tmp_path / "report.html", None)
+    made = pictures(page_of(tmp_path / "report.html"))
+    assert any("plane of the two inputs" in alt for alt in made)
+
+
+def test_thirty_layers_get_thirty_panels():
+    numbers = {"norm": 1.0, "gradient_norm": 0.1, "update_ratio": 1e-3}
+    stats = [
+        {"step": step, "arrays": {f"dense{k}.W": numbers for k in range(30)},
+         "outputs": {f"relu{k}": {"dead_share": 0.1} for k in range(30)}}
+        for step in (1, 2)
+    ]  # fmt: skip
+    made = history_picture(stats)
+    assert sum(bool(axis.lines) for axis in made.axes) == 60
+    assert made.get_figheight() / 10 >= 1.5  # inches for each row of panels
+
+
+def test_chinese_labels_are_letters():
+    picture = lettered(image_grid(np.zeros((1, 4, 4, 1)), ["猫"]), ["猫"], "alt", "caption")
+    assert picture.src.startswith("data:image/svg+xml")
+    content = base64.b64decode(picture.src.partition(",")[2]).decode()
+    assert "猫" in content
 
 
 def test_without_its_data_the_page_says_why(fitted, tmp_path, monkeypatch):
@@ -167,9 +206,9 @@ def test_a_run_that_ended_within_its_first_epoch(fitted, tmp_path):
     run_report([run], out, None)
     page = page_of(out)
     assert "No epoch was completed" in page
-    assert "Learning curves" not in pictures(page)
-    end = json.loads((run / "metrics.jsonl").read_text())
-    assert f"train/loss, last</th><td>{end['train/loss']:.5g}<" in page
+    assert not any(alt.startswith("Learning curves") for alt in pictures(page))
+    loss = json.loads((run / "metrics.jsonl").read_text())["train/loss"]
+    assert f'train/loss, last</th><td data-run="run">{loss:.5g}<' in page
     assert "The network of last.npz, step 2" in page
     with pytest.raises(DataError, match="no completed epoch to plot"):
         run_plot([run], tmp_path / "curves.svg")
@@ -181,7 +220,7 @@ def test_the_figures_of_the_test_split(fitted, tmp_path, capsys):
     capsys.readouterr()
     run_eval(run, EvalOptions(split="test", threads=1, as_json=True))
     accuracy = json.loads(capsys.readouterr().out)["accuracy"]
-    row = f"test/accuracy, best checkpoint</th><td>{100 * accuracy:.2f}%<"
+    row = f'test/accuracy, best checkpoint</th><td data-run="run">{100 * accuracy:.2f}%<'
     assert row in page_of(out)
 
 
@@ -208,7 +247,7 @@ def test_long_class_names_leave_room_for_the_picture(recwarn, k, letter):
     """matplotlib would warn that its layout fails."""
     names = [f"{n}{letter * 300}{n}" for n in range(k)]
     svg(confusion_picture(np.eye(k, dtype=int), names), "", "")
-    titles = [_caption(Mistake(names[0], name, 0.5)) for name in names]
+    titles = [_caption(Mistake(names[0], name, 0.5, "")) for name in names]
     png(image_grid(np.zeros((1, 4, 4, k)), titles), "", "")
     assert not [str(warning.message) for warning in recwarn]
 

@@ -90,9 +90,42 @@ def test_what_does_not_exist_is_refused(config_file, options, message):
     assert str(caught.value).startswith(message[:40])
 
 
-def test_settings_are_for_configs_only(fitted):
-    with pytest.raises(ConfigError, match="a checkpoint contains its own"):
-        run_trace(fitted(), TraceOptions(settings=["seed=1"]))
+def test_settings_change_the_step_of_a_checkpoint(capsys, fitted):
+    folder = fitted()
+    text = traced(capsys, folder, settings=["optimizer.sgd.lr=0.25", "schedule=constant"])
+    assert "η = 0.25" in text.splitlines()[0]
+    text = traced(capsys, folder, settings=["optimizer=adam"], entries=["dense1.ΔW[0,0]"])
+    assert "m_hat" in text
+    with pytest.raises(ConfigError, match="a trained network is used as it is"):
+        run_trace(folder, TraceOptions(settings=["network.0.dense.units=3"]))
+
+
+def test_the_learning_rate_can_be_given(capsys, fitted):
+    assert "η = 0.5" in traced(capsys, fitted(), lr=0.5).splitlines()[0]
+
+
+def test_a_trained_network_is_traced_where_it_has_something_to_learn(capsys, fitted):
+    folder = fitted(train={"epochs": 3})
+    texts = {
+        word: traced(capsys, folder, samples=[word] if word else [], entries=["loss.delta[0]"])
+        for word in ("", "worst", "best", "random")
+    }
+    assert texts[""] == texts["worst"]
+    size = {word: abs(float(text.split("= ")[-1].split()[0])) for word, text in texts.items()}
+    assert size["best"] < size["worst"]
+
+
+def test_the_next_step_of_the_run_stays_available(capsys, fitted):
+    text = traced(capsys, fitted(), resume_step=True, layers=["dense2"])
+    assert "on training samples" in text.splitlines()[0]
+
+
+def test_where_nothing_happens_a_warning_says_so(capsys, fitted):
+    folder = fitted()
+    assert run_trace(folder, TraceOptions(lr=0.0)) == 0
+    assert "Warning: η is 0, practically 0" in capsys.readouterr().err
+    assert run_trace(folder, TraceOptions(lr=0.1)) == 0
+    assert "Warning" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("config", ["spirals", "sine", "xor", "digits", "digits-residual"])

@@ -5,6 +5,8 @@ import os
 import pty
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from cnntrain.commands.watch import CLEAR, run_watch
 from cnntrain.errors import DataError, RunFolderError
 from cnntrain.runs.record import read_run
-from cnntrain.views.report.live import _ticks, live_text
+from cnntrain.views.report.live import Screen, _ticks, live_text, within_epoch
 
 pytest.importorskip("plotext", reason="curves in the terminal need the extra 'watch'")
 
@@ -26,14 +28,14 @@ def test_a_finished_run_is_shown_once(fitted, capsys):
     assert "epoch 4 of 4, step 12" in shown
     assert "training" in shown
     assert "accuracy (%)" in shown
-    assert "ended: all epochs done (4 epochs done); best epoch" in shown
+    assert "ended: all epochs done\nbest: epoch " in shown
     assert "\x1b" not in shown
 
 
 def test_every_figure_of_the_last_epoch_is_told(fitted):
     folder = fitted(train={"epochs": 2})
     line = json.loads((folder / "metrics.jsonl").read_text().splitlines()[1])
-    text = live_text(read_run(folder), 80, colours=False, curves=True)
+    text = live_text(read_run(folder), Screen())
     assert f"train/loss {line['train/loss']:.5g}" in text
     assert max(len(row) for row in text.splitlines()[2:-1]) <= 80
 
@@ -41,13 +43,33 @@ def test_every_figure_of_the_last_epoch_is_told(fitted):
 def test_before_the_first_epoch(fitted):
     folder = fitted()
     (folder / "metrics.jsonl").write_text("")
-    text = live_text(read_run(folder), 80, colours=False, curves=True)
-    assert text.endswith("no completed epoch yet")
+    text = live_text(read_run(folder), Screen())
+    assert text.endswith("no completed epoch")
+    assert "epoch 1 has been running for" in live_text(read_run(folder), Screen(), time.time())
 
 
 def test_a_run_that_ended_within_its_first_epoch(fitted):
-    text = live_text(read_run(fitted(train={"max_steps": 2})), 80, colours=False, curves=True)
+    text = live_text(read_run(fitted(train={"max_steps": 2})), Screen())
     assert "no completed epoch\nended: the step limit was reached (2 steps done)" in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 24), (200, 50)])
+def test_it_fits_the_screen(fitted, size):
+    folder = fitted(train={"epochs": 12})
+    width, height = size
+    for run in (read_run(folder), replace(read_run(folder), end=None)):
+        lines = live_text(run, Screen(width, height), time.time()).splitlines()
+        assert len(lines) < height
+        assert max(map(len, lines)) <= width
+    assert "epoch 13 [" in "\n".join(lines)
+
+
+def test_progress_within_the_epoch_is_estimated(fitted):
+    run = replace(read_run(fitted(train={"epochs": 3})), end=None)
+    epochs = [{**line, "elapsed_s": 10.0 * line["epoch"]} for line in run.epochs]
+    written = (run.path / "metrics.jsonl").stat().st_mtime
+    text = within_epoch(replace(run, epochs=epochs), written + 5)
+    assert text == "epoch 4 [##########..........] about 50 %"
 
 
 def test_values_are_told_in_few_digits():
@@ -60,7 +82,7 @@ def test_values_are_told_in_few_digits():
 
 
 def test_without_unicode_a_table_takes_the_place_of_curves(fitted):
-    text = live_text(read_run(fitted()), 80, colours=False, curves=False)
+    text = live_text(read_run(fitted()), Screen(curves=False))
     assert "epoch  train/loss  train/accuracy" in text
     assert text.isascii()
 

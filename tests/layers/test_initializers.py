@@ -243,3 +243,17 @@ def test_bilinear_upsamples_like_interpolation(evaluation, factor):
 def test_bilinear_is_for_kernels():
     with pytest.raises(ShapeError, match="bilinear is for kernels, not for an array of"):
         draw(Bilinear(), (2, 3))
+
+
+def test_every_initial_array_is_contiguous():
+    """Compiled kernels refuse others; an orthogonal square matrix once was a transposed view."""
+    from cnntrain.layers import Layer
+    from cnntrain.network.graph import Item
+    from cnntrain.network.network import Network
+
+    dense = Layer.kinds["dense"]
+    for units in (2, 3):
+        layer = dense(units=units, init={"W": Initializer.kinds["orthogonal"]()})
+        network = Network.build((Item(layer=layer),), (2,), ())
+        for array in network.init(0, np.dtype(np.float32)).values():
+            assert array.flags.c_contiguous

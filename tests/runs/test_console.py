@@ -1,9 +1,12 @@
 """What a person sees of a run: all of it on stderr, and not too much."""
 
+import os
+
 import pytest
 
 from cnntrain.runs import console
 from cnntrain.runs.console import Console, result_table, warn
+from cnntrain.runs.epoch_table import EpochTable
 from cnntrain.text import counted
 from cnntrain.training.events import EpochEnd, StepEnd, Stopped
 
@@ -73,9 +76,8 @@ def test_one_line_per_epoch_without_a_terminal(stderr, small, train_events):
     shown = Console(small)
     for event in train_events(small):
         shown.show(event)
-    assert [line.split("  ")[0].split(" after")[0] for line in lines_of(stream)] == [
-        "epoch 1/2", "epoch 2/2", "stopped",
-    ]  # fmt: skip
+    assert [line.split()[0] for line in lines_of(stream)] == ["epoch", "1/2", "2/2", "stopped"]
+    assert max(map(len, lines_of(stream))) <= 80
     assert "\r" not in stream.text
 
 
@@ -84,10 +86,9 @@ def test_a_bar_on_a_terminal_that_goes_when_the_epoch_ends(stderr, small):
     shown = Console(small)
     for step in (1, 2, 3):
         shown.show(StepEnd(1, step, {"loss": 2.0, "accuracy": 0.5}, 0.1, 0.1 * step))
-    assert "epoch 1/2:" in stream.text
-    assert "/3" in stream.text
+    assert "epoch 1/2:   0% |" in stream.text
     shown.show(epoch_end(1, 1.0))
-    assert "\repoch 1/2  train/loss 0.5  train/accuracy 75.00%" in stream.text.replace("\r\r", "\r")
+    assert "  1/2         0.5          75.00%" in stream.text
 
 
 def test_the_bar_shows_smoothed_loss_rate_and_speed(stderr, small, monkeypatch):
@@ -100,9 +101,9 @@ def test_the_bar_shows_smoothed_loss_rate_and_speed(stderr, small, monkeypatch):
     for step, loss in ((1, 2.0), (2, 1.0), (3, 0.0)):
         shown.show(StepEnd(1, step, {"loss": loss, "accuracy": 0.5}, 0.025, 0.1))
     shown.show(stopped())
-    assert texts[0].startswith("loss 2  accuracy 50.00%  lr 0.025")
-    assert texts[1].startswith("loss 1.95  ")  # 0.95 * 2 + 0.05 * 1
-    assert texts[2].startswith("loss 1.8525  ")
+    assert texts[0].startswith("loss 2")
+    assert texts[1].startswith("loss 1.95")  # 0.95 * 2 + 0.05 * 1
+    assert texts[2].startswith("loss 1.8525")
 
 
 def test_a_bar_begins_where_a_resumed_epoch_does(stderr, small, monkeypatch):
@@ -133,7 +134,7 @@ def test_lines_of_many_short_epochs_are_thinned_out(stderr, small):
     for epoch in range(1, 1001):
         shown.show(epoch_end(epoch, elapsed_s=0.01 * epoch))
     shown.show(stopped())
-    epochs = [int(line.split("/")[0].split()[1]) for line in lines_of(stream)[:-1]]
+    epochs = [int(line.split("/")[0]) for line in lines_of(stream)[1:-1]]
     assert epochs[:100] == list(range(1, 101))
     assert 3 <= len(epochs[100:]) <= 6
     assert epochs[-1] == 1000
@@ -144,20 +145,46 @@ def test_long_epochs_are_all_shown(stderr, small):
     shown = Console(small)
     for epoch in range(1, 301):
         shown.show(epoch_end(epoch, elapsed_s=3.0 * epoch))
-    assert len(lines_of(stream)) == 300
+    assert len(lines_of(stream)) == 301
 
 
 def test_a_table_of_the_final_figures():
-    table = result_table(
-        {"train/loss": 0.125, "train/accuracy": 1.0, "train/penalty": 2.0, "val/loss": 0.5,
-         "val/accuracy": 0.9}
-    )  # fmt: skip
-    assert table.splitlines() == [
-        "split   loss  accuracy  penalty",
-        "-------------------------------",
-        "train  0.125   100.00%        2",
-        "val      0.5    90.00%",
+    last = {"train/loss": 0.125, "train/accuracy": 1.0, "val/accuracy": 0.9}
+    assert result_table(last).splitlines() == [
+        "                   last",
+        "-----------------------",
+        "train/loss        0.125",
+        "train/accuracy  100.00%",
+        "val/accuracy     90.00%",
     ]
+    both = result_table(last, {"train/loss": 0.5, "val/accuracy": 0.95})
+    assert both.splitlines()[0].split() == ["best", "last"]
+    assert both.splitlines()[-1].split() == ["train/accuracy", "100.00%"]
+
+
+@pytest.mark.parametrize("metrics", [2, 6, 12])
+def test_a_row_never_wraps_at_80_columns(metrics):
+    table = EpochTable(1000, 80)
+    named = {f"val/metric_{k}": 1234.5678 for k in range(metrics)}
+    for epoch in (1, 999):
+        event = EpochEnd(epoch, 1, named, 1e-5, 36_000.0, 1_234_567.0, True)
+        lines = list(table.lines(event))
+        assert len(lines) == (2 if epoch == 1 else 1)
+        assert max(map(len, lines)) <= 80
+        assert lines[-1].endswith(" *")
+
+
+def test_the_bar_at_80_columns_has_ten_characters(stderr, small, monkeypatch):
+    monkeypatch.setattr(console.shutil, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
+    stderr(terminal=True)
+    shown = Console(small)
+    texts = []
+    monkeypatch.setattr(
+        console.tqdm, "set_postfix_str", lambda bar, text, refresh: texts.append(text)
+    )
+    for step in (1, 2, 3):
+        shown.show(StepEnd(1, step, {"loss": 123456.789}, 0.025, 0.1))
+    assert all(len("epoch 1/2: 100% || ") + 10 + len(text) <= 80 for text in texts)
 
 
 @pytest.mark.parametrize("error", [OSError(5, "gone"), ValueError("closed"), AttributeError()])

@@ -13,6 +13,7 @@ from cnntrain.config.read import read_config
 from cnntrain.native import current
 from cnntrain.runs import writer
 from cnntrain.runs.checkpoint import load
+from cnntrain.runs.messages import reason_in_words
 from cnntrain.runs.writer import RunFolder
 from cnntrain.training.events import EpochEnd, Stopped
 from cnntrain.training.state import start, weights_sha256
@@ -162,7 +163,7 @@ def test_the_summary_says_why_it_stopped(run_of, train, reason):
     if found["best"]:
         assert list(found["best"]) == ["value", "epoch", "step"]
     *_, last = (folder / "log.txt").read_text().splitlines()
-    assert f"({reason}: {end['detail']})" in last
+    assert last.endswith(reason_in_words(reason, end["detail"]))
 
 
 def test_the_log_has_a_line_with_its_time_for_every_epoch(run_of):

@@ -67,6 +67,13 @@ class Source(Registered, family="data source"):
 
     arithmetic: ClassVar[tuple[str, ...]] = ("load",)
 
+    def place(self, split: str, row: int) -> str:
+        """Where sample ``row`` (from 0) of a split is found: its file and row, if there is one."""
+        file = getattr(self, split, None)
+        if not isinstance(file, str):
+            return f"{split} sample {row}"
+        return f"{file}, sample {row}"
+
     def sample_shape(self, find: Find) -> Shape:
         """Shape of one sample, from headers alone, before any data is read."""
         raise NotImplementedError

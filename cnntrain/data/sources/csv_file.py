@@ -71,6 +71,9 @@ class Csv(FileSource, kind="csv"):
         if self.features and self.ignore:
             raise ValueError("'features' and 'ignore' exclude each other; choose one")
 
+    def place(self, split: str, row: int) -> str:
+        return f"{getattr(self, split, None) or self.train}, row {row + 1} of the data"
+
     def sample_shape(self, find: Find) -> Shape:
         if self.shape is not None:
             return self.shape

@@ -18,6 +18,7 @@ from cnntrain.native import kernels_of, place_of_kernel
 from cnntrain.optimizers import Optimizer
 from cnntrain.plugins import load_plugins
 from cnntrain.registry import Registered, Spec, did_you_mean, to_tree
+from cnntrain.views.explain.snippets import kind_snippet
 from cnntrain.views.formula import Formula
 
 ROOT = Path(__file__).resolve().parents[3]  # the folder of the package
@@ -54,6 +55,7 @@ class Kind:
     formulas: Mapping[str, Formula]
     options: tuple[Option, ...]
     code: tuple[Code, ...]
+    snippet: str = ""  # of a config, to paste
 
     @property
     def line(self) -> str:
@@ -106,6 +108,7 @@ def describe(member: type[Registered]) -> Kind:
         dict(_formulas(member)),
         options_of(member),
         tuple(_code(member)),
+        snippet=kind_snippet(member),
     )
 
 

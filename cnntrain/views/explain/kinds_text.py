@@ -34,6 +34,8 @@ def kind_text(found: Kind) -> str:
         parts.append("\n".join(f"{k:<{width}}  {f}" for k, f in found.formulas.items()))
     if found.options:
         parts.append(_options(found.options))
+    if found.snippet:
+        parts.append(found.snippet)
     parts.append("\n".join(map(_code, found.code)))
     return "\n\n".join(parts)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cnntrain.config.differences import differences
 from cnntrain.config.document import KeyPath
 from cnntrain.config.overrides import dotted
@@ -19,6 +21,7 @@ from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord
 from cnntrain.text import duration, shortened, visible
+from cnntrain.types import Array
 from cnntrain.views.report.curves import (
     LONGEST_LABEL,
     STYLE,
@@ -26,19 +29,24 @@ from cnntrain.views.report.curves import (
     need_matplotlib,
     quiet_about_glyphs,
 )
+from cnntrain.views.report.dark import darken
 from cnntrain.views.report.evaluation import Evaluation, Mistake
+from cnntrain.views.report.headline import headline
 from cnntrain.views.report.pictures import (
+    boundary_picture,
     confusion_picture,
     filter_picture,
     history_picture,
     image_grid,
     maps_picture,
+    regression_picture,
 )
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PNG_DPI = 110
+LAST_DRAWN = 0x2FF  # letters up to here are in the font of the pictures
 SHORT_NAMES = 8  # characters of two class names that fit into one line
 ENVIRONMENT = ("cnntrain", "python", "numpy", "blas", "platform", "cpu", "cores", "threads", "seed")
 
@@ -48,6 +56,7 @@ class Picture:
     """An image embedded in the page as a data URL."""
 
     src: str
+    dark: str  # the same for dark pages
     alt: str
     caption: str
 
@@ -93,6 +102,7 @@ def report_html(
     )
     return environment.from_string(template.read_text(encoding="utf-8")).render(
         title=title or " · ".join(record.label for record in records),
+        headlines=[headline(record) for record in records],
         trials=trials,
         results=result_rows(pages),
         curves=curves_of(records),
@@ -166,7 +176,20 @@ def curves_of(records: Sequence[RunRecord]) -> Picture | None:
         return None
     lines = "Dashed: training, with dropout and augmentation; solid: validation."
     caption = f"{lines} The ring marks the best epoch, whose checkpoint is kept."
-    return svg(learning_curves(records), "Learning curves", caption)
+    return svg(learning_curves(records), _alt_of_curves(records), caption)
+
+
+def _alt_of_curves(records: Sequence[RunRecord]) -> str:
+    """What the curves show, in words."""
+    told = []
+    for record in records:
+        name, best, first = record.monitored, record.best, record.epochs[:1]
+        if name is not None and best is not None and first[0].get(name) is not None:
+            start, end = (_metric(name, line) for line in (first[0], best))
+            told.append(
+                f"{record.label}: {name} goes from {start} to {end} in epoch {best['epoch']}"
+            )
+    return f"Learning curves. {'; '.join(told)}"
 
 
 def with_pictures(page: RunPage) -> RunPage:
@@ -175,7 +198,7 @@ def with_pictures(page: RunPage) -> RunPage:
     if page.record.stats:
         caption = "Statistics of every layer during training, without biases."
         made["history"] = svg(
-            history_picture(page.record.stats), "Statistics of the layers", caption
+            history_picture(page.record.stats), _alt_of_history(page.record.stats), caption
         )
     if (seen := page.evaluation) is not None:
         made |= _pictures_of(seen)
@@ -186,13 +209,29 @@ def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
     made = {}
     if seen.confusion is not None:
         caption = f"True and predicted classes, {seen.split} split."
-        made["confusion"] = svg(
-            confusion_picture(seen.confusion, seen.labels), "Confusion matrix", caption
-        )
+        drawn = confusion_picture(seen.confusion, seen.labels)
+        made["confusion"] = svg(drawn, _alt_of_confusion(seen.confusion, seen.labels), caption)
+    if seen.predicted is not None and seen.true is not None:
+        names = [f"target {k}" for k in range(seen.true.shape[1])]
+        r2 = "" if seen.r2 is None else f" R² {seen.r2:.4f}."
+        caption = f"Predicted against true values of the {seen.split} split, and residuals.{r2}"
+        drawn = regression_picture(seen.true, seen.predicted, names)
+        alt = f"Predicted against true: points near the diagonal are right.{r2}"
+        made["regression"] = svg(drawn, alt, caption)
+    if seen.boundary is not None:
+        drawn = boundary_picture(seen.boundary, seen.labels, ("input 0", "input 1"))
+        alt = f"The plane of the two inputs in regions of {len(seen.labels)} predicted classes"
+        caption = f"Predicted class by input; points are samples of the {seen.split} split."
+        made["boundary"] = svg(drawn, alt, caption)
     if seen.wrong is not None:
         caption = f"From the {seen.split} split, with predicted class, true class and probability."
         titles = [_caption(mistake) for mistake in seen.wrong_as]
-        made["wrong"] = png(image_grid(seen.wrong, titles), "Wrongly classified samples", caption)
+        first = seen.wrong_as[0]
+        alt = (
+            f"{len(titles)} wrongly classified samples; the most confident one, {first.place}, is "
+            f"{first.truly}, taken for {first.taken_for} with {100 * first.share:.1f} %"
+        )
+        made["wrong"] = lettered(image_grid(seen.wrong, titles), titles, alt, caption)
     if seen.filters is not None:
         caption = f"{seen.filters_of}: the weights of each unit; blue is negative, red is positive."
         made["filters"] = png(filter_picture(seen.filters), "Filters", caption)
@@ -231,6 +270,33 @@ def cells(trees: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     }
 
 
+def _alt_of_confusion(confusion: Array, labels: Sequence[str]) -> str:
+    """The most frequent confusion in words."""
+    off = confusion.copy()
+    np.fill_diagonal(off, 0)
+    if not off.any():
+        return "Confusion matrix: nothing was confused"
+    true, taken = divmod(int(off.argmax()), len(off))
+    return (
+        f"Confusion matrix: most often, {off[true, taken]} times, {labels[true]} was taken for "
+        f"{labels[taken]}"
+    )
+
+
+def _alt_of_history(stats: Sequence[dict[str, Any]]) -> str:
+    arrays = [key for key in stats[0]["arrays"] if not key.endswith(".b")]
+    return (
+        f"A small panel for each of {len(arrays)} weight arrays, from {arrays[0]} to {arrays[-1]}: "
+        "norm of the weights, of the gradient, and size of an update"
+    )
+
+
+def lettered(made: "Figure", titles: Sequence[str], alt: str, caption: str) -> Picture:
+    """A raster image, or a drawing whose letters the browser writes, if others than Latin."""
+    others = any(ord(letter) > LAST_DRAWN for title in titles for letter in title)
+    return (svg if others else png)(made, alt, caption)
+
+
 def svg(made: "Figure", alt: str, caption: str) -> Picture:
     """A vector drawing."""
     return _picture(made, "svg", "image/svg+xml", alt, caption, metadata={"Date": None})
@@ -246,8 +312,13 @@ def _picture(
 ) -> Picture:
     from matplotlib import rc_context
 
-    content = io.BytesIO()
-    with rc_context(STYLE), quiet_about_glyphs():
-        made.savefig(content, format=kind, **options)
-    encoded = base64.b64encode(content.getvalue()).decode("ascii")
-    return Picture(f"data:{media};base64,{encoded}", alt, caption)
+    def drawn() -> str:
+        content = io.BytesIO()
+        with rc_context(STYLE), quiet_about_glyphs():
+            made.savefig(content, format=kind, **options)
+        encoded = base64.b64encode(content.getvalue()).decode("ascii")
+        return f"data:{media};base64,{encoded}"
+
+    light = drawn()
+    darken(made)
+    return Picture(light, drawn(), alt, caption)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MOST_CLASSES_IN_NUMBERS = 20  # larger confusion matrices are shown in colour only
 MOST_MAPS = 32
 TILE_IN = 1.0  # side of a small picture, in inches
+PANELS_ACROSS = 6
+MOST_TARGETS = 3
 SIGNED = "RdBu_r"  # diverging, white at 0, colour-blind safe
 
 
@@ -97,50 +99,94 @@ def maps_picture(a: Array) -> "Figure":
     return image_grid(maps, [str(c) for c in range(maps.shape[-1])], signed=bool((a < 0).any()))
 
 
+QUANTITIES = {  # name: (words, colour)
+    "norm": ("‖W‖", COLOURS[0]),
+    "gradient_norm": ("‖∂C/∂W‖", COLOURS[1]),
+    "update_ratio": ("‖ΔW‖ / ‖W‖", COLOURS[2]),
+}
+
+
 def history_picture(stats: Sequence[Mapping[str, Any]]) -> "Figure":
-    """Norms, gradients, update-to-weight ratios and dead units of every layer by step."""
+    """A small panel for every weight array and every layer whose units can die, by step."""
     from matplotlib import rc_context
 
+    arrays = [key for key in stats[0]["arrays"] if not key.endswith(".b")]
+    dying = [key for key in stats[0]["outputs"] if any(_dead(line, key) for line in stats)]
+    count = len(arrays) + len(dying)
+    columns = min(PANELS_ACROSS, max(count, 1))
+    rows = math.ceil(count / columns)
     with rc_context(STYLE):
-        made = figure(11.5, 7.0)
-        axes = made.subplots(2, 2).ravel()
-        panels = [
-            ("arrays", "norm", "norm of the weights ‖W‖"),
-            ("arrays", "gradient_norm", "norm of the gradient ‖∂C/∂W‖"),
-            ("arrays", "update_ratio", "update to weight ‖ΔW‖ / ‖W‖"),
-            ("outputs", "dead_share", "dead units (%)"),
-        ]
-        for axis, (family, name, label) in zip(axes, panels, strict=True):
-            _history(axis, stats, family, name)
-            axis.set_xlabel("step")
-            axis.set_ylabel(label)
-        axes[2].axhspan(3e-4, 3e-3, color="#009E73", alpha=0.12, linewidth=0)
-        axes[2].text(
-            0.01, 1e-3, " usual: about 1/1000", transform=axes[2].get_yaxis_transform(),
-            fontsize=8, color="#00664a", va="center",
-        )  # fmt: skip
+        made = figure(11.5, 0.9 + 1.7 * rows)
+        axes = made.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+        for axis, key in zip(axes, arrays, strict=False):
+            _array_panel(axis, stats, key)
+        for axis, key in zip(axes[len(arrays) :], dying, strict=False):
+            _dead_panel(axis, stats, key)
+        for axis in axes[count:]:
+            axis.set_axis_off()
+        handles, words = axes[0].get_legend_handles_labels()
+        made.legend(handles, words, loc="outside upper center", ncols=4, frameon=False)
+        made.supxlabel("step", fontsize=9)
     return made
 
 
-def _history(axis: "Axes", stats: Sequence[Mapping[str, Any]], family: str, name: str) -> None:
-    """A line for every weight array, or for every layer whose units can die."""
-    keys = [key for key in stats[0][family] if family == "outputs" or not key.endswith(".b")]
-    drawn = 0
-    for key in keys:
-        known = [(line["step"], line[family].get(key, {}).get(name)) for line in stats]
-        points = [(step, value) for step, value in known if value is not None]
-        if not points:
-            continue
-        steps, values = zip(*points, strict=True)
-        scaled = [100 * value for value in values] if name == "dead_share" else values
-        style = ("-", "--", ":")[drawn // len(COLOURS) % 3]
-        axis.plot(steps, scaled, style, color=COLOURS[drawn % len(COLOURS)], label=key, lw=1.4)
-        drawn += 1
-    if name == "dead_share":
-        axis.set_ylim(-2, 102)
-    else:
-        axis.set_yscale("log")
-    if drawn:
-        axis.legend(frameon=False, fontsize=7, ncols=1 + drawn // 8)
-    else:
-        axis.text(0.5, 0.5, "no activation layers", transform=axis.transAxes, ha="center")
+def _array_panel(axis: "Axes", stats: Sequence[Mapping[str, Any]], key: str) -> None:
+    """Norms of an array and of its gradient, and how much an update changes it."""
+    for name, (words, colour) in QUANTITIES.items():
+        known = [(line["step"], line["arrays"].get(key, {}).get(name)) for line in stats]
+        points = [(step, value) for step, value in known if value]
+        if points:
+            axis.plot(*zip(*points, strict=True), color=colour, label=words, lw=1.2)
+    axis.set_yscale("log")
+    axis.set_title(label_of(key), fontsize=8)
+    axis.tick_params(labelsize=7)
+
+
+def _dead(line: Mapping[str, Any], key: str) -> float | None:
+    share: float | None = line["outputs"].get(key, {}).get("dead_share")
+    return share
+
+
+def _dead_panel(axis: "Axes", stats: Sequence[Mapping[str, Any]], key: str) -> None:
+    """The share of units that are 0 for all samples."""
+    points = [(line["step"], 100 * (_dead(line, key) or 0)) for line in stats]
+    axis.plot(*zip(*points, strict=True), color=COLOURS[3], lw=1.2)
+    axis.set_ylim(-2, 102)
+    axis.set_title(f"{label_of(key)}: dead units (%)", fontsize=8)
+    axis.tick_params(labelsize=7)
+
+
+def regression_picture(true: Array, predicted: Array, names: Sequence[str]) -> "Figure":
+    """Predicted against true values, and the residuals, of up to three targets."""
+    count = min(true.shape[1], MOST_TARGETS)
+    made = figure(9.0, 3.6 * count)
+    for k, (left, right) in enumerate(made.subplots(count, 2, squeeze=False)):
+        t, p = true[:, k], predicted[:, k]
+        low, high = float(min(t.min(), p.min())), float(max(t.max(), p.max()))
+        left.plot([low, high], [low, high], color="#888888", lw=1)
+        left.plot(t, p, ".", color=COLOURS[0], alpha=0.5, markersize=4)
+        left.set_xlabel(f"true {label_of(names[k])}")
+        left.set_ylabel("predicted")
+        right.hist(p - t, bins=40, color=COLOURS[0])
+        right.axvline(0, color="#888888", lw=1)
+        right.set_xlabel("residual: predicted - true")
+        right.set_ylabel("samples")
+    return made
+
+
+def boundary_picture(seen: Any, names: Sequence[str], inputs: Sequence[str]) -> "Figure":
+    """The predicted class over the plane of two inputs, and some samples."""
+    made = figure(6.2, 5.2)
+    axis = made.subplots()
+    for k, name in enumerate(names):
+        colour = COLOURS[k % len(COLOURS)]
+        inside = (seen.classes == k).astype(float)
+        if inside.any():
+            axis.contourf(seen.x, seen.y, inside, levels=[0.5, 1.5], colors=[colour], alpha=0.25)
+        own = seen.points[seen.labels == k]
+        axis.plot(own[:, 0], own[:, 1], ".", color=colour, markersize=5, label=label_of(name))
+    axis.set_xlabel(label_of(inputs[0]))
+    axis.set_ylabel(label_of(inputs[1]))
+    axis.legend(frameon=False, fontsize=8, loc="upper right")
+    axis.grid(False)
+    return made

@@ -11,8 +11,9 @@ from cnntrain.views.trace.trace import Trace
 
 FOLDER = Path(__file__).parent / "page_parts"
 SCRIPTS = (
-    *("data", "palette", "sums", "sums_weighted", "sums_pooling", "sums_plain"),
-    *("panel", "explanation", "network", "stage", "main"),
+    *("data", "palette", "recipe", "sums", "sums_weighted", "sums_pooling", "sums_recipes"),
+    "sums_plain",
+    *("panel", "explanation", "network", "stage", "live", "play", "main"),
 )
 NEEDED = ("jinja2", "latex2mathml")
 

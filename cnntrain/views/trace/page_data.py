@@ -16,7 +16,10 @@ from cnntrain.errors import ConfigError
 from cnntrain.network.graph import INPUT
 from cnntrain.types import Array
 from cnntrain.views.formula import Formula
+from cnntrain.views.languages import texts_of
+from cnntrain.views.trace.loss_recipes import loss_lines, mean_of
 from cnntrain.views.trace.page_rules import page_rule
+from cnntrain.views.trace.recipe import as_lists, encoded
 from cnntrain.views.trace.trace import (
     ArrayUpdate,
     Derivative,
@@ -26,6 +29,7 @@ from cnntrain.views.trace.trace import (
     StepTrace,
     Trace,
 )
+from cnntrain.views.trace.update_recipes import SLOT_NAMES, update_lines
 
 MOST_NUMBERS = (65_536, 32_768, 16_384, 8_192, 4_096, 1_024)  # per array: the largest that ...
 GOOD_SIZE = 2_800_000  # ... keeps the arrays below this size in bytes
@@ -62,7 +66,9 @@ class Pool:
         ]
 
 
-def page_data(found: Trace, only: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
+def page_data(
+    found: Trace, only: Sequence[str] = (), lang: str = "en"
+) -> tuple[dict[str, Any], list[str]]:
     """(data of the page for JSON, its formulas in LaTeX); ``only``: the layers to show.
 
     Raises ``ConfigError`` if there are too many updates or samples for a usable page.
@@ -89,6 +95,7 @@ def page_data(found: Trace, only: Sequence[str] = ()) -> tuple[dict[str, Any], l
         "edges": found.edges,
         "steps": steps,
         "contents": pool.encoded(),
+        "texts": texts_of("page.", lang),
     }
     return whole, list(pool.formulas)
 
@@ -104,7 +111,7 @@ def _step(pool: Pool, step: StepTrace, only: Sequence[str]) -> dict[str, Any]:
         "layers": [_layer(pool, layer) for layer in layers],
         "losses": [_loss(pool, loss) for loss in step.losses],
         "updates": [
-            _update(pool, updated, derivatives.get(updated.name))
+            _update(pool, step, updated, derivatives.get(updated.name))
             for updated in step.updates
             if updated.name in of_layers
         ],
@@ -160,14 +167,32 @@ def _loss(pool: Pool, loss: LossTrace) -> dict[str, Any]:
         "targets": None if targets.ndim == 1 else pool.array(targets),
         "cost": loss.cost * loss.weight,
         "delta": pool.array(loss.delta),
+        **_loss_recipe(loss),
     }
 
 
-def _update(pool: Pool, updated: ArrayUpdate, derivative: Array | None) -> dict[str, Any]:
+def _loss_recipe(loss: LossTrace) -> dict[str, Any]:
+    """The lines from z to δ, those to the cost of a sample, and the numbers in them."""
+    z = loss.output.array
+    found = loss_lines(loss.loss, z, loss.targets)
+    if found is None:
+        return {"lines": None}
+    last = mean_of(found.lines[-1][1], z.shape[-1], loss.weight)
+    return {
+        "lines": encoded((*found.lines[:-1], ("δ", last))),
+        "cost_lines": encoded((*found.lines[:-1], ("C", found.cost))),
+        "constants": as_lists(found.constants),
+    }
+
+
+def _update(
+    pool: Pool, step: StepTrace, updated: ArrayUpdate, derivative: Array | None
+) -> dict[str, Any]:
     """The update of one array; the gradient is included where it differs from ``derivative``."""
     gradient = updated.gradient
     if gradient is None:
         return {"name": updated.name, "frozen": True, "before": pool.array(updated.before)}
+    found = update_lines(step, updated)
     same = derivative is not None and np.array_equal(gradient, derivative)
     return {
         "name": updated.name,
@@ -176,4 +201,12 @@ def _update(pool: Pool, updated: ArrayUpdate, derivative: Array | None) -> dict[
         "gradient": pool.array(gradient),
         "as_is": same,
         "after": pool.array(updated.after),
+        "lr": updated.lr,
+        "lines": None if found is None else encoded(found[0]),
+        "constants": {} if found is None else found[1],
+        "memory": {
+            name: pool.array(updated.memory[slot])
+            for slot, name in SLOT_NAMES.items()
+            if slot in updated.memory
+        },
     }

@@ -5,15 +5,19 @@ from typing import Any
 import numpy as np
 
 from cnntrain.layers.activations import Activation, LogSoftmax, Softmax
+from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.conv2d import Conv2d
 from cnntrain.layers.dense import Dense
 from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.global_pooling import GlobalAvgPool2d
 from cnntrain.layers.joining import Add
+from cnntrain.layers.normalization import SampleNorm
 from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
 from cnntrain.layers.shaping import Flatten, Reshape
 from cnntrain.ops.windows import Axis
 from cnntrain.types import Array
+from cnntrain.views.trace.layer_recipes import layer_recipe
+from cnntrain.views.trace.recipe import encoded
 from cnntrain.views.trace.trace import LayerTrace
 
 Rule = dict[str, Any]
@@ -25,8 +29,8 @@ def page_rule(layer: LayerTrace) -> tuple[Rule, Array | None]:
     ``{"as": "other"}``: the page shows only formula and values.
     """
     match layer.watched.layer:
-        case Softmax() | LogSoftmax():
-            return {"as": "other"}, None
+        case Softmax() | LogSoftmax() | BatchNorm() | SampleNorm():
+            return _by_recipe(layer), None
         case Activation() | Dropout():
             return {"as": "elementwise"}, _slopes(layer)
         case _:
@@ -55,6 +59,21 @@ def _rule(layer: LayerTrace) -> Rule:
             return {"as": "add"}
         case _:
             return {"as": "other"}
+
+
+def _by_recipe(layer: LayerTrace) -> Rule:
+    """Which entries depend on each other, and the lines that compute one of them."""
+    inner = layer.watched.layer
+    forward, backward = (layer_recipe(layer, 0, backward) for backward in (False, True))
+    if forward is None or backward is None:
+        return {"as": "other"}
+    members = "channel" if isinstance(inner, BatchNorm) else "column"
+    rule: Rule = {"as": "recipe", "members": members, "constants": {}}
+    if isinstance(inner, BatchNorm | SampleNorm):
+        rule["constants"] = {"ε": inner.epsilon}
+    if isinstance(inner, SampleNorm):
+        rule |= {"members": "group", "groups": inner.parts()}
+    return rule | {"forward": encoded(forward.lines), "backward": encoded(backward.lines)}
 
 
 def _axes(vertical: Axis, horizontal: Axis) -> list[dict[str, int]]:

@@ -18,7 +18,11 @@ from cnntrain.network.network import Pass
 from cnntrain.registry import did_you_mean
 from cnntrain.types import Array, Params
 from cnntrain.views.formula import Formula
-from cnntrain.views.trace.trace import LayerTrace, Quantity, StepTrace
+from cnntrain.views.trace.layer_recipes import layer_recipe
+from cnntrain.views.trace.loss_recipes import loss_recipe
+from cnntrain.views.trace.recipe import Link, Recipe, work_out
+from cnntrain.views.trace.trace import ArrayUpdate, LayerTrace, LossTrace, Quantity, StepTrace
+from cnntrain.views.trace.update_recipes import update_recipe
 
 Index = tuple[int, ...]
 EVALUATION: Context = Pass().context(0)
@@ -52,7 +56,8 @@ class Explanation:
     """An entry, its meaning (``∂C/∂W``), its formula, and the terms whose sum it is.
 
     ``is_sum`` is false for a forward value that is not a sum, such as a sigmoid: the terms then
-    hold the values it depends on, each with its derivative.
+    hold the values it depends on, each with its derivative. ``links``: what is computed first, or
+    instead of a sum, line by line; ``verdict``: what the result means.
     """
 
     entry: str
@@ -61,10 +66,13 @@ class Explanation:
     value: float
     terms: tuple[Term, ...]
     is_sum: bool = True
+    links: tuple[Link, ...] = ()
+    verdict: str = ""
 
 
-def explain_entry(step: StepTrace, entry: str) -> Explanation:
-    """Explain ``conv1.W[0,0,1,1]`` (∂C/∂W), ``dense1.z[0]`` or ``relu1.a[0]``, ``dense1.delta[0]``.
+def explain_entry(step: StepTrace, entry: str, classes: Sequence[str] | None = None) -> Explanation:
+    """Explain ``conv1.W[0,0,1,1]`` (∂C/∂W), ``dense1.z[0]`` or ``relu1.a[0]``, ``dense1.delta[0]``,
+    ``loss.delta[0]``, or ``conv1.ΔW[0,0,1,1]``: the update of a weight.
 
     The last index of an activation is the sample; trailing axes of length 1 may be omitted.
     """
@@ -72,21 +80,28 @@ def explain_entry(step: StepTrace, entry: str) -> Explanation:
     if not found:
         raise ConfigError(f"--explain {entry}: write it as conv1.W[0,0,1,1] or dense1.delta[0]")
     name, letter, numbers = found.groups()
+    if (name, letter) == ("loss", "delta"):
+        loss = step.losses[0]
+        return explain_loss(loss, "loss.delta", _index(entry, numbers, loss.delta), classes)
     names = [INPUT, *(layer.name for layer in step.layers)]
     if name not in names:
         raise ConfigError(f"--explain {entry}: no layer {name!r}{did_you_mean(name, names)}")
     if letter == "delta":
         delta = step.input_delta if name == INPUT else step.layer(name).delta
-        return _delta(step, name, delta, _index(entry, numbers, delta))
+        return _delta(step, name, delta, _index(entry, numbers, delta), classes)
     known = ["delta"]
     if name != INPUT:
         layer = step.layer(name)
         params = {quantity.letter: quantity for quantity in layer.params}
+        changed = _change_of(step, name, letter)
+        if changed is not None:
+            return _update(step, changed, _index(entry, numbers, changed.before))
         if letter in ("z", "a", "y"):
             return _forward(layer, _index(entry, numbers, layer.gives.array))
         if letter in layer.watched.grads:
             return _gradient(step, layer, letter, _index(entry, numbers, params[letter].array))
         known += [layer.gives.letter, *layer.watched.grads]
+        known += [f"Δ{letter}" for letter in layer.watched.grads]
     raise ConfigError(f"--explain {entry}: {name} has no {letter!r}{did_you_mean(letter, known)}")
 
 
@@ -246,6 +261,8 @@ def _forward(layer: LayerTrace, index: Index) -> Explanation:
     y = layer.gives
     entry, value = _entry(y.name, y.array, _flat(index, y.array)).name, float(y.array[index])
     meaning = f"{layer.kind}, forward"
+    if recipe := layer_recipe(layer, _flat(index, y.array), backward=False):
+        return _worked_out(Explanation(entry, meaning, layer.formula, value, ()), recipe)
     if isinstance(layer.watched.layer, WeightedLayer):
         terms = tuple(_products(layer, index))
         return Explanation(entry, meaning, layer.formula, value, terms)
@@ -294,14 +311,54 @@ def _penalties(step: StepTrace, name: str, weight: Factor) -> Iterator[Term]:
         yield Term((Factor("<λ₁/m>", step.l1 * mult), sign))
 
 
-def _delta(step: StepTrace, name: str, delta: Array, index: Index) -> Explanation:
+def _worked_out(found: Explanation, recipe: Recipe) -> Explanation:
+    return replace(found, links=work_out(recipe), verdict=recipe.verdict, is_sum=False)
+
+
+def _change_of(step: StepTrace, name: str, letter: str) -> ArrayUpdate | None:
+    """The update that ``conv1.ΔW`` means, or ``conv1.change_W`` for keyboards without Δ."""
+    array = f"{name}.{letter.removeprefix('Δ').removeprefix('change_')}"
+    is_change = letter.startswith(("Δ", "change_"))
+    return next((u for u in step.updates if is_change and u.name == array), None)
+
+
+def _update(step: StepTrace, updated: ArrayUpdate, index: Index) -> Explanation:
+    """Explain the change of one weight, with what the optimizer remembers of it."""
+    at = _flat(index, updated.before)
+    entry, letter = _named(updated.name, updated.before, at).name, updated.name.rpartition(".")[2]
+    value = float(updated.change[index])
+    found = Explanation(entry, f"Δ{letter}", step.rule[-1], value, (), is_sum=False)
+    recipe = update_recipe(step, updated, at)
+    return found if recipe is None else _worked_out(found, recipe)
+
+
+def explain_loss(
+    loss: LossTrace, name: str, index: Index, classes: Sequence[str] | None
+) -> Explanation:
+    """Explain an entry of the δ that a loss sends: from the output to the difference."""
+    at = _flat(index, loss.delta)
+    recipe = loss_recipe(loss.loss, loss.output.array, loss.targets, at, loss.weight, classes)
+    entry, value = _entry(name, loss.delta, at).name, float(loss.delta[index])
+    meaning = f"∂C/∂{_entry(loss.output.name, loss.output.array, at).name}"
+    return _worked_out(Explanation(entry, meaning, loss.delta_formula, value, ()), recipe)
+
+
+def _delta(
+    step: StepTrace, name: str, delta: Array, index: Index, classes: Sequence[str] | None
+) -> Explanation:
     """Explain an entry of δ: the contributions of every reader of this output and of losses."""
     at = _flat(index, delta)
     entry = _entry(f"{name}.delta", delta, at)
     output = INPUT if name == INPUT else step.layer(name).gives.name
     terms: list[Term] = []
     formulas: list[Formula] = []
+    links: tuple[Link, ...] = ()
+    senders = sum(source == name for reader in step.layers for source in reader.inputs)
     for loss in (loss for loss in step.losses if loss.layer == name):
+        found = explain_loss(loss, f"{name}.delta", index, classes)
+        if not senders and len(step.losses) == 1:
+            return found
+        links += found.links
         terms.append(Term((replace(_entry("<loss>.delta", loss.delta, at)),)))
         formulas.append(loss.delta_formula)
     for reader in step.layers:
@@ -309,12 +366,24 @@ def _delta(step: StepTrace, name: str, delta: Array, index: Index) -> Explanatio
             if source != name:
                 continue
             formulas.append(reader.to_inputs[k].formula)
+            recipe = layer_recipe(reader, at, backward=True)
+            if recipe and senders == 1 and not links:
+                meaning, formula = f"∂C/∂{output}", formulas[0]
+                found = Explanation(entry.name, meaning, formula, float(delta[index]), ())
+                return _worked_out(found, recipe)
             if isinstance(reader.watched.layer, WeightedLayer):
                 terms += _weights_above(reader, at)
             else:
                 below = _entry(output, delta, at).name
                 terms += _chain(reader, _input_entry(reader, k, at), below)
-    return Explanation(entry.name, f"∂C/∂{output}", formulas[0], float(delta[index]), tuple(terms))
+    return Explanation(
+        entry.name,
+        f"∂C/∂{output}",
+        formulas[0],
+        float(delta[index]),
+        tuple(terms),
+        links=links,
+    )
 
 
 def _input_entry(reader: LayerTrace, k: int, at: int) -> Callable[[object, Params], float]:

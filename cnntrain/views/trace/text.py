@@ -7,9 +7,12 @@ import numpy as np
 
 from cnntrain.types import Array
 from cnntrain.views.arrays import lines, number, shape
-from cnntrain.views.trace.terms import Explanation, Factor, Term
+from cnntrain.views.trace.loss_recipes import verdict_of
+from cnntrain.views.trace.recipe import Link
+from cnntrain.views.trace.terms import Explanation, Factor, Term, explain_loss
 from cnntrain.views.trace.trace import ArrayUpdate, LayerTrace, LossTrace, StepTrace, Trace
 
+WIDTH = 100
 MOST_TERMS = 12  # of a sum that is written out
 
 
@@ -96,6 +99,14 @@ def _loss(loss: LossTrace, classes: tuple[str, ...] | None) -> Iterator[str]:
     yield f"  {'cost':<10} {number(loss.weight * loss.cost)}"
     yield f"  {loss.delta_formula}"
     yield from _array("δ", loss.delta, batched=True)
+    at = np.unravel_index(int(np.abs(loss.delta).argmax()), loss.delta.shape)
+    found = explain_loss(loss, "δ", tuple(map(int, at)), classes)
+    yield f"  written out for {found.entry}:"
+    yield from link_lines(found.links)
+    for sample in range(m if m <= MOST_TERMS else 0):
+        told = verdict_of(loss.loss, loss.output.array, loss.targets, sample, classes)
+        if told:
+            yield f"  {'' if m == 1 else f'sample {sample} '}{told}"
 
 
 def _senders(step: StepTrace) -> Counter[str]:
@@ -141,6 +152,10 @@ def _update(updated: ArrayUpdate, derivative: Array) -> Iterator[str]:
 def explanation_text(found: Explanation) -> str:
     """The sum, one term per line; only the largest terms if there are many."""
     head = f"{_left_side(found)}: {found.formula}"
+    links = list(link_lines(found.links))
+    if not found.is_sum and not found.terms:
+        verdict = [f"  {found.verdict}"] if found.verdict else []
+        return "\n".join([head, *links, f"    = {number(found.value)}", *verdict])
     if not found.is_sum:
         depends = (_dependence(term) for term in found.terms)
         return "\n".join([head, f"    = {number(found.value)}", *depends])
@@ -159,7 +174,23 @@ def explanation_text(found: Explanation) -> str:
         for k, (names, values, value) in enumerate(rows)
     ]
     zero = [] if rows else ["  all terms are 0"]
-    return "\n".join([head, *body, *zero, f"  = {number(found.value)}"])
+    return "\n".join([head, *links, *body, *zero, f"  = {number(found.value)}"])
+
+
+def link_lines(links: Sequence[Link]) -> Iterator[str]:
+    """``p = e / S = 1.2 / 3.4 = 0.35``, aligned."""
+    names = max((len(link.name) for link in links), default=0)
+    words = max((len(link.expression) for link in links), default=0)
+    for link in links:
+        told, value = f"    {link.name:<{names}} = {link.expression:<{words}}", number(link.value)
+        numbers = f"{link.written} = {value}"
+        if link.written == value:
+            yield f"{told} = {value}"
+        elif len(told) + len(numbers) + 3 <= WIDTH:
+            yield f"{told} = {numbers}"
+        else:
+            yield told.rstrip()
+            yield f"    {'':<{names}} = {numbers}"
 
 
 def _left_side(found: Explanation) -> str:

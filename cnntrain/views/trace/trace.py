@@ -12,9 +12,11 @@ import numpy as np
 
 from cnntrain.errors import Diverged
 from cnntrain.layers import Context, Layer
+from cnntrain.losses import Loss
 from cnntrain.network.graph import AT_INPUT, INPUT, Node
 from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import Objective, forward_backward
+from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import State
@@ -22,8 +24,6 @@ from cnntrain.training.step import learning_rate
 from cnntrain.training.update import update
 from cnntrain.types import Array, Arrays, Params, Shape
 from cnntrain.views.formula import Formula
-
-MOST_SHOWN = 4  # training samples that are traced together by default
 
 
 class Watched(Layer):
@@ -106,6 +106,7 @@ class LossTrace:
     targets: Array
     cost: float
     delta: Array
+    loss: Loss
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,9 @@ class ArrayUpdate:
     before: Array
     gradient: Array | None
     after: Array
+    lr: float  # η times ``lr_mult``
+    decay: float  # of the decoupled weight decay, times ``decay_mult``
+    memory: dict[str, Array]  # what the optimizer remembered before the update, by slot
 
     @property
     def change(self) -> Array:
@@ -137,6 +141,7 @@ class StepTrace:
     l1: float  # λ₁/m
     decay_mult: dict[str, float]  # of every array
     rule: tuple[Formula, ...]
+    optimizer: Optimizer
     updates: tuple[ArrayUpdate, ...]
     cost_before: float
     cost_after: float
@@ -159,9 +164,17 @@ class Trace:
 
 
 def trace(
-    experiment: Experiment, state: State, clock: Clock, samples: Sequence[int], steps: int
+    experiment: Experiment,
+    state: State,
+    clock: Clock,
+    samples: Sequence[int],
+    steps: int,
+    lr: float | None = None,
 ) -> Trace:
-    """Trace ``steps`` updates of ``state``, each on the training samples ``samples``."""
+    """Trace ``steps`` updates of ``state``, each on the training samples ``samples``.
+
+    ``lr``: η of these updates, instead of that of the schedule.
+    """
     nodes = experiment.network.nodes
     edges = [(_name(nodes, k), node.name) for node in nodes for k in node.inputs]
     return Trace(
@@ -170,33 +183,33 @@ def trace(
         experiment.data.classes,
         tuple(edges),
         bool(experiment.plan.data.augment),
-        tuple(_steps(experiment, state, clock, np.array(samples), steps)),
+        tuple(_steps(experiment, state, clock, np.array(samples), steps, lr)),
     )
 
 
-def default_samples(experiment: Experiment) -> list[int]:
-    """All training samples if there are few, else the first ones."""
-    n = len(experiment.data.train)
-    return list(range(n if n <= MOST_SHOWN else 1))
-
-
 def _steps(
-    experiment: Experiment, state: State, clock: Clock, samples: Array, steps: int
+    experiment: Experiment,
+    state: State,
+    clock: Clock,
+    samples: Array,
+    steps: int,
+    given: float | None,
 ) -> Iterator[StepTrace]:
     x, y = experiment.batches("train").take(samples)
     for _ in range(steps):
-        yield _step(experiment, state, clock, x, y)
+        scheduled = learning_rate(experiment.plan, state.step, replace(clock, drops=state.drops))
+        yield _step(experiment, state, scheduled if given is None else given, x, y)
         state.step += 1
 
 
 @np.errstate(all="ignore")  # overflow is detected in the loss and the weights
-def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array) -> StepTrace:
+def _step(experiment: Experiment, state: State, lr: float, x: Array, y: Array) -> StepTrace:
     """One update of ``state``; ``Diverged`` if something in it is not finite."""
     objective, penalty, plan = experiment.objective, experiment.penalty, experiment.plan
     network = _watching(experiment.network)
     run = Pass(training=True, seed=plan.seed, step=state.step)
-    lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
     before = {name: array.copy() for name, array in state.params.items()}
+    memory = {name: array.copy() for name, array in state.optimizer_state.items()}
     out = forward_backward(network, objective, before, x, y, run, need_dx=True)
     grads = dict(out.grads)
     penalty.add_gradient(network, before, grads)
@@ -217,7 +230,20 @@ def _step(experiment: Experiment, state: State, clock: Clock, x: Array, y: Array
         l1=penalty.l1,
         decay_mult={name: param.decay_mult for name, param in network.params.items()},
         rule=tuple(map(Formula, plan.optimizer.rule())),
-        updates=tuple(_updates(network, before, grads, state.params)),
+        optimizer=plan.optimizer,
+        updates=tuple(
+            ArrayUpdate(
+                name=name,
+                before=before[name],
+                gradient=grads[name] if param.trainable else None,
+                after=state.params[name].copy(),
+                lr=lr * param.lr_mult,
+                decay=plan.optimizer.weight_decay * param.decay_mult,
+                memory=_memory(plan.optimizer, memory, name),
+            )
+            for name, param in network.params.items()
+            if not param.is_buffer
+        ),
         cost_before=out.loss / x.shape[-1] + penalty.value(network, before),
         cost_after=after + penalty.value(network, state.params),
     )
@@ -298,18 +324,15 @@ def _losses(network: Network, objective: Objective, y: Array) -> Iterator[LossTr
             layer=node.name,
             weight=term.weight,
             formula=Formula(term.loss.equation()),
-            delta_formula=Formula(term.loss.delta_formula),
+            delta_formula=Formula(term.loss.delta_equation()),
             output=output,
             targets=y,
             cost=cost / m,
             delta=delta * (term.weight / m),
+            loss=term.loss,
         )
 
 
-def _updates(
-    network: Network, before: Params, grads: Params, after: Params
-) -> Iterator[ArrayUpdate]:
-    for name, param in network.params.items():
-        if not param.is_buffer:
-            gradient = grads[name] if param.trainable else None
-            yield ArrayUpdate(name, before[name], gradient, after[name].copy())
+def _memory(optimizer: Optimizer, memory: Params, name: str) -> dict[str, Array]:
+    slots = {slot: f"{slot}:{name}" for slot in optimizer.active_slots()}
+    return {slot: memory[key] for slot, key in slots.items() if key in memory}

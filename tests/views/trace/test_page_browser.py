@@ -173,10 +173,10 @@ def test_every_sum_shown_equals_its_number(visit, page_of):
     assert sums > 1000
 
 
-def test_missing_sums_are_stated(visit, page_of):
+def test_normalization_is_written_line_by_line(visit, page_of):
     page = visit(page_of("digits-residual"))
     step_to(page, "batch_norm1 forward")
-    assert "this page does not show its sum" in page.inner_text(".explanation")
+    assert "mean(x)" in page.inner_text(".links")
     assert page.locator(".formula math").count() == 1
     assert page.locator(".board path").count() == 24  # 22 layers in a row, two shortcuts
     assert page.locator(".board path[data-side=forward]").count() == 1
@@ -216,7 +216,7 @@ def test_the_keyboard_reaches_everything(visit, page_of):
     page = visit(page_of("worked-conv"))
     page.keyboard.press("ArrowRight")
     reached = []
-    for _ in range(10):
+    for _ in range(11):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
@@ -226,7 +226,7 @@ def test_the_keyboard_reaches_everything(visit, page_of):
         )
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     nodes, buttons = ["input", "conv1", "loss"], ["first", "back", "play", "next"]
-    assert reached == ["theme", *nodes, "formula", "tiles numbers", *buttons]
+    assert reached == ["theme", *nodes, "play-title", "formula", "tiles numbers", *buttons]
     page.focus('.panel[data-name="conv1.z"] .tiles')
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")

@@ -64,6 +64,8 @@ def test_terms_add_up_for_every_layer(step_of, example):
     for index, shown in entries(layer.gives.array, rng):
         found = explain_entry(step, f"{layer.name}.{layer.gives.letter}{shown}")
         assert found.value == layer.gives.array[index]
+        if found.links:
+            assert found.links[-1].value == pytest.approx(found.value, rel=1e-9, abs=1e-12)
         if isinstance(example.layer, WeightedLayer) or layer.kind in LINEAR:
             assert found.is_sum
         if found.is_sum:
@@ -72,6 +74,7 @@ def test_terms_add_up_for_every_layer(step_of, example):
         found = explain_entry(step, f"input.delta{shown}")
         assert found.value == step.input_delta[index]
         total = sum(term.value for term in found.terms)
+        total = found.links[-1].value if found.links and not found.terms else total
         assert total == pytest.approx(found.value, rel=1e-9, abs=1e-12)
     for updated in step.updates:
         for index, shown in entries(updated.before, rng):
@@ -130,7 +133,7 @@ def test_long_sums_show_the_largest_terms(step_of):
     [
         ("dense1.W", "write it as conv1.W[0,0,1,1] or dense1.delta[0]"),
         ("dense2.W[0,0]", "no layer 'dense2'; did you mean 'dense1'?"),
-        ("dense1.V[0]", "dense1 has no 'V'; known: W, b, delta, z"),
+        ("dense1.V[0]", "dense1 has no 'V'; known: W, b, delta, z, ΔW, Δb"),
         ("dense1.W[3,0]", "the array has the shape (1, 2), and indices count from 0"),
         ("dense1.W[0]", "the array has the shape (1, 2), and indices count from 0"),
         ("dense1.z[1]", "the array has the shape (1,), and indices count from 0"),

@@ -10,8 +10,9 @@ from cnntrain.training.experiment import training_clock
 from cnntrain.training.state import start
 from cnntrain.training.step import train_step
 from cnntrain.training.workers import Workers
+from cnntrain.views.trace.samples import chosen_sample, default_samples
 from cnntrain.views.trace.text import trace_text
-from cnntrain.views.trace.trace import default_samples, trace
+from cnntrain.views.trace.trace import trace
 
 NETWORK = [
     {"dense": {"units": 4}},
@@ -65,9 +66,34 @@ def test_the_output_of_a_layer_is_the_input_of_the_next(experiment_of):
 
 
 def test_all_samples_are_shown_if_few_else_the_first(experiment_of):
-    assert default_samples(experiment_of()) == [0]
+    experiment = experiment_of()
+    assert default_samples(experiment, start(experiment.plan, experiment.network)) == [0]
     inline = {"source": "inline", "inputs": [[0.0, 1.0], [1.0, 0.0]], "targets": [0, 1]}
-    assert default_samples(experiment_of(data=inline)) == [0, 1]
+    experiment = experiment_of(data=inline)
+    assert default_samples(experiment, start(experiment.plan, experiment.network)) == [0, 1]
+
+
+def test_the_worst_sample_is_the_most_confident_mistake(experiment_of):
+    inputs = [[x] for x in (-9.0, -2.0, -1.0, 1.0, 2.0, 9.0)]
+    data = {"source": "inline", "inputs": inputs, "targets": [0, 1, 0, 0, 1, 1]}
+    network = [{"dense": {"units": 2, "init": {"W": [[0.0], [1.0]], "b": 0}}}]
+    experiment = experiment_of(data=data, network=network, loss="cross_entropy")
+    state = start(experiment.plan, experiment.network)
+    state.step = 1
+    assert default_samples(experiment, state) == [1]
+    assert chosen_sample(experiment, state, "best") in (0, 5)
+    assert chosen_sample(experiment, state, "random") in range(6)
+    data["targets"] = [0, 0, 0, 1, 1, 1]  # all are right: the least confident one
+    assert default_samples(experiment_of(data=data, network=network), state)[0] in (2, 3)
+
+
+def test_the_worst_sample_of_a_regression_has_the_largest_error(experiment_of):
+    data = {"source": "inline", "inputs": [[0.0], [1.0], [2.0], [3.0], [4.0]],
+            "targets": [[0.0], [1.0], [7.0], [3.5], [4.0]]}  # fmt: skip
+    network = [{"dense": {"units": 1, "init": {"W": [[1.0]], "b": 0}}}]
+    experiment = experiment_of(data=data, network=network, loss="squared_error")
+    state = start(experiment.plan, experiment.network)
+    assert chosen_sample(experiment, state, "worst") == 2
 
 
 def test_divergence_is_reported(experiment_of):

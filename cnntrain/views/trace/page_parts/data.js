@@ -4,6 +4,9 @@ const trace = JSON.parse(document.getElementById("trace").textContent);
 const decoded = new Map();
 const chosen = { update: 0, step: 0, sample: 0 };
 
+// A text of the page in its language, with {name} replaced by the value of that name.
+const say = (key, values = {}) => trace.texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
 function numbersOf(content) {
   if (!decoded.has(content)) {
     const { type, base64 } = trace.contents[content];

@@ -31,7 +31,8 @@ function termRows({ terms, block, total, value, missing, how }) {
 }
 
 function termTable(explained) {
-  const { terms, how } = explained;
+  const { terms, how, links } = explained;
+  if (links) return linkTable(explained);
   if (how === "value") return null;
   if (!terms.length && !explained.missing) return make("p", { class: "note" }, "no terms: 0");
   const [rows, total] = termRows(explained);
@@ -39,6 +40,17 @@ function termTable(explained) {
   return make("table", { class: "terms" },
     make("tbody", {}, rows),
     make("tfoot", {}, make("tr", {}, make("td", { colspan: 2 }, sign), make("td", {}, total))));
+}
+
+// The lines of a recipe: what is computed, with names and with numbers, and the result.
+function linkTable({ links, block }) {
+  const rows = links.map(({ name, words, numbers, value }) => {
+    const text = block.write(value);
+    return make("tr", {}, make("th", { scope: "row" }, name),
+      make("td", {}, make("span", {}, words), numbers === text ? "" : make("span", { class: "numbers" }, `= ${numbers}`)),
+      make("td", {}, text));
+  });
+  return make("table", { class: "links" }, make("tbody", {}, rows));
 }
 
 function gridCell(value, scale) {

@@ -38,6 +38,7 @@ function seenBy(steps, now) {
 }
 
 let view = null;
+let playBar = null;
 
 function render() {
   const steps = tour();
@@ -55,6 +56,8 @@ function render() {
   byId("about").textContent = `update ${done + 1}, ${samples}, \u03b7 = ${Number(lr.toPrecision(6))}` +
     (trace.augmented ? " (as read: training would augment them)" : "");
   byId("choose-update").querySelector("select").value = chosen.update;
+  playBar.show();
+  history.replaceState(null, "", `#step=${chosen.step + 1}`);
 }
 
 const isAtEnd = () => chosen.step === tour().length - 1 && chosen.update === trace.steps.length - 1;
@@ -106,7 +109,8 @@ function onKey(event) {
   const isField = event.target.closest?.("select, input");
   if (isField || event.ctrlKey || event.metaKey || event.altKey) return;
   const isButton = event.target.closest?.("button");
-  const actions = { ArrowRight: next, ArrowLeft: back, Home: () => go(0, 0), ...(!isButton && { " ": play }) };
+  const actions = { ArrowRight: next, ArrowLeft: back, Home: () => go(0, 0),
+    End: () => go(tour().length - 1, trace.steps.length - 1), ...(!isButton && { " ": play }) };
   if (!actions[event.key]) return;
   event.preventDefault();
   if (event.key !== " ") pause();
@@ -134,13 +138,29 @@ function start() {
   byId("theme").addEventListener("click", () => { setTheme(isDark() ? "light" : "dark"); render(); });
   choices("choose-update", trace.steps.map((step) => String(step.step + 1)), (update) => go(chosen.step, update));
   choices("choose-sample", trace.samples.map(String), (sample) => { chosen.sample = sample; render(); });
+  playBar = new PlayBar(byId("play-bar"));
+  stage.addEventListener("click", ({ target }) => pickToPlay(target));
   view = new NetworkView(byId("network"), goToNode);
   for (const [id, action] of Object.entries({ first: () => go(0, 0), back, next })) {
     byId(id).addEventListener("click", () => { pause(); action(); });
   }
   byId("play").addEventListener("click", play);
   document.addEventListener("keydown", onKey);
+  addEventListener("hashchange", () => { followLink(); render(); });
+  followLink();
   render();
+}
+
+// A click on a number of the input or of a parameter chooses it to play with.
+function pickToPlay(target) {
+  const cell = target.closest?.(".panel [data-k]");
+  if (cell) playBar.choose(cell.closest(".panel").dataset.name, Number(cell.dataset.k));
+}
+
+// #step=12: the step that a link names, from 1.
+function followLink() {
+  const step = Number(new URLSearchParams(location.hash.slice(1)).get("step"));
+  if (step >= 1 && step <= tour().length) chosen.step = step - 1;
 }
 
 start();

@@ -141,7 +141,8 @@ function updateRow(one, before, gradient, changed, after, scale) {
   const box = new ExplanationBox(panels);
   const pick = (k) => {
     const terms = [term([named(before, k)]), term([{ ...named(changed, k), name: changed.label(k) }])];
-    box.show(found(after, k, "the old value plus its change", terms));
+    const sum = found(after, k, say("oldPlusChange"), terms);
+    box.show(one.lines ? { ...sum, links: explainChange(one, changed, k).links } : sum);
     panels.forEach((panel) => panel.mark([], k));
   };
   const title = one.as_is ? "gradient g" : "gradient g, with penalty or clipping";

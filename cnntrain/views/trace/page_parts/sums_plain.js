@@ -1,4 +1,4 @@
-// Elementwise layers, layers that move or add values, and the loss.
+// Elementwise layers, and layers that move or add values.
 
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 const FUNCTIONS = {
@@ -61,28 +61,7 @@ const other = {
   },
 };
 
-// \u03b4 of an output of the loss, where it is the difference of two numbers over the m samples.
-function explainLoss(loss, output, target, delta, k) {
-  const label = loss.labels?.[chosen.sample];
-  const over = loss.weight === 1 ? `1/${output.samples}` : `${loss.weight}/${output.samples}`;
-  const share = loss.weight / output.samples;
-  const part = share === 1 ? [] : [constant(over, share)];
-  const wanted = target ? named(target, k) : constant("t", k === label ? 1 : 0);
-  const answer = loss.kind === "squared_error" ? named(output, k) : softmaxAt(output, k);
-  const opposite = { ...wanted, name: `\u2212${wanted.name}`, value: -wanted.value };
-  const terms = [term([...part, answer]), term([...part, opposite])];
-  const sum = found(delta, k, "the output minus the target, divided by the number of samples", terms);
-  const isSo = sum.missing === 0 && Math.abs(sum.total - sum.value) <= 1e-5 * Math.max(Math.abs(sum.value), delta.scale.reach);
-  return isSo ? sum : { ...found(delta, k, "from the formula above", [], "value"), from: [named(output, k)] };
-}
-
-function softmaxAt(z, k) {
-  const powers = range(z.size).map((j) => Math.exp(z.at(j) - z.scale.high));
-  const value = powers[k] / powers.reduce((sum, one) => sum + one, 0);
-  return { ...named(z, k), name: `softmax(z)[${k}]`, value };
-}
-
-const RULES = { dense, conv, max, mean, global_mean: globalMean, elementwise, same, add, other };
+const RULES = { dense, conv, max, mean, global_mean: globalMean, elementwise, same, add, recipe, other };
 
 function explainForward(layer, blocks, k) {
   return RULES[layer.rule.as].forward(blocks, layer.rule, k, layer.kind);

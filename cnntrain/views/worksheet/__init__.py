@@ -1,0 +1,4 @@
+"""Exercises in backpropagation with their worked solutions, and the marking of answers.
+
+May import: views/{arrays,formula}, views/trace and below.
+"""
