@@ -30,6 +30,20 @@ LAYERS = {
     "plain": [CONV, {"dropout": {"rate": 0.2}}, "flatten", {"dense": {"units": 10}}],
 }
 DATA = {"source": "digits", "validation": 200}
+HANG_ON_A_SIGNAL = """
+import signal, time
+
+def hang(number, frame):
+    while frame:
+        if frame.f_code.co_name == "_awaited":  # not while it waits for another rank
+            signal.setitimer(signal.ITIMER_REAL, 0.0005)
+            return
+        frame = frame.f_back
+    time.sleep(3600)
+
+signal.signal(signal.SIGUSR2, hang)
+signal.signal(signal.SIGALRM, hang)
+"""
 TRAIN = {"epochs": 2, "batch_size": 300}  # of 2 shards; the last batch of an epoch has one
 
 
@@ -221,8 +235,12 @@ def endless(mpi_started, config, tmp_path, wait_until):
         words = ["fit", config(kind, epochs=10**6), "--out", "run", "-q"]
         with mpi_started([(ranks, words, {})], tmp_path, of) as process:
             seen = tmp_path / "run" / "metrics.jsonl"
-            wait_until(lambda: seen.is_file() and seen.stat().st_size, process)
-            yield process, _pids(process, ranks)
+            try:
+                wait_until(lambda: seen.is_file() and seen.stat().st_size, process)
+                yield process, _pids(process, ranks)
+            except BaseException:
+                process.terminate()
+                raise
 
     return started
 
@@ -275,6 +293,21 @@ def test_a_stuck_rank_ends_the_job(endless, tmp_path, of, stuck):
     assert f"Error: rank {stuck} on " in err
     assert "has given no sign of life for 10 s" in err
     assert ("A checkpoint was written at step" in err) == (stuck != 0)
+    assert (tmp_path / "run" / "checkpoints" / "last.npz").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hanging", [0, 1])
+def test_a_rank_that_hangs_with_a_pulse_ends_the_job(endless, tmp_path, monkeypatch, hanging):
+    (tmp_path / "sitecustomize.py").write_text(HANG_ON_A_SIGNAL)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with endless(3) as (process, pids):
+        os.kill(pids[hanging], signal.SIGUSR2)
+        code, err = ended(process, within=45)
+    assert code == 1
+    assert f"rank {hanging} on " in err
+    assert "hangs: for 20 s it has neither computed nor read nor written" in err
+    assert ("A checkpoint was written at step" in err) == (hanging != 0)
     assert (tmp_path / "run" / "checkpoints" / "last.npz").is_file()
 
 
