@@ -324,7 +324,7 @@ def test_data_that_one_rank_can_no_longer_read_ends_the_job(
         code, err = ended(process, within=30)
     assert code == 1
     assert "Error: rank 1 on " in err
-    assert "x.npy: has shrunk from" in err
+    assert "x.npy: has shrunk " in err
     assert "A checkpoint was written at step" in err
 
 
