@@ -44,6 +44,7 @@ from cnntrain.types import Array, Shape
 
 KERNEL, TILE, POINTS = 3, 2, 4  # taps, outputs and points of one axis
 MANY, LARGE = 32, 8  # channels and filters, and outputs of an axis, from which on it is worth it
+VECTOR = 16  # channels or filters that are no multiple leave lanes of ∂C/∂W empty
 B_T = np.array([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 G = np.array([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 A_T = np.array([[1.0, 1, 1, 0], [0, 1, -1, -1]])
@@ -68,7 +69,8 @@ def is_worth_winograd(channels: int, filters: int, vertical: Axis, horizontal: A
     By the compiled kernels; NumPy's direct form is the faster one, so it keeps that. On smaller
     maps ∂C/∂W, whose direct sums are then short, would have more than twice their error.
     """
-    return min(channels, filters) >= MANY and min(vertical.out, horizontal.out) >= LARGE
+    is_whole = channels % VECTOR == filters % VECTOR == 0
+    return is_whole and min(channels, filters) >= MANY and min(vertical.out, horizontal.out) >= LARGE
 
 
 @twinned(compiled.winograd_forward)
