@@ -42,12 +42,18 @@ from cnntrain.ops.sums import long_product
 from cnntrain.ops.windows import Axis
 from cnntrain.types import Array, Shape
 
-KERNEL, TILE, POINTS = 3, 2, 4  # taps, outputs and points of one axis
-MANY, LARGE = 32, 8  # channels and filters, and outputs of an axis, from which on it is worth it
+TILE = 2  # outputs of an axis
+MANY = {3: 32, 5: 32}  # channels and filters, by the taps of an axis, and
+LARGE = {3: 8, 5: 8}  # outputs of an axis, from which on it is worth it
 VECTOR = 16  # channels or filters that are no multiple leave lanes of ∂C/∂W empty
-B_T = np.array([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-G = np.array([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-A_T = np.array([[1.0, 1, 1, 0], [0, 1, -1, -1]])
+B_T = {3: np.array([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])}
+G = {3: np.array([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])}
+A_T = {3: np.array([[1.0, 1, 1, 0], [0, 1, -1, -1]])}
+B_T[5] = np.zeros((7, 6))  # those of F(2, 3), and of F(2, 2) for the other two taps
+B_T[5][:4, :4], B_T[5][4:, 3:] = B_T[3], [[1, -1, 0], [0, 1, 0], [0, -1, 1]]
+G[5] = np.zeros((7, 5))
+G[5][:4, :3], G[5][4:, 3:] = G[3], [[1, 0], [1, 1], [0, 1]]
+A_T[5] = np.hstack([A_T[3], [[1, 1, 0], [0, 1, 1]]])
 FORMULAS = {
     "winograd, forward": r"z_f = A^T [\sum_c (G W_{f,c} G^T) \odot (B^T a_c B)] A + b_f",
     "winograd, a": r"\frac{\partial C}{\partial a_c} ="
@@ -58,9 +64,13 @@ FORMULAS = {
 
 
 def fits_winograd(vertical: Axis, horizontal: Axis, groups: int) -> bool:
-    """Whether the algorithm works for these windows: 3x3, stride 1, not dilated, one group."""
-    axes = (vertical, horizontal)
-    return groups == 1 and all((ax.size, ax.stride, ax.dilation) == (KERNEL, 1, 1) for ax in axes)
+    """Whether it works for these windows: 3x3 or 5x5, stride 1, not dilated, one group."""
+    is_square = vertical.size == horizontal.size and vertical.size in B_T
+    return (
+        is_square
+        and groups == 1
+        and all((axis.stride, axis.dilation) == (1, 1) for axis in (vertical, horizontal))
+    )
 
 
 def is_worth_winograd(channels: int, filters: int, vertical: Axis, horizontal: Axis) -> bool:
@@ -69,8 +79,9 @@ def is_worth_winograd(channels: int, filters: int, vertical: Axis, horizontal: A
     By the compiled kernels; NumPy's direct form is the faster one, so it keeps that. On smaller
     maps ∂C/∂W, whose direct sums are then short, would have more than twice their error.
     """
+    taps, least = vertical.size, min(vertical.out, horizontal.out)
     is_whole = channels % VECTOR == filters % VECTOR == 0
-    return is_whole and min(channels, filters) >= MANY and min(vertical.out, horizontal.out) >= LARGE
+    return is_whole and min(channels, filters) >= MANY[taps] and least >= LARGE[taps]
 
 
 @twinned(compiled.winograd_forward)
@@ -96,27 +107,28 @@ def winograd_pool_forward(
 @twinned(compiled.winograd_da)
 def winograd_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
     """∂C/∂a = δ convolved with the kernel rotated by 180°: Aᵀ [Σ_f (G rot W Gᵀ) ⊙ (Bᵀ δ B)] A."""
-    rotated = W[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, 3, 3)
+    rotated = W[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)  # (C, F, K, K)
     return _by_tiles(delta, rotated, _reversed(vertical), _reversed(horizontal))
 
 
 @twinned(compiled.winograd_dW)
 def winograd_dW(delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
     """∂C/∂W = Gᵀ [Σ (A δ Aᵀ) ⊙ (Bᵀ a B)] G, Σ over tiles and samples."""
-    f = W_shape[0]
+    f, taps = W_shape[0], vertical.size
     down, across = _tiles(vertical), _tiles(horizontal)
     blank = np.zeros((f, TILE * down, TILE * across, delta.shape[-1]), delta.dtype)
     blank[:, : vertical.out, : horizontal.out] = delta  # of odd maps the last tiles are half empty
-    points = _on_both_sides(A_T.T, _squares(blank, TILE, down, across))  # (4, 4, F, tiles)
-    V = _input_points(a, vertical, horizontal)  # (4, 4, C, tiles)
-    dU = long_product(points, V.swapaxes(-1, -2))  # (4, 4, F, C) = (4, 4, F, Q) @ (4, 4, Q, C)
-    return _on_both_sides(G.T, dU).transpose(2, 3, 0, 1)
+    points = _on_both_sides(A_T[taps].T, _squares(blank, TILE, down, across))  # (P, P, F, tiles)
+    V = _input_points(a, vertical, horizontal)  # (P, P, C, tiles)
+    dU = long_product(points, V.swapaxes(-1, -2))  # (P, P, F, C) = (P, P, F, Q) @ (P, P, Q, C)
+    return _on_both_sides(G[taps].T, dU).transpose(2, 3, 0, 1)
 
 
 def _by_tiles(a: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
-    U = _on_both_sides(G, W.transpose(2, 3, 0, 1))  # (4, 4, F, C)
-    M = U @ _input_points(a, vertical, horizontal)  # (4, 4, F, tiles)
-    tiles = _on_both_sides(A_T, M)  # (2, 2, F, tiles)
+    taps = vertical.size
+    U = _on_both_sides(G[taps], W.transpose(2, 3, 0, 1))  # (P, P, F, C)
+    M = U @ _input_points(a, vertical, horizontal)  # (P, P, F, tiles)
+    tiles = _on_both_sides(A_T[taps], M)  # (2, 2, F, tiles)
     down, across, n = _tiles(vertical), _tiles(horizontal), a.shape[-1]
     by_rows = tiles.reshape(TILE, TILE, len(W), down, across, n).transpose(2, 3, 0, 4, 1, 5)
     z = by_rows.reshape(len(W), TILE * down, TILE * across, n)
@@ -124,13 +136,15 @@ def _by_tiles(a: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
 
 
 def _input_points(a: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """V = Bᵀ a B of every tile: (C, H, W, N) -> (4, 4, C, tiles·N)."""
+    """V = Bᵀ a B of every tile: (C, H, W, N) -> (P, P, C, tiles·N)."""
     down, across = _tiles(vertical), _tiles(horizontal)
     c, _, _, n = a.shape
-    padded = np.zeros((c, TILE * (down + 1), TILE * (across + 1), n), a.dtype)
+    height, width = _read(vertical, down), _read(horizontal, across)
+    padded = np.zeros((c, height, width, n), a.dtype)
     rows, columns = _seen(vertical, down), _seen(horizontal, across)
     padded[:, rows[0], columns[0]] = a[:, rows[1], columns[1]]
-    return _on_both_sides(B_T, _squares(padded, POINTS, down, across))
+    matrix = B_T[vertical.size]
+    return _on_both_sides(matrix, _squares(padded, matrix.shape[1], down, across))
 
 
 def _squares(x: Array, side: int, down: int, across: int) -> Array:
@@ -153,14 +167,20 @@ def _tiles(axis: Axis) -> int:
     return -(-axis.out // TILE)
 
 
+def _read(axis: Axis, tiles: int) -> int:
+    """Inputs that so many tiles read."""
+    return TILE * tiles + axis.size - 1
+
+
 def _seen(axis: Axis, tiles: int) -> tuple[slice, slice]:
     """(places among the inputs of all tiles, inputs on the map): those that the tiles read."""
     first = max(0, -axis.before)
-    stop = max(first, min(axis.length, TILE * (tiles + 1) - axis.before))
+    stop = max(first, min(axis.length, _read(axis, tiles) - axis.before))
     return slice(first + axis.before, stop + axis.before), slice(first, stop)
 
 
 def _reversed(axis: Axis) -> Axis:
     """The axis of the convolution that gives ∂C/∂a: its outputs are the inputs of this one."""
-    before = KERNEL - 1 - axis.before
-    return Axis(axis.out, KERNEL, 1, before, axis.length + KERNEL - 1 - axis.out - before)
+    before = axis.size - 1 - axis.before
+    after = axis.length + axis.size - 1 - axis.out - before
+    return Axis(axis.out, axis.size, 1, before, after)
