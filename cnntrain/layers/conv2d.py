@@ -192,8 +192,9 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     (zeros on both sides), or ``valid`` (none), or ``same`` (OH = ceil(H / stride), an odd row or
     column at the end); ``groups``, the number of independent groups of channels and filters (C:
     depth-wise convolution); ``algorithm``, ``direct`` (the sum as it stands), ``winograd`` (for 3x3
-    kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or ``auto``
-    (winograd where the compiled engine runs and it is faster: C, F >= 32, OH, OW >= 8);
+    and 5x5 kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or
+    ``auto`` (winograd where the compiled engine runs and it is faster: 3x3, C and F multiples of 16
+    and at least 32, OH, OW >= 8);
     ``activation: KIND`` appends that layer; ``bias``, ``init``,
     ``trainable``, ``lr_mult``, ``decay_mult`` as for every layer with weights. Raises
     ``ShapeError`` if the input is not an image, the kernel does not fit, the number of groups does

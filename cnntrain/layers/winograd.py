@@ -1,4 +1,4 @@
-"""Convolution with 3x3 kernels and stride 1 by Winograd's minimal filtering F(2x2, 3x3).
+"""Convolution with stride 1 by Winograd's minimal filtering: F(2x2, 3x3), and F(2x2, 5x5).
 
 A tile of 2x2 outputs reads 4x4 inputs d. Seen as the product of two polynomials, taken at the
 points 0, 1, -1 and ∞ of each axis and put together again, it is
@@ -20,12 +20,19 @@ so ∂C/∂U = Σ (A δ Aᵀ) ⊙ V, and with dU = G dg Gᵀ, ⟨X, G dg Gᵀ⟩
 
 ∂C/∂a of a convolution with stride 1 is a convolution of δ with the kernel rotated by 180°.
 
+The five taps of F(2x2, 5x5) are three and two: A, B and G hold those of F(2, 3) and, beside them,
+those of F(2, 2) at the points 0, 1 and ∞. That makes 49 products where the sum over taps needs 100.
+Six points, of which two are beyond 0, ±1 and ∞, would make 36; but rounding at 1/2 and -2, the best
+of those tried, has 1.9 times the error of the direct sum for z already, and at ±2 2.8 times.
+
 From 32 channels and 32 samples on, the compiled kernels take 0.5 to 1.0 times as long as the direct
 ones; of a single sample, which leaves most lanes of the transforms empty, 0.7 to 5 times, because
-the choice must not depend on how a batch is cut. Of normally distributed maps in float32, with 16
-to 128 channels, sides of 8 to 32 and 8 to 50 samples, their error against float64 (root of the mean
-square) is 0.6 to 1.0 times that of the direct ones for z and ∂C/∂a, whose chains are shorter, and
-1.3 to 1.8 times for ∂C/∂W. An infinity in a tile makes all of it NaN.
+the choice must not depend on how a batch is cut. With 5x5 kernels, writing and reading 49 numbers
+for every four outputs takes what the products save: 0.8 to 1.5 times as long on wide vectors, with
+16 to 128 channels; so they are not taken by themselves. Of normally distributed maps in float32,
+with 16 to 128 channels, sides of 8 to 32 and 8 to 50 samples, their error against float64 (root of
+the mean square) is 0.6 to 1.0 times that of the direct ones for z and ∂C/∂a, whose chains are
+shorter, and 1.3 to 1.8 times for ∂C/∂W. An infinity in a tile makes all of it NaN.
 
 Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", section 4.
 """
@@ -43,8 +50,7 @@ from cnntrain.ops.windows import Axis
 from cnntrain.types import Array, Shape
 
 TILE = 2  # outputs of an axis
-MANY = {3: 32, 5: 32}  # channels and filters, by the taps of an axis, and
-LARGE = {3: 8, 5: 8}  # outputs of an axis, from which on it is worth it
+MANY, LARGE = 32, 8  # channels and filters, and outputs of an axis, from which on it is worth it
 VECTOR = 16  # channels or filters that are no multiple leave lanes of ∂C/∂W empty
 B_T = {3: np.array([[1.0, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])}
 G = {3: np.array([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])}
@@ -76,12 +82,14 @@ def fits_winograd(vertical: Axis, horizontal: Axis, groups: int) -> bool:
 def is_worth_winograd(channels: int, filters: int, vertical: Axis, horizontal: Axis) -> bool:
     """Whether fewer products pay for the transforms, and rounding stays as it was (measured).
 
+    With 5x5 kernels they do not.
+
     By the compiled kernels; NumPy's direct form is the faster one, so it keeps that. On smaller
     maps ∂C/∂W, whose direct sums are then short, would have more than twice their error.
     """
-    taps, least = vertical.size, min(vertical.out, horizontal.out)
     is_whole = channels % VECTOR == filters % VECTOR == 0
-    return is_whole and min(channels, filters) >= MANY[taps] and least >= LARGE[taps]
+    is_large = min(channels, filters) >= MANY and min(vertical.out, horizontal.out) >= LARGE
+    return vertical.size == 3 and is_whole and is_large
 
 
 @twinned(compiled.winograd_forward)

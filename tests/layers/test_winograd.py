@@ -135,8 +135,8 @@ def rms(x):
 # --- the choice ----------------------------------------------------------------------------------
 
 
-def chosen(engine, in_shape=(MANY[3], LARGE[3] + 2, LARGE[3] + 2), **options):
-    layer = Conv2d(**{"filters": MANY[3], "kernel": 3, **options})
+def chosen(engine, in_shape=(MANY, LARGE + 2, LARGE + 2), **options):
+    layer = Conv2d(**{"filters": MANY, "kernel": 3, **options})
     with using(engine):
         return layer.uses_winograd(in_shape)
 
@@ -147,9 +147,9 @@ def test_winograd_is_taken_where_it_is_faster(engine):
     assert not chosen(engine, algorithm="direct")
     assert not chosen(NUMPY)
     assert chosen(NUMPY, algorithm="winograd")
-    few, short = {"in_shape": (MANY[3] - 1, 16, 16)}, {"in_shape": (MANY[3], LARGE[3] + 1, 16)}
-    for other in ({"kernel": 7}, {"kernel": (3, 5)}, {"stride": 2}, {"groups": 2}, {"dilation": 2},
-                  {"filters": MANY[3] - 1}, few, short):  # fmt: skip
+    few, short = {"in_shape": (MANY - 1, 16, 16)}, {"in_shape": (MANY, LARGE + 1, 16)}
+    for other in ({"kernel": 5}, {"kernel": (3, 5)}, {"stride": 2}, {"groups": 2}, {"dilation": 2},
+                  {"filters": MANY - 1}, {"filters": MANY + 8}, few, short):  # fmt: skip
         assert not chosen(engine, **other)
 
 
@@ -158,7 +158,7 @@ def test_winograd_is_taken_where_it_is_faster(engine):
 )
 def test_winograd_is_refused_where_it_does_not_fit(options):
     layer = Conv2d(**{"filters": 4, "kernel": 3, "algorithm": "winograd", **options})
-    with pytest.raises(ShapeError, match="algorithm: winograd needs a 3x3 kernel"):
+    with pytest.raises(ShapeError, match="algorithm: winograd needs a 3x3 or 5x5 kernel"):
         layer.out_shape((2, 9, 9))
 
 

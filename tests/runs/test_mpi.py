@@ -84,7 +84,7 @@ def test_two_ranks_give_the_bits_of_one_process(
     if hosts == "two":
         monkeypatch.setenv("MPIR_CVAR_NOLOCAL", "1")  # MPICH: as if they shared no memory
     path = config(kind, metrics=["macro_f1"])
-    code, _, err = mpi(2, "fit", path, "--out", "two", "-q")
+    code, _, err = mpi(2, "fit", path, "--out", "two", "--engine", "native", "-q")
     assert (code, err) == (0, "")
     assert sha256("two") == alone(path)
 
