@@ -30,6 +30,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 FIXED = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTHONUTF8": "1"}
+FIXED |= {"LC_ALL": "C.UTF-8"}  # English texts
 
 
 def output_of(command: str, folder: Path) -> str:
