@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from cnntrain.views.languages.chinese import CHINESE
+from cnntrain.views.languages.chinese import CHINESE, DESCRIPTIONS
 from cnntrain.views.languages.english import ENGLISH
 
 TABLES = {"en": ENGLISH, "zh": CHINESE}
+DESCRIBED: dict[str, dict[str, str]] = {"zh": DESCRIPTIONS}  # the docstrings are English
 LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
 _current: ContextVar[str] = ContextVar("language", default="en")
 
@@ -44,6 +45,12 @@ def say(key: str, **values: object) -> str:
     """The text of this key in the language that is spoken, with the values in its places."""
     text = TABLES[language()][key]
     return text.format(**values) if values else text
+
+
+def described(name: str, docstring: str) -> str:
+    """What ``layer dense``, ``key train.l2`` or ``option layer bias`` is: in the language that is
+    spoken, or, as for kinds of plugins, the docstring."""
+    return DESCRIBED.get(language(), {}).get(name, docstring)
 
 
 def texts_of(prefix: str, lang: str) -> dict[str, str]:
