@@ -9,8 +9,9 @@ from cnntrain.views.languages.chinese.explain import EXPLAIN
 from cnntrain.views.languages.chinese.keys import KEYS
 from cnntrain.views.languages.chinese.layers import LAYERS
 from cnntrain.views.languages.chinese.page import PAGE
+from cnntrain.views.languages.chinese.sheet import SHEET
 from cnntrain.views.languages.chinese.trace import TRACE
 from cnntrain.views.languages.chinese.training import TRAINING
 
-CHINESE = {**PAGE, **TRACE, **EXPLAIN}
+CHINESE = {**PAGE, **TRACE, **EXPLAIN, **SHEET}
 DESCRIPTIONS = {**ACTIVATIONS, **LAYERS, **TRAINING, **DATA, **KEYS}
