@@ -59,11 +59,19 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters: beginning and end, where names differ, around an ellipsis."""
-    if len(text) <= most:
+    """At most so many columns: beginning and end, where names differ, around an ellipsis."""
+    if columns(text) <= most:
         return text
     end = (most - 1) // 2
-    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
+    return f"{_fitting(text, most - 1 - end)}…{_fitting(text[::-1], end)[::-1]}"
+
+
+def _fitting(text: str, most: int) -> str:
+    """The beginning of a text that takes at most so many columns."""
+    text = text[:most]
+    while columns(text) > most:
+        text = text[:-1]
+    return text
 
 
 def columns(text: str) -> int:

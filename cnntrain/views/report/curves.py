@@ -12,6 +12,7 @@ from cnntrain.files import atomic_write
 from cnntrain.metrics import is_percentage
 from cnntrain.runs.record import RunRecord
 from cnntrain.text import shortened, visible
+from cnntrain.views.report.fonts import write_letters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,6 +106,7 @@ def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
     with rc_context(STYLE):
         metadata = {"Date": None} if path.suffix == ".svg" else None
         made = learning_curves(runs)
+        write_letters(made)
         with atomic_write(path) as file, quiet_about_glyphs():
             made.savefig(file, format=path.suffix[1:], dpi=150, metadata=metadata)
 

@@ -20,7 +20,7 @@ from cnntrain.errors import DataError
 from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord
-from cnntrain.text import duration, shortened, visible
+from cnntrain.text import columns, duration, shortened, visible
 from cnntrain.types import Array
 from cnntrain.views.report.curves import (
     LONGEST_LABEL,
@@ -31,6 +31,7 @@ from cnntrain.views.report.curves import (
 )
 from cnntrain.views.report.dark import darken
 from cnntrain.views.report.evaluation import Evaluation, Mistake
+from cnntrain.views.report.fonts import write_letters
 from cnntrain.views.report.headline import headline
 from cnntrain.views.report.pictures import (
     boundary_picture,
@@ -245,7 +246,7 @@ def _caption(mistake: Mistake) -> str:
     """The caption of a mistake, in lines that fit above a small picture."""
     names = (mistake.taken_for, mistake.truly)
     taken_for, truly = (shortened(visible(name), LONGEST_LABEL) for name in names)
-    space = " " if len(taken_for + truly) <= SHORT_NAMES else "\n"
+    space = " " if columns(taken_for + truly) <= SHORT_NAMES else "\n"
     return f"{taken_for},{space}not {truly}\n{100 * mistake.share:.1f} %"
 
 
@@ -319,6 +320,7 @@ def _picture(
         encoded = base64.b64encode(content.getvalue()).decode("ascii")
         return f"data:{media};base64,{encoded}"
 
+    write_letters(made)
     light = drawn()
     darken(made)
     return Picture(light, drawn(), alt, caption)

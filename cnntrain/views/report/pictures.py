@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnntrain.text import columns
 from cnntrain.types import Array
 from cnntrain.views.report.curves import COLOURS, STYLE, label_of, plain
 
@@ -32,7 +33,7 @@ def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
     """Share of each true class (row) predicted as each class (column), with counts."""
     k = len(confusion)
     names = [label_of(label) for label in labels]
-    longest = max(map(len, names))
+    longest = max(map(columns, names))
     side = min(9.0, 2.0 + 0.42 * k + 0.1 * max(longest - 3, 0))
     made = figure(side + 0.8, side)
     axis = made.subplots()
