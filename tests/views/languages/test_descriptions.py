@@ -5,6 +5,7 @@ import re
 import pytest
 
 from cnntrain.registry import Registered
+from cnntrain.runs.messages import REASONS
 from cnntrain.text import columns
 from cnntrain.views.explain.kinds import describe, families, options_of
 from cnntrain.views.explain.kinds_text import kind_text, list_text
@@ -20,6 +21,7 @@ KINDS = {
     if member.__module__.startswith("cnntrain.")
 }
 KEYS = {f"key {path}" for path in config_keys()}
+ENDINGS = {f"end {reason}" for reason in REASONS}
 SHARED = {
     f"option {member.family} {option.name}"
     for member in KINDS.values()
@@ -28,8 +30,8 @@ SHARED = {
 }
 
 
-def test_every_kind_key_and_shared_option_is_described_and_nothing_else():
-    assert CHINESE.keys() == {*KINDS, *KEYS, *SHARED}
+def test_every_kind_key_shared_option_and_ending_is_described_and_nothing_else():
+    assert CHINESE.keys() == {*KINDS, *KEYS, *SHARED, *ENDINGS}
 
 
 @pytest.mark.parametrize("name", CHINESE)

@@ -51,7 +51,7 @@ def test_a_fault_would_be_seen(fault):
 def test_every_text_that_a_view_says_is_in_the_table():
     said = {
         key
-        for path in PACKAGE.rglob("*.py")
+        for path in (*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.html"))
         if path.parent.parent.name != "languages"
         for key in SAID.findall(path.read_text("utf-8"))
     }

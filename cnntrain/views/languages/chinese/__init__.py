@@ -9,10 +9,10 @@ from cnntrain.views.languages.chinese.explain import EXPLAIN
 from cnntrain.views.languages.chinese.keys import KEYS
 from cnntrain.views.languages.chinese.layers import LAYERS
 from cnntrain.views.languages.chinese.page import PAGE
-from cnntrain.views.languages.chinese.report import REPORT
+from cnntrain.views.languages.chinese.report import ENDINGS, REPORT
 from cnntrain.views.languages.chinese.sheet import SHEET
 from cnntrain.views.languages.chinese.trace import TRACE
 from cnntrain.views.languages.chinese.training import TRAINING
 
 CHINESE = {**PAGE, **TRACE, **EXPLAIN, **SHEET, **REPORT}
-DESCRIPTIONS = {**ACTIVATIONS, **LAYERS, **TRAINING, **DATA, **KEYS}
+DESCRIPTIONS = {**ACTIVATIONS, **LAYERS, **TRAINING, **DATA, **KEYS, **ENDINGS}
