@@ -35,5 +35,5 @@ def page_of(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPa
     except CnntrainError as error:
         return RunPage(record, None, say("report.no_network", error=error))
     seen = look(experiment, found.state.evaluated(), workers)
-    checkpoint = f"{found.path.name}, step {found.state.step:,}"
+    checkpoint = say("report.checkpoint", file=found.path.name, step=f"{found.state.step:,}")
     return RunPage(record, seen, checkpoint=checkpoint)

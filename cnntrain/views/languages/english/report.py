@@ -107,6 +107,7 @@ REPORT = {
     "report.maps_caption": "{layer} for one sample of the {split} split (“{label}”).",
     "report.maps_alt": "Outputs of {layer}",
     "report.not": "not {name}",
+    "report.checkpoint": "{file}, step {step}",
     "report.no_network": "Its network cannot be shown: {error}",
     "headline.not_ended": "It has not ended.",
     "headline.no_epoch": "no epoch was completed",
