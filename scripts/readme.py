@@ -31,7 +31,7 @@ BLOCK = re.compile(
 )
 INSTRUCTION_SET = re.compile(r"native \((?:v3|v4|neon|plain)\)")  # depends on the machine
 FIXED = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "COLUMNS": "100", "PYTHONUTF8": "1",
-         "CNNTRAIN_ENGINE": "native"}  # fmt: skip
+         "CNNTRAIN_ENGINE": "native", "LC_ALL": "C.UTF-8"}  # fmt: skip
 
 
 def output_of(command: str, folder: Path) -> str:

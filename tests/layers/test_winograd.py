@@ -182,13 +182,13 @@ def test_the_layer_follows_its_option(engine):
 @pytest.mark.parametrize("engine", ENGINES[1:2], ids=str)
 def test_arrays_that_do_not_fit_never_reach_a_kernel(engine):
     axis, image, W = Axis(4, 3), np.zeros((2, 4, 4, 3)), np.zeros((5, 2, 3, 3))
-    five = np.zeros((5, 2, 5, 5))
+    seven = np.zeros((5, 2, 7, 7))
     with using(engine):
         for a, weights, windows in (
             (image, W[:, :1], (axis, axis)),
             (image[:, :3], W, (axis, axis)),
             (image, W, (axis, Axis(5, 3))),
-            (image, five, (Axis(4, 5, 1, 2, 2),) * 2),
+            (np.zeros((2, 6, 6, 3)), seven, (Axis(6, 7, 1, 3, 3),) * 2),
         ):
             with pytest.raises(ValueError, match="do not fit"):
                 winograd_forward(a, weights, None, *windows)

@@ -1,6 +1,6 @@
-"""The texts in Chinese."""
+"""The texts of the page of a trace."""
 
-CHINESE = {
+PAGE = {
     "page.recipe": "由它所依赖的数逐行算出",
     "page.fromOutput": "从网络的输出到 δ = ∂C/∂z",
     "page.formulaAbove": "由上面的公式得出",

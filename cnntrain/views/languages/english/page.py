@@ -1,6 +1,6 @@
-"""The texts in English."""
+"""The texts of the page of a trace."""
 
-ENGLISH = {
+PAGE = {
     "page.recipe": "line by line, from the numbers that it depends on",
     "page.fromOutput": "from the output of the network to its δ = ∂C/∂z",
     "page.formulaAbove": "from the formula above",
