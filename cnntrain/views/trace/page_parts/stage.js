@@ -57,7 +57,7 @@ function backwardStage(layer) {
   const [box, columns] = withExplanation(panels,
     group(`incoming \u2202C/\u2202${layer.gives.letter}`, shown(panels, blocks.delta, { side: "backward", say: sendersOf(layer) })),
     group("uses", ...layer.params.filter((one) => one.letter !== "b").map((one) => shown(panels, blocks[one.letter])),
-      blocks.slope ? shown(panels, blocks.slope, { title: layer.kind.endsWith("dropout") ? "mask M" : "slope f\u2032(z)" }) : "",
+      blocks.slope ? shown(panels, blocks.slope, { title: layer.rule.as === "mask" ? "mask M" : "slope f\u2032(z)" }) : "",
       ...blocks.reads.map((block) => shown(panels, block, { side: "forward" }))),
     layer.to_params.length ? group("parameter gradients", ...layer.to_params.map((one, i) => {
       return shown(panels, blocks[`d${letters[i]}`], {
@@ -111,7 +111,7 @@ function lossStage() {
   const samples = trace.samples.length > 1 ? ` (over ${trace.samples.length} samples)` : "";
   return [title("loss", "loss", "how wrong is the output?"),
     sentence("The cost C", samples, " is ", make("b", { class: "big" }, write(cost[0], 8)),
-      penalty ? `, including a penalty on large weights of ${write(penalty, 8)}` : "",
+      penalty.value ? `, including a penalty on large weights of ${write(penalty.value, 8)}` : "",
       ". Its derivative \u03b4 gives, for every output, how fast C grows with it. It is passed back through the network."),
     ...parts];
 }
