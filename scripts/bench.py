@@ -21,20 +21,18 @@ them to less than the CPU supports.
 
 import argparse
 import json
-import math
 import platform
 import sys
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 from benchmark import big, limits, processes, scaling, tables
 from benchmark.nets import NETS, Net, Ours
 from benchmark.peers import peer_steps
 from benchmark.prediction import prediction_steps
-from benchmark.rivals import VARIANTS, Step, sklearn_steps, torch_steps
+from benchmark.rivals import VARIANTS, sklearn_steps, torch_steps
+from benchmark.turns import Step, alternate, large_product_gflops
 
 from cnntrain.environment import available_cores, environment
 from cnntrain.native import NUMPY, current, using
@@ -45,40 +43,6 @@ from cnntrain.training.workers import Workers
 RUNS, QUICK_RUNS = 30, 10
 COLD_RUNS, QUICK_COLD_RUNS = 7, 3
 STEPS_FOR_MEMORY = 10
-STEPS_OF_TURN = 5
-SETTLE = 0.01  # seconds at the beginning of a turn
-
-
-def alternate(contenders: dict[str, Step], runs: int) -> dict[str, list[float]]:
-    """Milliseconds of at least ``runs`` steps of each, in turns, after some warm-up steps."""
-    for step in contenders.values():
-        for _ in range(3):
-            step()
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(math.ceil(runs / STEPS_OF_TURN)):
-        for name, step in contenders.items():
-            times[name] += turn(step)
-    return times
-
-
-def turn(step: Step) -> list[float]:
-    """Milliseconds of some steps in a row, after others that are not counted."""
-    ready = time.perf_counter() + SETTLE
-    while time.perf_counter() < ready:
-        step()
-    times = []
-    for _ in range(STEPS_OF_TURN):
-        began = time.perf_counter()
-        step()
-        times.append(1e3 * (time.perf_counter() - began))
-    return times
-
-
-def large_product_gflops() -> float:
-    """GFLOP/s of one thread on a large float32 matrix product, the limit for everything else."""
-    a = np.ones((1536, 1536), np.float32)
-    best = min(alternate({"sgemm": lambda: a @ a}, 10)["sgemm"])
-    return 2 * 1536**3 / best / 1e6
 
 
 def measure(
@@ -217,7 +181,8 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
     contenders = list(dict.fromkeys(c for times in found.values() for c in times))
     rows = [["net", *contenders, "ratio"]]
     for name, times in found.items():
-        cells = [f"{min(t):.3f} / {median(t):.3f}" for t in times.values()]
+        each = (times.get(contender) for contender in contenders)
+        cells = [f"{min(t):.3f} / {median(t):.3f}" if t else "" for t in each]
         others = [min(t) for contender, t in times.items() if contender != "cnntrain"]
         ratio = f"{min(others) / min(times['cnntrain']):.2f}" if others else ""
         rows.append([name, *cells, ratio])

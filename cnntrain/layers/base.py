@@ -3,6 +3,7 @@
 A layer never holds arrays, so one network can run in several threads at once.
 """
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ from cnntrain.registry import Registered, did_you_mean
 from cnntrain.types import Array, Arrays, NonNegative, Params, Shape
 
 T = TypeVar("T")
+IMAGE_KERNEL = 4  # axes of the weights of a convolution
+KERNEL_COPIES = 3  # of these weights, which compiled kernels hold: packed, and sums as doubles
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,12 @@ class Layer(Registered, family="layer"):
     def backward_flops(self, in_shape: Any, need_dx: bool = True) -> int:
         """The same for ``backward``; equal to ``flops`` unless a layer overrides it."""
         return self.flops(in_shape) if need_dx else 0
+
+    def held_numbers(self, in_shape: Any) -> int:
+        """About how many numbers its compiled kernels hold while they work, beside the results."""
+        shapes = (param.shape for param in self.params(in_shape).values())
+        sizes = (math.prod(shape) for shape in shapes if len(shape) == IMAGE_KERNEL)
+        return KERNEL_COPIES * max(sizes, default=0)
 
     def view(self, in_shape: Any) -> tuple[View, View] | None:
         """The inputs that one output sees, along height and width; None means all of them."""

@@ -19,7 +19,7 @@ from cnntrain.layers.winograd import (
     winograd_forward,
 )
 from cnntrain.native import conv2d as compiled
-from cnntrain.native import current, twinned
+from cnntrain.native import current, twinned, winograd
 from cnntrain.ops.stable import positive_part
 from cnntrain.ops.sums import column_sums, long_product, row_sums
 from cnntrain.ops.windows import (
@@ -227,6 +227,11 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         axes = self.axes(in_shape)
         fits = current().isa is not None and fits_winograd(*axes, self.groups)
         return fits and is_worth_winograd(in_shape[0], self.filters, *axes)
+
+    def held_numbers(self, in_shape: Shape) -> int:
+        if self.uses_winograd(in_shape):
+            return winograd.held_numbers(in_shape[0], self.filters)
+        return super().held_numbers(in_shape)
 
     def axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
         """The windows along height and width."""

@@ -49,23 +49,10 @@ def gradients(
     batch = Batch(experiment.fast_network, experiment.objective, params, len(indices))
     work = _Work(experiment, indices, step, workers, loaded)
     if workers.messenger is not None and work.runs_at_once:
-        return _leaving_early(work, batch, workers.messenger)
+        return work.leaving_early(batch, workers.messenger)
     if batch.network.couples_samples:
         return pairwise_sum(work.coupled(batch), _add_shards)
     return workers.team.tree_sum(work.own(batch), len(work.parts), _add_shards)
-
-
-def _leaving_early(work: "_Work", batch: Batch, messenger: Messenger) -> ShardResult:
-    """The same on several ranks: gradients are summed up layer by layer, during the passes."""
-    team, shards = work.workers.team, len(work.parts)
-    own = team.share(shards)
-    departures = Departures(messenger, own, shards)
-    of = shards if batch.network.couples_samples else None
-    found = list(work.results(replace(batch, leaves=departures.ready), own, is_last=True, of=of))
-    grads = departures.total({k: each.grads for k, each in zip(own, found, strict=True)})
-    light = (each._replace(grads={}) for each in found)
-    total = team.tree_sum(light, shards, _add_shards)
-    return total._replace(grads=team.spread(grads, shards))
 
 
 @dataclass(frozen=True)
@@ -88,6 +75,19 @@ class _Work:
         """Whether no rank has so many shards that the gradients of all of them take much memory."""
         is_whole = self.experiment.plan.train.accumulate == 1
         return is_whole and self.workers.team.largest_share(len(self.parts)) <= MOST_SHARDS
+
+    def leaving_early(self, batch: Batch, messenger: Messenger) -> ShardResult:
+        """The sum over all ranks, to which gradients leave layer by layer, during the passes."""
+        team, shards = self.workers.team, len(self.parts)
+        own = team.share(shards)
+        departures = Departures(messenger, own, shards)
+        of = shards if batch.network.couples_samples else None
+        leaving = replace(batch, leaves=departures.ready)
+        found = list(self.results(leaving, own, is_last=True, of=of))
+        grads = departures.total({k: each.grads for k, each in zip(own, found, strict=True)})
+        light = (each._replace(grads={}) for each in found)
+        total = team.tree_sum(light, shards, _add_shards)
+        return total._replace(grads=team.spread(grads, shards))
 
     def own(self, batch: Batch) -> Iterator[ShardResult]:
         """The results of this rank's shards, in order; with ``accumulate``, some at a time."""

@@ -16,11 +16,8 @@ from threadpoolctl import threadpool_limits
 from cnntrain.config.plan import Plan
 from cnntrain.environment import available_cores, physical_memory
 from cnntrain.errors import ShapeError
-from cnntrain.layers.conv2d import Conv2d
 from cnntrain.native import Recorder, current, recording
-from cnntrain.native.winograd import held_numbers
 from cnntrain.network.fuse import fast
-from cnntrain.network.graph import Node
 from cnntrain.network.network import Network, Pass
 from cnntrain.text import gibibytes
 from cnntrain.training.passes import can_record
@@ -28,8 +25,6 @@ from cnntrain.training.shards import groups
 from cnntrain.types import Arrays
 
 COPIES = 3  # of all parameters, at the least: weights, gradients, changes
-KERNEL_COPIES = 3  # of a convolution's weights, unseen by NumPy: packed, and sums as doubles
-IMAGE_KERNEL = 4  # axes of the weights of a convolution
 CHANGE_COPIES = 3  # of the largest array, while an optimizer works out its change
 
 
@@ -110,15 +105,6 @@ def _measured(network: Network, params: Arrays, dtype: "np.dtype[np.generic]", n
                 tracemalloc.stop()
 
 
-def _unseen(node: Node) -> int:
-    """Numbers that a compiled convolution holds while it works, beside its results."""
-    layer = node.layer
-    if isinstance(layer, Conv2d) and layer.uses_winograd(node.in_shape):
-        return held_numbers(node.in_shape[0], layer.filters)
-    sizes = (math.prod(p.shape) for p in node.params.values() if len(p.shape) == IMAGE_KERNEL)
-    return KERNEL_COPIES * max(sizes, default=0)
-
-
 def training_bytes(
     plan: Plan, network: Network, samples: int, threads: int | None = None
 ) -> TrainingBytes:
@@ -137,7 +123,8 @@ def training_bytes(
     gradients = network.parameter_count * itemsize
     largest = max((math.prod(p.shape) for p in network.params.values()), default=0) * itemsize
     slots = len(plan.optimizer.active_slots()) + (plan.train.average is not None)
-    own = max(map(_unseen, network.nodes), default=0) * itemsize if current().isa else 0
+    held = (node.layer.held_numbers(node.in_shape) for node in network.nodes)
+    own = max(held, default=0) * itemsize if current().isa else 0
     quick = fast(network)
     each = max(part.stop - part.start for group in dealt for part in group)
     if can_record(quick, shards) and not is_too_large(quick, plan.numpy_dtype, shards * each):

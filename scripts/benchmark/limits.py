@@ -5,39 +5,26 @@ large matrix product, and the numbers that it must read and write at the rate of
 """
 
 import math
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from benchmark.nets import NETS, Ours
+from benchmark.turns import alternate, large_product_gflops
 from cnntrain.diagnostics.timing import time_step
-from cnntrain.network.graph import Node
+from cnntrain.network.graph import AT_INPUT, Node
 from cnntrain.training.workers import Workers
 
 COPIED = 1 << 25  # numbers, more than any cache holds
-SIDE = 1536  # of a large matrix
 RUNS = 5
 FLOAT = 4  # bytes
 
 
 def machine() -> tuple[float, float]:
     """(floating-point operations, bytes read or written) per second of one thread."""
-    a = np.ones((SIDE, SIDE), np.float32)
-    product = _least(lambda: a @ a)
     x, y = np.ones(COPIED, np.float32), np.empty(COPIED, np.float32)
-    copy = _least(lambda: np.copyto(y, x))
-    return 2 * SIDE**3 / product, 2 * FLOAT * COPIED / copy
-
-
-def _least(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times)
+    copy_ms = min(alternate({"copy": lambda: np.copyto(y, x)}, RUNS)["copy"])
+    return 1e9 * large_product_gflops(), 2 * FLOAT * COPIED / (1e-3 * copy_ms)
 
 
 def measure(names: list[str], runs: int) -> list[dict[str, Any]]:
@@ -67,13 +54,13 @@ def _of_net(
 def _needs(node: Node, kind: str, rates: tuple[float, float]) -> tuple[float, float]:
     """Seconds for the arithmetic and for the memory of one sample."""
     flops, bandwidth = rates
-    has_weights = any("W" in letter for letter in node.params)
-    is_first = node.inputs == (-1,)
-    products = 1 if kind == "forward" or not has_weights or is_first else 2
-    inputs = node.in_shape if node.layer.joins else (node.in_shape,)
+    layer, need_dx = node.layer, node.inputs != (AT_INPUT,)
+    backward = layer.backward_flops(node.in_shape, need_dx)
+    operations = layer.flops(node.in_shape) if kind == "forward" else backward
+    inputs = node.in_shape if layer.joins else (node.in_shape,)
     numbers = sum(map(math.prod, inputs)) + math.prod(node.out_shape)
     moved = FLOAT * numbers * (1 if kind == "forward" else 2)
-    return node.layer.flops(node.in_shape) * products / flops, moved / bandwidth
+    return operations / flops, moved / bandwidth
 
 
 def rows(found: list[dict[str, Any]], most: int) -> list[list[str]]:

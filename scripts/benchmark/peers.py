@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.nets import CLASSES, LEARNING_RATE, MOMENTUM, Net, experiment_of
-from benchmark.rivals import Step
+from benchmark.turns import Step
 from cnntrain.network.graph import AT_INPUT, Node
 from cnntrain.types import as_pair
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.nets import CLASSES, Net, experiment_of
-from benchmark.rivals import Step, torch_model
+from benchmark.rivals import torch_model
+from benchmark.turns import Step
 from cnntrain.data.dataset import Schema
 from cnntrain.exchange.model import Model
 from cnntrain.exchange.onnx_out.file import write_onnx

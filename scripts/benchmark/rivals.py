@@ -1,16 +1,15 @@
 """The same networks in PyTorch and scikit-learn, if installed."""
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from benchmark.nets import CLASSES, LEARNING_RATE, MOMENTUM, Net, experiment_of
+from benchmark.turns import Step
 from cnntrain.network.graph import AT_INPUT, Node
 from cnntrain.types import as_pair
 
-Step = Callable[[], object]
 VARIANTS = ("eager", "channels_last", "compile")
 
 

@@ -119,6 +119,7 @@ static void start_helpers(void) {
         if (pthread_create(&helper, NULL, help, (void *)pool.started)) break;
         pthread_detach(helper);
     }
+    if (pool.started < pool.threads) pool.threads = pool.started; /* do not try again with every job */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 from cnntrain.types import Array
 from cnntrain.views.arrays import number
 from cnntrain.views.trace.terms import Explanation, Factor, Term
-from cnntrain.views.worksheet.exercise import Exercise, Part
+from cnntrain.views.worksheet.exercise import Exercise, Part, small
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ def _mark(place: int, part: Part, given: Any) -> Mark:
     if given is None:
         return Mark(place, part.name, 0, total, ("no answer",))
     try:
-        values = np.atleast_1d(np.squeeze(np.array(given, dtype=np.float64)))
+        values = small(np.array(given, dtype=np.float64))
     except (TypeError, ValueError):
         return Mark(place, part.name, 0, total, (f"not numbers, but {str(given)[:40]!r}",))
-    if values.shape != np.atleast_1d(np.squeeze(part.answer)).shape:
+    if values.shape != small(part.answer).shape:
         wanted = "×".join(map(str, part.answer.shape))
         return Mark(place, part.name, 0, total, (f"{wanted} numbers are asked for",))
     values = values.reshape(part.answer.shape)

@@ -27,23 +27,9 @@ WRITTEN_OUT = ("sgd", "adam", "adamw", "adagrad", "rmsprop", "lion")
 
 
 @pytest.fixture
-def step_of(experiment_of):
+def step_of(traced_steps):
     """``step_of(network, x, y, **sections)``: the last of two updates on these samples."""
-
-    def traced(network, x, y, **sections):
-        data = {
-            "source": "inline",
-            "inputs": np.moveaxis(x, -1, 0).tolist(),
-            "targets": np.moveaxis(y, -1, 0).tolist(),
-        }
-        sections = {"loss": "squared_error", "dtype": "float64", **sections}
-        experiment = experiment_of(network=network, data=data, **sections)
-        state = start(experiment.plan, experiment.network)
-        clock = training_clock(experiment.plan, x.shape[-1])
-        found = trace(experiment, state, clock, range(x.shape[-1]), 2)
-        return found.steps[-1]
-
-    return traced
+    return lambda network, x, y, **sections: traced_steps(network, x, y, 2, **sections)[-1]
 
 
 def samples_of(rng, out_shape, target_shape, n=3):

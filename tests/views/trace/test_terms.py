@@ -7,11 +7,8 @@ from cnntrain.errors import ConfigError
 from cnntrain.layers import Layer
 from cnntrain.layers.base import WeightedLayer
 from cnntrain.registry import to_tree
-from cnntrain.training.experiment import training_clock
-from cnntrain.training.state import start
 from cnntrain.views.trace.terms import explain_entry
 from cnntrain.views.trace.text import explanation_text
-from cnntrain.views.trace.trace import trace
 
 CASES = [
     pytest.param(example, id=f"{kind}-{k}")
@@ -27,22 +24,9 @@ def as_lists(value):
 
 
 @pytest.fixture
-def step_of(experiment_of):
+def step_of(traced_steps):
     """``step_of(network, x, y, **sections)``: the first step on these samples, batch last."""
-
-    def traced(network, x, y, **sections):
-        data = {
-            "source": "inline",
-            "inputs": np.moveaxis(x, -1, 0).tolist(),
-            "targets": np.moveaxis(y, -1, 0).tolist(),
-        }
-        sections = {"loss": "squared_error", "dtype": "float64", **sections}
-        experiment = experiment_of(network=network, data=data, **sections)
-        state = start(experiment.plan, experiment.network)
-        clock = training_clock(experiment.plan, x.shape[-1])
-        return trace(experiment, state, clock, range(x.shape[-1]), 1).steps[0]
-
-    return traced
+    return lambda network, x, y, **sections: traced_steps(network, x, y, 1, **sections)[0]
 
 
 def entries(array, rng, most=6):
