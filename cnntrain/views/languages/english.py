@@ -30,7 +30,8 @@ ENGLISH = {
         "This network has {weights} weights; up to {most} can be played with on a page."
     ),
     "page.tooLarge": (
-        "The arrays of this network are too large to be computed on a page (more than {most} numbers)."
+        "The arrays of this network are too large to be computed on a page "
+        "(more than {most} numbers)."
     ),
     "page.notMaxNorm": (
         "This page cannot compute the limit train.max_norm, so nothing can be changed on it."

@@ -1,7 +1,6 @@
 """Activations, and their slopes f', written out for one z."""
 
 import math
-from dataclasses import fields
 from typing import Any
 
 from cnntrain.layers.activations import Activation, Gelu, Selu
@@ -80,7 +79,7 @@ def activation_lines(layer: Activation) -> tuple[Lines, Lines, dict[str, Any]] |
         return *GELU_TANH, {"c": math.sqrt(2 / math.pi)}
     if layer.kind not in CATALOGUE:
         return None
-    constants = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    constants = dict(vars(layer))  # its options
     if isinstance(layer, Selu):
         constants = {"alpha": layer.ALPHA, "scale": layer.SCALE}
     elif isinstance(layer, Gelu):
