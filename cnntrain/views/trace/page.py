@@ -27,17 +27,18 @@ def check_page() -> None:
         )
 
 
-def trace_page(found: Trace, only: Sequence[str] = ()) -> str:
-    """The page as HTML; ``only``: names of the layers to show."""
+def trace_page(found: Trace, only: Sequence[str] = (), lang: str = "en") -> str:
+    """The page as HTML in a language; ``only``: names of the layers to show."""
     check_page()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    data, formulas = page_data(found, only)
+    data, formulas = page_data(found, only, lang)
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("page.html").render(
         data=data,
+        lang=lang,
         formulas=[mathml(latex) for latex in formulas],
         style=_part("page.css"),
         scripts=[_part(f"{name}.js") for name in SCRIPTS],

@@ -9,11 +9,11 @@ const byId = (id) => document.getElementById(id);
 function tour() {
   const layers = layersOf();
   return [
-    { phase: "input", node: "input", words: "input" },
-    ...layers.map((layer) => ({ phase: "forward", node: layer.name, layer, words: `${layer.name} forward` })),
-    { phase: "loss", node: LOSS, words: "loss" },
-    ...[...layers].reverse().map((layer) => ({ phase: "backward", node: layer.name, layer, words: `${layer.name} backward` })),
-    { phase: "update", node: "", words: "update" },
+    { phase: "input", node: "input", words: say("input") },
+    ...layers.map((layer) => ({ phase: "forward", node: layer.name, layer, words: say("forwardOf", layer) })),
+    { phase: "loss", node: LOSS, words: say("loss") },
+    ...[...layers].reverse().map((layer) => ({ phase: "backward", node: layer.name, layer, words: say("backwardOf", layer) })),
+    { phase: "update", node: "", words: say("update") },
   ];
 }
 
@@ -45,19 +45,22 @@ function render() {
   const step = steps[chosen.step];
   stage.replaceChildren(...contentOf(step));
   view.show(step, seenBy(steps, chosen.step));
-  byId("progress").textContent = `step ${chosen.step + 1} of ${steps.length}: ${step.words}`;
+  byId("progress").textContent = say("progress", { step: chosen.step + 1, of: steps.length, words: step.words });
   document.querySelector(".bar i").style.width = `${(100 * (chosen.step + 1)) / steps.length}%`;
   document.body.dataset.phase = step.phase;
   byId("back").disabled = byId("first").disabled = chosen.step === 0 && chosen.update === 0;
   byId("next").disabled = isAtEnd();
-  const { step: done, lr } = updateNow();
-  const n = trace.samples.length;
-  const samples = n === 1 ? `training sample ${trace.samples[0]}` : `${n} training samples`;
-  byId("about").textContent = `update ${done + 1}, ${samples}, \u03b7 = ${Number(lr.toPrecision(6))}` +
-    (trace.augmented ? " (as read: training would augment them)" : "");
+  byId("about").textContent = about(updateNow());
   byId("choose-update").querySelector("select").value = chosen.update;
   playBar.show();
   history.replaceState(null, "", `#step=${chosen.step + 1}`);
+}
+
+function about({ step, lr }) {
+  const [sample, ...more] = trace.samples;
+  const samples = more.length ? say("samples", { n: more.length + 1 }) : say("oneSample", { sample });
+  const told = say("about", { update: step + 1, samples, lr: Number(lr.toPrecision(6)) });
+  return trace.augmented ? say("augmented", { told }) : told;
 }
 
 const isAtEnd = () => chosen.step === tour().length - 1 && chosen.update === trace.steps.length - 1;
@@ -93,16 +96,14 @@ let playing = 0;
 function pause() {
   clearInterval(playing);
   playing = 0;
-  byId("play").textContent = "play";
-  byId("play").setAttribute("aria-label", "Play");
+  byId("play").textContent = say("play");
 }
 
 function play() {
   if (playing) return pause();
   if (isAtEnd()) go(0, 0);
   playing = setInterval(next, PLAY_MS);
-  byId("play").textContent = "pause";
-  byId("play").setAttribute("aria-label", "Pause");
+  byId("play").textContent = say("pause");
 }
 
 function onKey(event) {
@@ -128,7 +129,7 @@ function choices(id, labels, choose) {
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  byId("theme").textContent = theme === "dark" ? "light" : "dark";
+  byId("theme").textContent = say(theme === "dark" ? "light" : "dark");
 }
 
 function start() {

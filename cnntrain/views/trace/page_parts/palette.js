@@ -49,8 +49,8 @@ function colourBar(scale, block) {
     return css(colour(from + ((scale.reach - from) * i) / 12, scale));
   });
   const ends = scale.signed ? [-scale.reach, 0, scale.reach] : [0, scale.reach];
-  const told = `minimum ${block.write(scale.low)}, maximum ${block.write(scale.high)}`;
-  return make("div", { class: "colour-bar", role: "img", "aria-label": `scale: ${told}`, title: told },
+  const told = say("range", { low: block.write(scale.low), high: block.write(scale.high) });
+  return make("div", { class: "colour-bar", role: "img", "aria-label": told, title: told },
     make("i", { style: `background: linear-gradient(to right, ${stops.join(",")})` }),
     make("div", {}, ends.map((value) => make("span", {}, short(value, 3)))));
 }

@@ -64,7 +64,7 @@ class Panel {
       class: `tiles ${this.asNumbers ? "numbers" : "pictures"}`,
       ...(isPickable && {
         tabindex: 0, role: "application",
-        "aria-label": `${options.title ?? block.name}, ${block.sizes}: select a number with the arrow keys`,
+        "aria-label": say("selectNumber", { name: options.title ?? block.name, sizes: block.sizes }),
       }),
     });
     this.drawn = range(this.shown).map((map) => this.asNumbers ? this.table(map) : this.picture(map));
@@ -82,10 +82,10 @@ class Panel {
 
   note() {
     const { shown, maps, block } = this;
-    if (shown < maps) return make("p", { class: "note" }, `the first ${shown} of ${maps} maps`);
+    if (shown < maps) return make("p", { class: "note" }, say("firstMaps", { shown, maps }));
     if (block.kept >= block.size) return null;
     const rows = Math.floor((block.kept / block.size) * block.shape[0]);
-    return make("p", { class: "note" }, `the first ${rows} of ${block.shape[0]} rows`);
+    return make("p", { class: "note" }, say("firstRows", { rows, all: block.shape[0] }));
   }
 
   table(map) {

@@ -26,28 +26,28 @@ const mask = {
 
 const same = {
   forward({ gives, reads: [x] }, rule, k) {
-    return found(gives, k, "the same value at another position", [term([named(x, k)])]);
+    return found(gives, k, say("moved"), [term([named(x, k)])]);
   },
   backward({ delta, to: [dx] }, rule, k) {
-    return found(dx, k, "the same value at its original position", [term([named(delta, k)])]);
+    return found(dx, k, say("movedBack"), [term([named(delta, k)])]);
   },
 };
 
 const add = {
   forward({ gives, reads }, rule, k) {
-    return found(gives, k, "the sum of all inputs", reads.map((x) => term([named(x, k)])));
+    return found(gives, k, say("sumOfInputs"), reads.map((x) => term([named(x, k)])));
   },
   backward({ delta, to }, rule, k, input) {
-    return found(to[input], k, "a sum passes \u03b4 back to each of its inputs", [term([named(delta, k)])]);
+    return found(to[input], k, say("sumPassesBack"), [term([named(delta, k)])]);
   },
 };
 
 const other = {
   forward({ gives }, rule, k) {
-    return found(gives, k, "from the formula above; this page does not show its sum", [], "value");
+    return found(gives, k, say("sumNotShown"), [], "value");
   },
   backward({ to }, rule, k, input) {
-    return found(to[input], k, "from the formula above; this page does not show its sum", [], "value");
+    return found(to[input], k, say("sumNotShown"), [], "value");
   },
 };
 
@@ -64,5 +64,5 @@ function explainBackward(layer, blocks, input, k) {
 function explainGradient(layer, blocks, letter, k) {
   const rule = RULES[layer.rule.as][letter];
   return rule ? rule(blocks, layer.rule, k)
-    : found(blocks[`d${letter}`], k, "from the formula above; this page does not show its sum", [], "value");
+    : found(blocks[`d${letter}`], k, say("sumNotShown"), [], "value");
 }

@@ -1,0 +1,5 @@
+"""The texts in Chinese, one file per view."""
+
+from cnntrain.views.languages.chinese.page import PAGE
+
+CHINESE = {**PAGE}
