@@ -126,4 +126,5 @@ PAGE = {
     "page.rotatedOverDelta": "旋转后的卷积核作用于 δ：每个读过此值的输出都通过所用的权重把 δ 传回",
     "page.deltaTimesRead": "每个输出的 δ 乘以它通过此权重读到的输入",
     "page.sumOfMap": "整个 δ 图之和：偏置的输入处处为 1",
+    "page.speed": "速度",
 }

@@ -1,6 +1,7 @@
 // The steps of an update and the controls to move through them: buttons, keys, menus.
 
-const PLAY_MS = 1800;
+const PLAY_MS = 1800; // of a step
+const SPEEDS = [0.5, 1, 2, 4];
 const layersOf = () => updateNow().layers;
 const stage = document.getElementById("stage");
 const byId = (id) => document.getElementById(id);
@@ -43,6 +44,7 @@ let playBar = null;
 function render() {
   const steps = tour();
   const step = steps[chosen.step];
+  pickable = [];
   stage.replaceChildren(...contentOf(step));
   view.show(step, seenBy(steps, chosen.step));
   byId("progress").textContent = say("progress", { step: chosen.step + 1, of: steps.length, words: step.words });
@@ -53,7 +55,7 @@ function render() {
   byId("about").textContent = about(updateNow());
   byId("choose-update").querySelector("select").value = chosen.update;
   playBar.show();
-  history.replaceState(null, "", `#step=${chosen.step + 1}`);
+  setAddress();
 }
 
 function about({ step, lr }) {
@@ -102,8 +104,13 @@ function pause() {
 function play() {
   if (playing) return pause();
   if (isAtEnd()) go(0, 0);
-  playing = setInterval(next, PLAY_MS);
+  startPlaying();
   byId("play").textContent = say("pause");
+}
+
+function startPlaying() {
+  clearInterval(playing);
+  playing = setInterval(next, PLAY_MS / Number(byId("speed").value));
 }
 
 function onKey(event) {
@@ -146,10 +153,11 @@ function start() {
     byId(id).addEventListener("click", () => { pause(); action(); });
   }
   byId("play").addEventListener("click", play);
+  byId("speed").append(...SPEEDS.map((speed) => make("option", { value: speed, selected: speed === 1 }, `${speed}\u00d7`)));
+  byId("speed").addEventListener("change", () => playing && startPlaying());
   document.addEventListener("keydown", onKey);
-  addEventListener("hashchange", () => { followLink(); render(); });
-  followLink();
-  render();
+  addEventListener("hashchange", follow);
+  follow();
 }
 
 // A click on a number of the input or of a parameter chooses it to play with.
@@ -158,10 +166,9 @@ function pickToPlay(target) {
   if (cell) playBar.choose(cell.closest(".panel").dataset.name, Number(cell.dataset.k));
 }
 
-// #step=12: the step that a link names, from 1.
-function followLink() {
-  const step = Number(new URLSearchParams(location.hash.slice(1)).get("step"));
-  if (step >= 1 && step <= tour().length) chosen.step = step - 1;
+function follow() {
+  followStep(tour().length);
+  followCell();
 }
 
 start();

@@ -73,7 +73,10 @@ class Panel {
       this.tiles.style.setProperty("--across", Math.min(block.shape[1], 16));
       this.tiles.classList.add("kernels");
     }
-    if (isPickable) this.listen();
+    if (isPickable) {
+      this.listen();
+      pickable.push(this);
+    }
     const head = make("figcaption", {}, make("b", {}, options.title ?? block.name), " ",
       make("span", {}, block.sizes || "1"));
     return make("figure", { class: `panel ${options.side ?? ""}`, "data-name": block.name }, head,
@@ -169,6 +172,12 @@ class Panel {
     this.drawn.forEach((tile, map) => changed.has(map) && tile.marks());
   }
 
+  // Explain a number, and name it in the address.
+  pick(k) {
+    this.options.pick(k);
+    setAddressSoon(this.block.label(k));
+  }
+
   placeUnder(event) {
     const target = event.target.closest?.("[data-k], canvas");
     if (!target) return -1;
@@ -186,13 +195,13 @@ class Panel {
   listen() {
     const point = (event) => {
       const k = this.placeUnder(event);
-      if (k >= 0 && k < this.block.kept && k !== this.picked) this.options.pick(k);
+      if (k >= 0 && k < this.block.kept && k !== this.picked) this.pick(k);
     };
     this.tiles.addEventListener("pointermove", point);
     this.tiles.addEventListener("pointerdown", point);
     this.tiles.addEventListener("keydown", (event) => this.move(event));
     this.tiles.addEventListener("focus", () => {
-      if (this.picked < 0) this.options.pick(0);
+      if (this.picked < 0) this.pick(0);
     });
   }
 
@@ -203,6 +212,6 @@ class Panel {
     event.preventDefault();
     event.stopPropagation();
     const k = Math.max(this.picked, 0) + step;
-    if (k >= 0 && k < Math.min(this.block.kept, this.shown * this.each)) this.options.pick(k);
+    if (k >= 0 && k < Math.min(this.block.kept, this.shown * this.each)) this.pick(k);
   }
 }
