@@ -81,3 +81,8 @@ def __getattr__(name: str) -> Any:
             f"{name} needs scikit-learn 1.6 or newer; install it with: "
             "pip install 'cnntrain[sklearn]'"
         ) from None
+
+
+def __dir__() -> list[str]:
+    """What an interactive shell completes."""
+    return sorted({*globals(), *_MODULES})

@@ -2,6 +2,9 @@
 
 import json
 import math
+import re
+import textwrap
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,11 +59,32 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters: beginning and end, where names differ, around an ellipsis."""
-    if len(text) <= most:
+    """At most so many columns: beginning and end, where names differ, around an ellipsis."""
+    if columns(text) <= most:
         return text
     end = (most - 1) // 2
-    return f"{text[: most - 1 - end]}…{text[len(text) - end :]}"
+    return f"{_fitting(text, most - 1 - end)}…{_fitting(text[::-1], end)[::-1]}"
+
+
+def _fitting(text: str, most: int) -> str:
+    """The beginning of a text that takes at most so many columns."""
+    text = text[:most]
+    while columns(text) > most:
+        text = text[:-1]
+    return text
+
+
+def columns(text: str) -> int:
+    """The columns of a terminal that a text takes: letters of Chinese, Japanese and Korean take 2.
+
+    Letters of ambiguous width, Greek ones among them, count as narrow.
+    """
+    return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+
+
+def padded(text: str, width: int) -> str:
+    """The text with spaces after it, up to so many columns."""
+    return text + " " * (width - columns(text))
 
 
 def counted(count: int, noun: str) -> str:
@@ -83,15 +107,15 @@ def duration(seconds: float) -> str:
 def table(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Aligned columns; the first row is the head, the first ``left`` columns flush left."""
     rows = [[visible(cell) for cell in row] for row in rows]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    widths = [max(columns(row[k]) for row in rows) for k in range(len(rows[0]))]
     lines = [
         "  ".join(
-            cell.ljust(width) if k < left else cell.rjust(width)
+            padded(cell, width) if k < left else " " * (width - columns(cell)) + cell
             for k, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    return "\n".join([lines[0], "-" * max(map(columns, lines)), *lines[1:]])
 
 
 def flops(count: float) -> str:
@@ -102,6 +126,24 @@ def flops(count: float) -> str:
 def size(count: float, digits: int = 3) -> str:
     """``940 B``, ``12.3 KiB``, ``4.56 MiB``."""
     return _scaled(count, 1024, (" B", " KiB", " MiB", " GiB", " TiB"), digits)
+
+
+WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
+PIECE = re.compile(rf"\s+|[（“「《]*(?:[{WIDE}]|[^\s{WIDE}]+)[，。；：、！？）”」》]*")
+
+
+def wrapped(text: str, width: int, indent: str = "") -> str:
+    """The text on lines of at most so many columns, the later ones indented: broken at spaces, and
+    between Chinese letters, but not before a full stop or after an opening bracket."""
+    if columns(text) == len(text):
+        return textwrap.fill(text, width, subsequent_indent=indent)
+    lines = [""]
+    for piece in PIECE.findall(text):
+        if columns(lines[-1] + piece.rstrip()) > width:
+            lines.append(indent + piece.lstrip())
+        else:
+            lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _scaled(count: float, base: int, units: tuple[str, ...], digits: int = 3) -> str:

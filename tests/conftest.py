@@ -1,5 +1,6 @@
 """Shared by all tests: Hypothesis without surprises, and how tests get torch and networks."""
 
+import os
 import warnings
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import settings
 
 settings.register_profile("cnntrain", deadline=None, derandomize=True, max_examples=150)
 settings.load_profile("cnntrain")
+os.environ["LC_ALL"] = "C.UTF-8"  # commands speak English, wherever the tests run
 
 
 @pytest.fixture(scope="session")

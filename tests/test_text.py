@@ -6,7 +6,18 @@ import pytest
 
 from cnntrain.metrics import metric_text
 from cnntrain.runs.messages import REASONS, epoch_line, stopped_line
-from cnntrain.text import duration, json_text, literal, printable, shortened, table, visible
+from cnntrain.text import (
+    columns,
+    duration,
+    json_text,
+    literal,
+    padded,
+    printable,
+    shortened,
+    table,
+    visible,
+    wrapped,
+)
 from cnntrain.training.events import EpochEnd, Reason, Stopped
 
 
@@ -86,6 +97,19 @@ def test_a_table_is_aligned():
         "a        100.00%",
     ]
     assert table(rows, left=2).splitlines()[2] == "ten    5.00%      12"
+
+
+def test_chinese_letters_take_two_columns():
+    assert [columns(text) for text in ("δ = 1", "误差 δ", "（3）")] == [5, 6, 5]
+    assert padded("误差", 6) == "误差  "
+    assert table([["类别", "n"], ["a", "1"]]).splitlines() == ["类别  n", "-------", "a     1"]
+
+
+def test_chinese_is_wrapped_between_letters_but_not_before_a_full_stop():
+    text = "前向传播计算输出。反向传播（backpropagation）计算梯度。"
+    lines = wrapped(text, 18, indent="  ").splitlines()
+    assert lines == ["前向传播计算输出。", "  反向传播", "  （backpropagation）", "  计算梯度。"]
+    assert wrapped("so it is in English", 12, "  ") == "so it is in\n  English"
 
 
 def test_json_has_no_bare_infinity():

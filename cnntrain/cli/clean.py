@@ -15,7 +15,9 @@ import click
 )
 @click.option("--yes", "-y", is_flag=True, help="Remove without asking.")
 def command(folder: Path | None, checkpoints: bool, yes: bool) -> int:
-    """List what runs below DIR (default: runs) left behind, and ask whether to remove it.
+    """Remove what runs below DIR (default: runs) left behind.
+
+    Lists it and asks first.
 
     Temporary files of killed runs and empty run folders; with --checkpoints, checkpoints of
     finished runs that are neither the best nor the last. Runs that are training are left alone, and

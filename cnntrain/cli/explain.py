@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from cnntrain.cli.options import data_dir_option, json_option, settings_option
+from cnntrain.cli.options import data_dir_option, json_option, lang_option, settings_option
 
 
 @click.command("explain")
 @click.argument("subject", required=False)
 @settings_option
 @data_dir_option
+@lang_option
 @json_option
 def command(
     subject: str | None, settings: tuple[str, ...], data_dir: Path | None, as_json: bool

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from cnntrain.cli.options import json_option
+from cnntrain.cli.options import json_option, lang_option
 
 
 @click.command("grade")
 @click.argument("answers", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--seed", type=click.IntRange(min=0), help="Of the sheet. [default: the file's]")
+@lang_option
 @json_option
 def command(answers: Path, seed: int | None, as_json: bool) -> int:
     """Mark the ANSWERS to a worksheet, a YAML file as printed at its end.

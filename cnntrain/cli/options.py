@@ -1,5 +1,6 @@
 """Options that several commands share, each declared once."""
 
+import os
 from pathlib import Path
 
 import click
@@ -35,6 +36,22 @@ mpi_option = click.option(
     default=None,
     help="Share the work with the other processes of an MPI job, which changes no bit. "
     "[default: if mpiexec or srun has started this one]",
+)
+
+
+def _use_language(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    """Speak the language until the command has ended."""
+    from cnntrain.views.languages import language_of, using
+
+    ctx.with_resource(using(name or language_of(os.environ)))
+
+
+lang_option = click.option(
+    "--lang",
+    type=click.Choice(["en", "zh"]),
+    callback=_use_language,
+    expose_value=False,
+    help="Language of the texts: English or Chinese. [default: that of the locale, else en]",
 )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cnntrain.cli.options import data_dir_option
+from cnntrain.cli.options import data_dir_option, lang_option
 
 
 @click.command("report")
@@ -17,6 +17,7 @@ from cnntrain.cli.options import data_dir_option
     help="The page to write.",
 )
 @data_dir_option
+@lang_option
 def command(runs: tuple[Path, ...], out: Path, data_dir: Path | None) -> int:
     """Write a page about one run, or several runs side by side.
 

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from cnntrain.cli.options import data_dir_option, engine_option, json_option, settings_option
+from cnntrain.cli.options import (
+    data_dir_option,
+    engine_option,
+    json_option,
+    lang_option,
+    settings_option,
+)
 
 SAMPLE_CHOICES = ("worst", "best", "random")
 
@@ -66,6 +72,7 @@ class SampleType(click.ParamType):  # type: ignore[type-arg]  # generic in newer
 @settings_option
 @data_dir_option
 @engine_option
+@lang_option
 @json_option
 @click.option(
     "--html",

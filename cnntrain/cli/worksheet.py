@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from cnntrain.cli.options import lang_option
+
 TOPICS = ("conv", "mlp", "pool", "softmax", "batch_norm", "optimizer")
 
 
@@ -27,6 +29,7 @@ TOPICS = ("conv", "mlp", "pool", "softmax", "batch_norm", "optimizer")
     help="Write a page to print (.html, extra 'report') or Markdown (.md). [default: Markdown on "
     "stdout]",
 )
+@lang_option
 def command(topic: str, seed: int, count: int, key: bool, out: Path | None) -> int:
     """Make exercises with clean numbers: forward, gradients, an update.
 

@@ -15,6 +15,7 @@ from cnntrain.views.explain.kinds import Kind, describe, families, find
 from cnntrain.views.explain.kinds_text import kind_text, list_text
 from cnntrain.views.explain.rule import Rule, as_text, training_rule
 from cnntrain.views.explain.sections import config_keys, find_key, key_text
+from cnntrain.views.languages import say
 from cnntrain.views.tree import tree
 
 SUFFIXES = {".yaml", ".yml", ".npz"}
@@ -67,7 +68,7 @@ def _rule(path: Path, settings: Sequence[str], data_dir: Path | None) -> Rule:
     try:
         experiment, _ = target.experiment()
     except DataError as error:
-        warn(f"Warning: numbers that depend on the data are left out: {error}")
+        warn(say("rule.without_data", error=error))
         return training_rule(plan, network, Objective(plan.loss), None, None)
     m = len(experiment.data.train)
     return training_rule(plan, network, experiment.objective, m, training_clock(plan, m))

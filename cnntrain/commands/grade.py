@@ -10,6 +10,7 @@ import yaml
 from cnntrain.errors import DataError, ExitCode
 from cnntrain.registry import did_you_mean
 from cnntrain.text import json_text, printable
+from cnntrain.views.languages import say
 from cnntrain.views.worksheet.grading import Mark, marked
 from cnntrain.views.worksheet.sheet import exercises_of
 from cnntrain.views.worksheet.topics import TOPICS
@@ -70,8 +71,10 @@ def report(titles: Sequence[str], marks: Sequence[Mark]) -> str:
         lines.append(f"{place}. {title}")
         width = max(len(mark.part) for mark in own)
         for mark in own:
-            word = "right" if mark.right == mark.total else f"{mark.right} of {mark.total} right"
+            done = mark.right == mark.total
+            partly = say("grade.partly", right=mark.right, total=mark.total)
+            word = say("grade.right") if done else partly
             told = f": {'; '.join(mark.remarks)}" if mark.remarks else ""
             lines.append(f"   {mark.part:<{width}}  {word}{told}")
     right, total = sum(mark.right for mark in marks), sum(mark.total for mark in marks)
-    return "\n".join([*lines, f"{right} of {total} numbers are right"])
+    return "\n".join([*lines, say("grade.sum", right=right, total=total)])

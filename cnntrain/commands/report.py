@@ -12,6 +12,7 @@ from cnntrain.runs.names import resolve
 from cnntrain.runs.record import RunRecord, read_runs
 from cnntrain.text import printable
 from cnntrain.training.workers import Workers
+from cnntrain.views.languages import say
 from cnntrain.views.report.evaluation import look
 from cnntrain.views.report.page import RunPage, report_html
 
@@ -32,7 +33,7 @@ def page_of(record: RunRecord, data_dir: Path | None, workers: Workers) -> RunPa
         found = load(best_checkpoint(record.path))
         experiment = open_checkpoint(found, checkpoint_folders(found, data_dir))
     except CnntrainError as error:
-        return RunPage(record, None, f"Its network cannot be shown: {error}")
+        return RunPage(record, None, say("report.no_network", error=error))
     seen = look(experiment, found.state.evaluated(), workers)
-    checkpoint = f"{found.path.name}, step {found.state.step:,}"
+    checkpoint = say("report.checkpoint", file=found.path.name, step=f"{found.state.step:,}")
     return RunPage(record, seen, checkpoint=checkpoint)

@@ -18,6 +18,7 @@ from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.feed import batch_indices
 from cnntrain.training.state import State, initial_optimizer_state, optimizer_state_names
 from cnntrain.training.workers import Workers
+from cnntrain.views.languages import language, say
 from cnntrain.views.trace.page import check_page, trace_page
 from cnntrain.views.trace.samples import Choice, chosen_sample, default_samples
 from cnntrain.views.trace.terms import Explanation, explain_entry
@@ -58,7 +59,7 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
         warn(line)
     explained = [explain_entry(found.steps[-1], entry, found.classes) for entry in options.entries]
     if options.html is not None:
-        _write_page(options.html, trace_page(found, options.layers))
+        _write_page(options.html, trace_page(found, options.layers, language()))
     if options.as_json:
         print(json_text(document(found, explained, options.layers)))
     elif explained:
@@ -105,20 +106,14 @@ def nothing_to_see(found: Trace, lr: float) -> Iterator[str]:
     """A warning where η or δ is so small that the update shows nothing, with the remedy."""
     step = found.steps[0]
     if abs(step.lr) < NEGLIGIBLE * lr:
-        yield (
-            f"Warning: η is {step.lr:.3g}, practically 0, so that no weight changes: the schedule "
-            f"has ended; --lr {lr:g} shows an update"
-        )
+        yield say("trace.no_lr", lr=f"{step.lr:.3g}", start=f"{lr:g}")
     if max(float(np.abs(loss.delta).max()) for loss in step.losses) < NEGLIGIBLE:
-        yield (
-            "Warning: δ is practically 0: the network is right about this sample, and has nothing "
-            "to learn from it; --sample worst shows one where it has"
-        )
+        yield say("trace.no_delta")
 
 
 def _write_page(path: Path, page: str) -> None:
     write_text(path, page)
-    warn(f"{path}: {len(page.encode()) / 1000:.0f} kB; open it in a browser")
+    warn(say("trace.open_page", path=path, size=f"{len(page.encode()) / 1000:.0f}"))
 
 
 def _check(experiment: Experiment, options: TraceOptions) -> None:

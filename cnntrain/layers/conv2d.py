@@ -192,8 +192,9 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     (zeros on both sides), or ``valid`` (none), or ``same`` (OH = ceil(H / stride), an odd row or
     column at the end); ``groups``, the number of independent groups of channels and filters (C:
     depth-wise convolution); ``algorithm``, ``direct`` (the sum as it stands), ``winograd`` (for 3x3
-    kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or ``auto``
-    (winograd where the compiled engine runs and it is faster: C, F >= 32, OH, OW >= 8);
+    and 5x5 kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or
+    ``auto`` (winograd where the compiled engine runs and it is faster: 3x3, C and F multiples of 16
+    and at least 32, OH, OW >= 8);
     ``activation: KIND`` appends that layer; ``bias``, ``init``,
     ``trainable``, ``lr_mult``, ``decay_mult`` as for every layer with weights. Raises
     ``ShapeError`` if the input is not an image, the kernel does not fit, the number of groups does
@@ -230,7 +231,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
 
     def held_numbers(self, in_shape: Shape) -> int:
         if self.uses_winograd(in_shape):
-            return winograd.held_numbers(in_shape[0], self.filters)
+            return winograd.held_numbers(in_shape[0], self.filters, as_pair(self.kernel)[0])
         return super().held_numbers(in_shape)
 
     def axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
@@ -252,8 +253,8 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             )
         if self.algorithm == "winograd" and not fits_winograd(vertical, horizontal, self.groups):
             raise ShapeError(
-                "algorithm: winograd needs a 3x3 kernel, stride 1, dilation 1 and one group; leave "
-                "it out, and it is used where it is faster",
+                "algorithm: winograd needs a 3x3 or 5x5 kernel, stride 1, dilation 1 and one "
+                "group; leave it out, and it is used where it is faster",
                 ("algorithm",),
             )
         return (self.filters, vertical.out, horizontal.out)
@@ -318,6 +319,8 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=3, kernel=3, padding=1, algorithm="winograd"), (2, 4, 5)),
             Example(cls(filters=2, kernel=3, padding=(0, 2), algorithm="winograd"), (3, 5, 2), 17),
             Example(cls(filters=1, kernel=3, algorithm="winograd", bias=False), (1, 6, 19), 5),
+            Example(cls(filters=3, kernel=5, padding="same", algorithm="winograd"), (2, 5, 4)),
+            Example(cls(filters=2, kernel=5, padding=(0, 4), algorithm="winograd"), (3, 9, 2), 17),
         ]
 
     @classmethod

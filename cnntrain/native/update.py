@@ -12,7 +12,7 @@ RULES = (  # in the order of c/update.c
     "centered", "centered_inside", "adadelta", "adagrad", "lion",
 )  # fmt: skip
 CONSTANTS = 7  # of a rule at the most
-WORTH_A_THREAD = 100_000  # numbers
+WORTH_A_THREAD = 30_000  # numbers
 FOUND = 5  # per array: the largest change; whether W and up to three slots became not finite
 
 Rule = tuple[str, tuple[float, ...]]  # its name and its constants, of which the first is -lr

@@ -12,16 +12,22 @@ from cnntrain.types import Array, Shape
 def _check(maps: Shape, outputs: Shape, W: Shape, axes: Sequence[Axis]) -> None:
     vertical, horizontal = axes
     check_convolution(maps, outputs, W, vertical, horizontal)
-    if any((axis.size, axis.stride, axis.dilation) != (3, 1, 1) for axis in axes):
-        raise ValueError(f"windows {axes} do not fit: 3x3, stride 1 and dilation 1 are needed")
+    steps = [(axis.stride, axis.dilation) for axis in axes]
+    if vertical.size != horizontal.size or vertical.size not in (3, 5) or steps != [(1, 1)] * 2:
+        raise ValueError(
+            f"windows {axes} do not fit: 3x3 or 5x5, stride 1 and dilation 1 are needed"
+        )
 
 
-def held_numbers(channels: int, filters: int) -> int:
+def held_numbers(channels: int, filters: int, taps: int) -> int:
     """About how many numbers ``winograd_dW``, which needs most, holds while it works.
 
-    Of 128 columns 16 points each, the maps that they are made of, and sums as doubles.
+    The points of 128 columns each (of 64 with five taps), the maps that they are made of, and sums
+    as doubles.
     """
-    return (16 * 128 + 9 * 128) * (channels + filters) + 33 * channels * filters
+    points, columns, maps = (16, 128, 9) if taps == 3 else (49, 64, 15)
+    of_channel = (points + maps) * columns
+    return of_channel * (channels + filters) + (2 * points + 1) * channels * filters
 
 
 def winograd_forward(

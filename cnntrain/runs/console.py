@@ -38,7 +38,7 @@ class Console:
         self._bar: Any = None
         self._bars = not quiet and _is_terminal()
         self._loss: float | None = None
-        self._table = EpochTable(experiment.plan.train.epochs, screen_width())
+        self._table = EpochTable(experiment.plan.train.epochs, screen_width(), experiment.monitored)
         self._held_back: str | None = None
         self._last_line_s = -SECONDS_BETWEEN_LINES
 

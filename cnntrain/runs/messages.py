@@ -34,9 +34,9 @@ def stopped_line(event: Stopped) -> str:
     )
 
 
-def reason_in_words(reason: str, detail: str) -> str:
-    """The reason with its detail, unless that says the same."""
-    words = REASONS.get(reason, reason)
+def reason_in_words(reason: str, detail: str, words: str = "") -> str:
+    """The reason with its detail, unless that says the same; ``words``: in another language."""
+    words = words or REASONS.get(reason, reason)
     return f"{words} ({detail})" if detail and reason != "epochs" else words
 
 

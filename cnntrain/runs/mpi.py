@@ -90,6 +90,13 @@ class MpiTeam(Ranks):
 
     def _until(self, look: Callable[[], T | None]) -> T:
         """What ``look`` finds, as soon as it finds something."""
+        found = self._looked(look)
+        if not found:
+            with self.pulse.waiting():
+                found = self._awaited(look)
+        return found
+
+    def _awaited(self, look: Callable[[], T | None]) -> T:
         looks, began = 0, time.monotonic()
         while not (found := self._looked(look)):
             if self.pulse.failure is not None:

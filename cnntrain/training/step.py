@@ -46,7 +46,8 @@ def train_step(
     """Make one update of ``state``; if it diverged, return where."""
     plan, samples = experiment.plan, len(experiment.data.train)
     indices = batch_indices(plan, samples, state.step, clock)
-    lr = learning_rate(plan, state.step, replace(clock, drops=state.drops))
+    known = clock if clock.drops == state.drops else replace(clock, drops=state.drops)
+    lr = learning_rate(plan, state.step, known)
     loaded = (feed.take(state.step) if feed is not None else None) or {}
     is_probed = plan.log.stats is not None and state.step % plan.log.stats == 0
     before = {name: W.copy() for name, W in state.params.items()} if is_probed else {}
@@ -82,7 +83,7 @@ def _not_finite_sums(
         )
         return reason_of_loss(experiment, state, shards)
     for name, value in sums.items():
-        if not np.isfinite(value).all():
+        if not (isinstance(value, int) or np.isfinite(value).all()):
             return f"{name.replace('_', ' ')}, summed over the batch, is not finite"
     return None
 

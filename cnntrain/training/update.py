@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -93,6 +94,7 @@ def _compiled_rules(
     return rules
 
 
+@cache
 def _has_own_rule(kind: type[Optimizer]) -> bool:
     """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
     compiles, changes = (

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from cnntrain.types import Array
+from cnntrain.views.languages import say
 
 MOST_IN_FULL = 64  # numbers
 DECIMALS = 8  # of float64
@@ -61,9 +62,9 @@ def lines(array: Array, batched: bool) -> list[str]:
     if shown.size <= MOST_IN_FULL:
         return _full(shown, batched and array.shape[-1] > 1)
     found = statistics(array)
-    told = "  ".join(f"{name} {value:.4g}" for name, value in found.items() if name != "zeros")
-    rest = f"{told}  zeros {100 * found['zeros']:.1f}%"
-    return [rest, *_excerpt(shown)]
+    zeros = f"{100 * found.pop('zeros'):.1f}%"
+    told = [f"{say(f'array.{name}')} {value:.4g}" for name, value in found.items()]
+    return ["  ".join([*told, f"{say('array.zeros')} {zeros}"]), *_excerpt(shown)]
 
 
 def _full(array: Array, batched: bool) -> list[str]:

@@ -152,8 +152,8 @@ def batches(dtype: np.dtype, rng: np.random.Generator) -> None:
 
 def fused_layers(dtype: np.dtype, rng: np.random.Generator) -> None:
     """What the graph pass makes of pairs of layers."""
-    for algorithm in ("direct", "winograd"):
-        options = {"filters": 3, "kernel": 3, "padding": "same", "algorithm": algorithm}
+    for algorithm, kernel in (("direct", 3), ("winograd", 3), ("winograd", 5)):
+        options = {"filters": 3, "kernel": kernel, "padding": "same", "algorithm": algorithm}
         pairs_of_layers({"conv2d": options}, dtype, rng)
 
 

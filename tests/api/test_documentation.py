@@ -25,6 +25,7 @@ def test_everything_promised_is_there():
     for name in cnntrain.__all__:
         assert getattr(cnntrain, name) is not None
         assert name.startswith("__") or getattr(cnntrain, name).__doc__
+        assert name in dir(cnntrain), "a shell completes it"
 
 
 def test_an_unknown_name_is_an_attribute_error():

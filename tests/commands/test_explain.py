@@ -1,12 +1,15 @@
 """``cnntrain explain``: kinds, and the rule of an experiment with its numbers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from cnntrain.commands.explain import run_explain
 from cnntrain.errors import ConfigError
+from cnntrain.text import columns
+from cnntrain.views.languages import using
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -100,3 +103,18 @@ def test_a_kind_stands_above_a_file_of_its_name(explained, empty_folder):
     assert explained("relu")[0].startswith("layer relu")
     with pytest.raises(ConfigError, match="did you mean 'relu'"):
         explained("rellu")
+
+
+def test_a_kind_a_key_and_a_rule_in_chinese(explained):
+    with using("zh"):
+        kind, _ = explained("dense")
+        key, _ = explained("train.l2")
+        rule, _ = explained(CONFIGS / "xor.yaml")
+        document, _ = explained(None, as_json=True)
+    assert kind.startswith("网络层 (layer) dense\n\n全连接层：z = W a + b。")
+    assert "反向传播, W  ∂C/∂W = δ aᵀ" in kind
+    assert re.search(r"units +整数 ≥ 1 +必须给出", kind)
+    assert key.startswith("train.l2: 实数 ≥ 0, 默认值 0.0\n\nl2：惩罚项 λ/2m Σ W²")
+    assert "cross_entropy，作用于 dense2.z" in rule
+    assert max(map(columns, rule.splitlines())) <= 100
+    assert document["layer"]["dense"] == "全连接层：z = W a + b"

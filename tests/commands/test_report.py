@@ -15,6 +15,7 @@ from cnntrain.commands.fit import FitOptions, run_fit
 from cnntrain.commands.plot import run_plot
 from cnntrain.commands.report import run_report
 from cnntrain.errors import ConfigError, DataError, WriteError
+from cnntrain.views.languages import using
 from cnntrain.views.report.curves import _look
 from cnntrain.views.report.evaluation import Mistake
 from cnntrain.views.report.page import _caption, lettered, png, svg
@@ -274,3 +275,31 @@ def test_without_the_extra_the_remedy_is_named(fitted, tmp_path, monkeypatch, mi
     with pytest.raises(DataError, match=r"pip install 'cnntrain\[report\]'"):
         run_report([run], tmp_path / "report.html", None)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_the_same_page_in_chinese(fitted, tmp_path):
+    run, out = fitted(**DIGITS, log={"stats": 5}), tmp_path / "report.html"
+    with using("zh"):
+        assert run_report([run], out, None) == 0
+    page = page_of(out)
+    assert '<html lang="zh">' in page
+    for section in ("结果", "学习曲线", "配置", "环境", "再运行一次"):
+        assert f"{section}</h2>" in page
+    starts = ("学习曲线。run：val/accuracy 从", "混淆矩阵：最常见的是把", "24 个分类错误的样本",
+              "卷积核", "relu1 的输出", "2 个权重数组各有一个小图")  # fmt: skip
+    made = pictures(page)
+    assert len(made) == len(starts)
+    assert all(any(alt.startswith(start) for alt in made) for start in starts)
+    assert "完成了所有轮" in page
+    prose = re.sub(r"(?s)<style>.*?</style>|<pre.*?</pre>|<[^>]*>", "\n", page)
+    english = re.findall(r"[a-z]{3,} [a-z]{2,} [a-z]{2,}.*", prose)
+    assert [line for line in english if "epochs done" not in line] == []
+
+
+def test_a_bad_end_in_chinese(config_file, tmp_path):
+    path = config_file(optimizer={"sgd": {"lr": 1e30}}, loss="squared_error")
+    assert run_fit(path, FitOptions(out=tmp_path / "run", quiet=True)) == 3
+    with using("zh"):
+        run_report([tmp_path / "run"], tmp_path / "report.html", None)
+    page = page_of(tmp_path / "report.html")
+    assert page.index("<strong>发散：") < page.index("结果</h2>")

@@ -1,6 +1,7 @@
 """``cnntrain trace`` on the worked examples and on a trained network."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from cnntrain.commands.trace import TraceOptions, run_trace
 from cnntrain.errors import ConfigError, DataError
+from cnntrain.text import columns
+from cnntrain.views.languages import using
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -133,6 +136,42 @@ def test_every_trace_fits_the_page(capsys, config):
     text = traced(capsys, CONFIGS / f"{config}.yaml")
     assert max(map(len, text.splitlines())) <= 100
     assert text.splitlines()[-1].startswith("C before ")
+
+
+ENGLISH_WORDS = re.compile(r"\b(?!log )[a-z]{2,} [a-z]{2,}")
+
+
+@pytest.mark.parametrize("config", ["sine", "digits-residual", "worked-2-2-2"])
+def test_the_same_trace_in_chinese(capsys, config):
+    english = traced(capsys, CONFIGS / f"{config}.yaml")
+    with using("zh"):
+        text = traced(capsys, CONFIGS / f"{config}.yaml")
+    assert max(map(columns, text.splitlines())) <= 100
+    for word in ("前向传播", "损失", "反向传播", "参数更新", "学习率", "的逐步计算"):
+        assert word in text
+    assert not [line for line in text.splitlines() if ENGLISH_WORDS.search(line)]
+    numbers = [re.findall(r"-?\d+\.\d+", told) for told in (english, text)]
+    assert numbers[0] == numbers[1]
+
+
+def test_one_entry_in_chinese(capsys):
+    entries = ("conv1.W[0,0,1,1]", "conv1.z[0,0,0]", "loss.delta[0,0,0]")
+    with using("zh"):
+        text = traced(capsys, CONFIGS / "worked-conv.yaml", entries=entries)
+    assert "conv1.W[0,0,1,1] 处的 ∂C/∂W:" in text
+    assert "conv1.z[0,0,0] (conv2d，前向传播)" in text
+    assert not ENGLISH_WORDS.search(text)
+
+
+def test_the_verdict_and_the_warnings_in_chinese(capsys, fitted):
+    with using("zh"):
+        text = traced(capsys, fitted(loss="cross_entropy"), lr=0.0)
+    assert re.search(r"预测为 \w+（概率 [\d.]+ %），实际为 \w+", text)
+    assert run_trace(CONFIGS / "worked-conv.yaml", TraceOptions(lr=0.0)) == 0
+    assert "practically 0" in capsys.readouterr().err
+    with using("zh"):
+        assert run_trace(CONFIGS / "worked-conv.yaml", TraceOptions(lr=0.0)) == 0
+    assert "警告：学习率 η 为 0，几乎等于 0" in capsys.readouterr().err
 
 
 def test_a_page_takes_the_place_of_the_text(capsys, config_file, tmp_path):

@@ -1,6 +1,7 @@
 """``cnntrain worksheet`` and ``cnntrain grade``."""
 
 import json
+import re
 
 import pytest
 
@@ -8,6 +9,7 @@ from cnntrain.cli.worksheet import TOPICS as OFFERED
 from cnntrain.commands.grade import run_grade
 from cnntrain.commands.worksheet import run_worksheet
 from cnntrain.errors import ConfigError, DataError
+from cnntrain.views.languages import using
 from cnntrain.views.worksheet.topics import TOPICS
 
 
@@ -61,3 +63,40 @@ def test_files_that_are_no_answers(tmp_path, content, message):
     with pytest.raises(DataError) as caught:
         run_grade(path, None, False)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_the_same_sheet_in_chinese(topic, capsys):
+    assert run_worksheet(topic, 7, 2, True, None) == 0
+    english = capsys.readouterr().out
+    with using("zh"):
+        assert run_worksheet(topic, 7, 2, True, None) == 0
+    sheet = capsys.readouterr().out
+    assert sheet.startswith(f"# 解答：{topic}，种子 7")
+    prose = [line for line in sheet.splitlines() if not line.startswith("    ")]
+    assert not [line for line in prose[:-2] if re.search(r"[a-z]{3,} [a-z]{2,} ", line)]
+    blocks = [re.findall(r"^    [\d .-]+$", text, re.MULTILINE) for text in (english, sheet)]
+    assert blocks[0] == blocks[1]
+
+
+def test_answers_are_marked_in_chinese(tmp_path, capsys):
+    path = tmp_path / "answers.yaml"
+    path.write_text(
+        "topic: conv\nseed: 7\ncount: 1\n1:\n  z: [[6, -1], [-2, -14]]\n"
+        "  dW: [[4, 6], [4, 2]]\n  da: [[1, 2], [3]]\n"
+    )
+    with using("zh"):
+        assert run_grade(path, None, False) == 1
+    text = capsys.readouterr().out
+    assert "1. 卷积\n   z   正确\n" in text
+    assert "4 个数中 3 个正确: [0,0] 应为 -4，不是 4: 符号错了" in text
+    assert "没有作答" in text
+    assert text.endswith("个正确\n")
+
+
+def test_the_page_says_its_language(tmp_path):
+    with using("zh"):
+        assert run_worksheet("mlp", 7, 1, False, tmp_path / "sheet.html") == 0
+    page = (tmp_path / "sheet.html").read_text("utf-8")
+    assert '<html lang="zh">' in page
+    assert "练习：mlp，种子 7" in page

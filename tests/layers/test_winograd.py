@@ -24,13 +24,20 @@ from cnntrain.ops.windows import Axis
 
 ENGINES = [NUMPY, *(native(isa) for isa in available())]
 SHAPES = [(16, 16, 16, 8), (32, 64, 9, 20), (64, 32, 8, 33), (96, 96, 8, 16)]  # C, F, side, N
+TAPS = [3, 5]
 every_engine = pytest.mark.parametrize("engine", ENGINES, ids=str)
 
 
 @st.composite
-def axes(draw):
-    before, after = draw(st.integers(0, 3)), draw(st.integers(0, 3))
-    return Axis(draw(st.integers(max(1, 3 - before - after), 11)), 3, 1, before, after)
+def pairs_of_axes(draw):
+    taps = draw(st.sampled_from(TAPS))
+
+    def axis():
+        before, after = draw(st.integers(0, taps)), draw(st.integers(0, taps))
+        length = draw(st.integers(max(1, taps - before - after), 13))
+        return Axis(length, taps, 1, before, after)
+
+    return axis(), axis()
 
 
 channels = st.sampled_from([1, 2, 3, 7, 8, 9, 16, 17])
@@ -40,8 +47,8 @@ samples = st.sampled_from([1, 2, 5, 8, 15, 16, 17, 33])
 def maps(rng, c, f, windows, n):
     """(a, W, b, δ), normally distributed."""
     vertical, horizontal = windows
-    shapes = ((c, vertical.length, horizontal.length, n), (f, c, 3, 3), (f, 1),
-              (f, vertical.out, horizontal.out, n))  # fmt: skip
+    shapes = ((c, vertical.length, horizontal.length, n), (f, c, vertical.size, horizontal.size),
+              (f, 1), (f, vertical.out, horizontal.out, n))  # fmt: skip
     return [rng.standard_normal(shape) for shape in shapes]
 
 
@@ -57,17 +64,18 @@ def winograd(a, W, b, delta, windows):
     return z, winograd_da(delta, W, *windows), winograd_dW(delta, a, W.shape, *windows)
 
 
-def test_the_matrices_are_those_of_two_outputs_of_three_taps():
+@pytest.mark.parametrize("taps", TAPS)
+def test_the_matrices_are_those_of_two_outputs(taps):
     """In one dimension, with numbers that leave no choice: unit vectors."""
-    for d in np.eye(4):
-        for g in np.eye(3):
-            np.testing.assert_array_equal(A_T @ ((G @ g) * (B_T @ d)), np.correlate(d, g, "valid"))
+    for d in np.eye(taps + 1):
+        for g in np.eye(taps):
+            z = A_T[taps] @ ((G[taps] @ g) * (B_T[taps] @ d))
+            np.testing.assert_array_equal(z, np.correlate(d, g, "valid"))
 
 
 @every_engine
-@given(vertical=axes(), horizontal=axes(), c=channels, f=channels, n=samples)
-def test_equals_the_sum_over_taps_of_whole_numbers(engine, vertical, horizontal, c, f, n):
-    windows = (vertical, horizontal)
+@given(windows=pairs_of_axes(), c=channels, f=channels, n=samples)
+def test_equals_the_sum_over_taps_of_whole_numbers(engine, windows, c, f, n):
     rounded = [np.round(2 * array) for array in maps(np.random.default_rng(n), c, f, windows, n)]
     with using(engine):
         found, expected = winograd(*rounded, windows), direct(*rounded, windows)
@@ -75,9 +83,8 @@ def test_equals_the_sum_over_taps_of_whole_numbers(engine, vertical, horizontal,
         np.testing.assert_array_equal(mine, theirs)
 
 
-@given(vertical=axes(), horizontal=axes(), c=channels, f=channels, n=samples)
-def test_every_instruction_set_gives_the_same_bits(vertical, horizontal, c, f, n):
-    windows = (vertical, horizontal)
+@given(windows=pairs_of_axes(), c=channels, f=channels, n=samples)
+def test_every_instruction_set_gives_the_same_bits(windows, c, f, n):
     drawn = maps(np.random.default_rng(n), c, f, windows, n)
     for dtype in (np.float32, np.float64):
         cast = [array.astype(dtype) for array in drawn]
@@ -91,9 +98,9 @@ def test_every_instruction_set_gives_the_same_bits(vertical, horizontal, c, f, n
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:], ids=str)
-@given(vertical=axes(), horizontal=axes(), n=st.integers(2, 40), data=st.data())
-def test_a_shard_of_a_batch_gives_the_shard_of_its_result(engine, vertical, horizontal, n, data):
-    windows, cut = (vertical, horizontal), data.draw(st.integers(1, n - 1))
+@given(windows=pairs_of_axes(), n=st.integers(2, 40), data=st.data())
+def test_a_shard_of_a_batch_gives_the_shard_of_its_result(engine, windows, n, data):
+    cut = data.draw(st.integers(1, n - 1))
     drawn = maps(np.random.default_rng(n), 5, 9, windows, n)
     a, W, b, delta = (array.astype(np.float32) for array in drawn)
     with using(engine):
@@ -107,10 +114,11 @@ def test_a_shard_of_a_batch_gives_the_shard_of_its_result(engine, vertical, hori
 
 @pytest.mark.parametrize("engine", ENGINES[1:], ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_no_more_than_twice_the_error_of_the_sum_over_taps(engine, shape):
+@pytest.mark.parametrize("taps", TAPS)
+def test_no_more_than_twice_the_error_of_the_sum_over_taps(engine, shape, taps):
     """Root of the mean square against float64; the largest error is a matter of luck."""
     c, f, side, n = shape
-    windows = (Axis(side, 3, 1, 1, 1),) * 2
+    windows = (Axis(side, taps, 1, taps // 2, taps // 2),) * 2
     drawn = maps(np.random.default_rng(0), c, f, windows, n)
     cast = [array.astype(np.float32) for array in drawn]
     with using(engine):
@@ -141,16 +149,16 @@ def test_winograd_is_taken_where_it_is_faster(engine):
     assert chosen(NUMPY, algorithm="winograd")
     few, short = {"in_shape": (MANY - 1, 16, 16)}, {"in_shape": (MANY, LARGE + 1, 16)}
     for other in ({"kernel": 5}, {"kernel": (3, 5)}, {"stride": 2}, {"groups": 2}, {"dilation": 2},
-                  {"filters": MANY - 1}, few, short):  # fmt: skip
+                  {"filters": MANY - 1}, {"filters": MANY + 8}, few, short):  # fmt: skip
         assert not chosen(engine, **other)
 
 
 @pytest.mark.parametrize(
-    "options", [{"kernel": 5}, {"stride": 2}, {"groups": 2}, {"dilation": 2}], ids=str
+    "options", [{"kernel": 7}, {"stride": 2}, {"groups": 2}, {"dilation": 2}], ids=str
 )
 def test_winograd_is_refused_where_it_does_not_fit(options):
     layer = Conv2d(**{"filters": 4, "kernel": 3, "algorithm": "winograd", **options})
-    with pytest.raises(ShapeError, match="algorithm: winograd needs a 3x3 kernel"):
+    with pytest.raises(ShapeError, match="algorithm: winograd needs a 3x3 or 5x5 kernel"):
         layer.out_shape((2, 9, 9))
 
 
@@ -174,13 +182,13 @@ def test_the_layer_follows_its_option(engine):
 @pytest.mark.parametrize("engine", ENGINES[1:2], ids=str)
 def test_arrays_that_do_not_fit_never_reach_a_kernel(engine):
     axis, image, W = Axis(4, 3), np.zeros((2, 4, 4, 3)), np.zeros((5, 2, 3, 3))
-    five = np.zeros((5, 2, 5, 5))
+    seven = np.zeros((5, 2, 7, 7))
     with using(engine):
         for a, weights, windows in (
             (image, W[:, :1], (axis, axis)),
             (image[:, :3], W, (axis, axis)),
             (image, W, (axis, Axis(5, 3))),
-            (image, five, (Axis(4, 5, 1, 2, 2),) * 2),
+            (np.zeros((2, 6, 6, 3)), seven, (Axis(6, 7, 1, 3, 3),) * 2),
         ):
             with pytest.raises(ValueError, match="do not fit"):
                 winograd_forward(a, weights, None, *windows)

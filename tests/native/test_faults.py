@@ -85,7 +85,7 @@ FAULTS = {
     ),
     "winograd: da with the kernel as it is": (
         "winograd.c",
-        "rotated ? 8 - t : t",
+        "rotated ? count - 1 - t : t",
         "t",
         "conv2d",
     ),
@@ -109,14 +109,26 @@ FAULTS = {
     ),
     "winograd: dW without the rows that two tiles share": (
         "winograd_weights.c",
-        "h + 2 * b->rows + 2, w - p->left",
-        "h + 2 * b->rows + 1, w - p->left",
+        "h + 2 * b->rows + p->form.taps - 1, w - p->left",
+        "h + 2 * b->rows + p->form.taps - 2, w - p->left",
+        "conv2d",
+    ),
+    "winograd: dW of the fifth tap without its middle point": (
+        "winograd_weights.c",
+        "g[4] = u[5 * apart] + u[6 * apart];",
+        "g[4] = u[6 * apart];",
+        "conv2d",
+    ),
+    "winograd: the last two of five taps a column too early": (
+        "winograd.h",
+        "v[4] = d[3] - d[4];",
+        "v[4] = d[2] - d[3];",
         "conv2d",
     ),
     "winograd: dW not halved between the points": (
         "winograd_weights.c",
-        "dW[k * 9 + i * 3] = (real)(u[0] + 0.5 * sum);",
-        "dW[k * 9 + i * 3] = (real)(u[0] + sum);",
+        "g[0] = u[0] + 0.5 * sum;",
+        "g[0] = u[0] + sum;",
         "conv2d",
     ),
     "max_pool2d: the wrong winner": (

@@ -96,8 +96,9 @@ def run_batches(dtype):
 def run_fused(dtype):
     """What the graph pass makes of pairs of layers."""
     rng = np.random.default_rng(4)
-    for algorithm in ("direct", "winograd"):
-        run_pairs(Conv2d(filters=3, kernel=3, padding="same", algorithm=algorithm), dtype, rng)
+    for algorithm, kernel in (("direct", 3), ("winograd", 3), ("winograd", 5)):
+        conv = Conv2d(filters=3, kernel=kernel, padding="same", algorithm=algorithm)
+        run_pairs(conv, dtype, rng)
 
 
 def run_pairs(conv, dtype, rng):

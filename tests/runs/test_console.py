@@ -164,7 +164,7 @@ def test_a_table_of_the_final_figures():
 
 @pytest.mark.parametrize("metrics", [2, 6, 12])
 def test_a_row_never_wraps_at_80_columns(metrics):
-    table = EpochTable(1000, 80)
+    table = EpochTable(1000, 80, f"val/metric_{metrics - 1}")
     named = {f"val/metric_{k}": 1234.5678 for k in range(metrics)}
     for epoch in (1, 999):
         event = EpochEnd(epoch, 1, named, 1e-5, 36_000.0, 1_234_567.0, True)
@@ -172,6 +172,7 @@ def test_a_row_never_wraps_at_80_columns(metrics):
         assert len(lines) == (2 if epoch == 1 else 1)
         assert max(map(len, lines)) <= 80
         assert lines[-1].endswith(" *")
+        assert epoch > 1 or f"val/metric_{metrics - 1}" in lines[0], "the one that decides stays"
 
 
 def test_the_bar_at_80_columns_has_ten_characters(stderr, small, monkeypatch):

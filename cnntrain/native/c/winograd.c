@@ -1,4 +1,4 @@
-/* Convolution with 3 x 3 kernels by Winograd's F(2x2, 3x3), forward and ∂C/∂a: layers/winograd.py.
+/* Convolution with 3 x 3 or 5 x 5 kernels by Winograd's algorithm, forward and ∂C/∂a: layers/winograd.py.
 
    Column (tile, sample) of V holds the points of a tile of inputs, the same column of M those of its 2 x 2
    outputs. Some columns at a time, so that both stay in the second-level cache. */
@@ -10,6 +10,7 @@
 #define APART (64 / (long)sizeof(real)) /* numbers between points, which then share no set of a cache */
 
 typedef struct {
+    Form form;
     const real *x, *bias;
     real *z, *U, *V, *M, *zeros;
     uint8_t *winners;
@@ -23,36 +24,39 @@ typedef struct {
 
 /* U[point, m, c] of W[m · w_out + c · w_in + tap], taps backwards if it is ``rotated``. */
 static void points_of_weights(const Tiles *p, const real *W, long w_out, long w_in, int rotated, real *taps) {
-    const real *from[9];
-    for (long t = 0; t < 9; t++) from[t] = taps + t * p->c;
+    const long count = p->form.taps * p->form.taps;
+    const real *from[MOST_TAPS * MOST_TAPS];
+    for (long t = 0; t < count; t++) from[t] = taps + t * p->c;
     for (long m = 0; m < p->m; m++) {
         for (long c = 0; c < p->c; c++)
-            for (long t = 0; t < 9; t++) taps[t * p->c + c] = W[m * w_out + c * w_in + (rotated ? 8 - t : t)];
-        kernels_to_points(from, p->c, p->U + m * p->c, p->m * p->c + APART);
+            for (long t = 0; t < count; t++)
+                taps[t * p->c + c] = W[m * w_out + c * w_in + (rotated ? count - 1 - t : t)];
+        p->form.kernels(from, p->c, p->U + m * p->c, p->m * p->c + APART);
     }
 }
 
 /* Some samples of one tile: points of all of its inputs, to column ``at`` of V. */
 static void points_of_tile(const Tiles *p, long tile, long first, long count, long at) {
     const long h0 = tile / p->across * 2 - p->top, w0 = tile % p->across * 2 - p->left;
-    const real *from[POINTS];
-    long step[POINTS]; /* 0 where there is only padding */
-    for (int i = 0; i < POINTS; i++) {
-        const long h = h0 + i / TILE_SIDE, w = w0 + i % TILE_SIDE;
+    const long read = p->form.read;
+    const real *from[MOST_READ * MOST_READ];
+    long step[MOST_READ * MOST_READ]; /* 0 where there is only padding */
+    for (long i = 0; i < read * read; i++) {
+        const long h = h0 + i / read, w = w0 + i % read;
         const int inside = h >= 0 && h < p->height && w >= 0 && w < p->width;
         from[i] = inside ? p->x + (h * p->width + w) * p->n + first : p->zeros;
         step[i] = inside ? p->height * p->width * p->n : 0;
     }
     for (long c = 0; c < p->c; c++) {
-        inputs_to_points(from, count, p->V + c * p->columns + at, p->V_apart);
-        for (int i = 0; i < POINTS; i++) from[i] += step[i];
+        p->form.inputs(from, count, p->V + c * p->columns + at, p->V_apart);
+        for (long i = 0; i < read * read; i++) from[i] += step[i];
     }
 }
 
 /* M[point] = U[point] V[point] */
 static void products(const Tiles *p, long count) {
     const long whole = (count + VL - 1) / VL * VL;
-    for (long i = 0; i < POINTS; i++)
+    for (long i = 0; i < p->form.points * p->form.points; i++)
         for (long q = 0; q < whole; q += PANEL) {
             const Factors f = {.A = p->U + i * (p->m * p->c + APART),
                                .a_step = p->c,
@@ -67,9 +71,7 @@ static void products(const Tiles *p, long count) {
 
 /* One vector of samples of the 2 x 2 outputs of a tile. */
 INLINE void outputs_of_vector(const Tiles *p, const real *M, vec b, vec z[2][2]) {
-    vec m[TILE_SIDE][TILE_SIDE];
-    for (int i = 0; i < POINTS; i++) m[i / TILE_SIDE][i % TILE_SIDE] = load(M + i * p->M_apart);
-    outputs_in_two(m, z);
+    p->form.outputs(M, p->M_apart, z);
     for (int i = 0; i < 4; i++) {
         z[i / 2][i % 2] += b;
         if (p->has_relu) z[i / 2][i % 2] = positive(z[i / 2][i % 2]);
@@ -124,12 +126,14 @@ static void each_tile(const Tiles *p, OfTile of_tile, long q, long count) {
 }
 
 static void *tiles_memory(Tiles *p, long columns, real **taps) {
-    const long per_column = POINTS * (p->c + p->m) * (long)sizeof(real);
+    const long points = p->form.points * p->form.points;
+    const long per_column = points * (p->c + p->m) * (long)sizeof(real);
     p->block = least(most(1, BUDGET / per_column / PANEL) * PANEL, (columns + VL - 1) / VL * VL);
     p->columns = p->block + VL;
     p->V_apart = p->c * p->columns + APART, p->M_apart = p->m * p->columns + APART;
-    const long weights = POINTS * (p->m * p->c + APART) + VL;
-    const long sizes[5] = {weights, POINTS * p->V_apart, POINTS * p->M_apart, p->n + VL, 9 * p->c + VL};
+    const long weights = points * (p->m * p->c + APART) + VL,
+               taps_of_all = p->form.taps * p->form.taps * p->c;
+    const long sizes[5] = {weights, points * p->V_apart, points * p->M_apart, p->n + VL, taps_of_all + VL};
     real **parts[5] = {&p->U, &p->V, &p->M, &p->zeros, taps};
     long bytes = 5 * 64;
     for (int i = 0; i < 5; i++) bytes += sizes[i] * (long)sizeof(real);
@@ -160,10 +164,10 @@ static int convolve_tiles(Tiles p, const real *W, long w_out, long w_in, int rot
 /* Arguments from the fifth on as those of winograd_forward. */
 static int winograd(const Arg *arg, const real *a, const real *W, Tiles p) {
     const Axis v = axis_of(arg + 3), h = axis_of(arg + 9);
-    p.x = a, p.m = arg[0].i, p.c = arg[1].i, p.n = arg[2].i;
+    p.form = form_of(v.size), p.x = a, p.m = arg[0].i, p.c = arg[1].i, p.n = arg[2].i;
     p.height = v.length, p.width = h.length, p.top = v.before, p.left = h.before;
     p.out_height = v.out, p.out_width = h.out, p.across = (h.out + 1) / 2;
-    return convolve_tiles(p, W, p.c * 9, 9, 0);
+    return convolve_tiles(p, W, p.c * v.size * h.size, v.size * h.size, 0);
 }
 
 /* z = Aᵀ (Σ_c (G W Gᵀ) ⊙ (Bᵀ a B)) A + b of every tile of 2 x 2 outputs, each point a chain over c */
@@ -182,17 +186,18 @@ static int winograd_pool_forward(const Arg *arg) {
 static int winograd_da(const Arg *arg) {
     const long f = arg[3].i, c = arg[4].i;
     const Axis v = axis_of(arg + 6), h = axis_of(arg + 12);
-    const Tiles p = {.x = arg[1].r,
+    const Tiles p = {.form = form_of(v.size),
+                     .x = arg[1].r,
                      .z = arg[0].w,
                      .m = c,
                      .c = f,
                      .n = arg[5].i,
                      .height = v.out,
                      .width = h.out,
-                     .top = 2 - v.before,
-                     .left = 2 - h.before,
+                     .top = v.size - 1 - v.before,
+                     .left = h.size - 1 - h.before,
                      .out_height = v.length,
                      .out_width = h.length,
                      .across = (h.length + 1) / 2};
-    return convolve_tiles(p, arg[2].r, 9, c * 9, 1);
+    return convolve_tiles(p, arg[2].r, v.size * h.size, c * v.size * h.size, 1);
 }

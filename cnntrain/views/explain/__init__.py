@@ -1,4 +1,4 @@
 """Explanations of kinds and plans: formulas, options, shapes, and the location of the code.
 
-May import: views/{arrays,formula,tree} and below.
+May import: views/{arrays,formula,languages,tree} and below.
 """

@@ -20,6 +20,7 @@ from cnntrain.plugins import load_plugins
 from cnntrain.registry import Registered, Spec, did_you_mean, to_tree
 from cnntrain.views.explain.snippets import kind_snippet
 from cnntrain.views.formula import Formula
+from cnntrain.views.languages import described, say
 
 ROOT = Path(__file__).resolve().parents[3]  # the folder of the package
 REQUIRED = "required"
@@ -104,7 +105,7 @@ def describe(member: type[Registered]) -> Kind:
     return Kind(
         member.family,
         member.kind,
-        inspect.getdoc(member) or "",
+        described(f"{member.family} {member.kind}", inspect.getdoc(member) or ""),
         dict(_formulas(member)),
         options_of(member),
         tuple(_code(member)),
@@ -115,7 +116,7 @@ def describe(member: type[Registered]) -> Kind:
 def first_sentence(text: str) -> str:
     """Up to the first full stop that ends a sentence, on one line."""
     paragraph = " ".join(text.partition("\n\n")[0].split())
-    return re.split(r"(?<!\bal)(?<!\beq)\.\s(?!\d)", paragraph)[0].rstrip(".")
+    return re.split(r"(?<!\bal)(?<!\beq)\.\s(?!\d)|。", paragraph)[0].rstrip(".")
 
 
 # formulas ----------------------------------------------------------------------------------------
@@ -186,11 +187,11 @@ def _is_outside(text: str, found: re.Match[str]) -> bool:
 
 LIMITS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
 WORDS = {
-    int: "whole number",
-    float: "number",
-    bool: "true or false",
-    str: "text",
-    type(None): "null",
+    int: "type.whole",
+    float: "type.number",
+    bool: "type.bool",
+    str: "type.text",
+    Any: "type.any",
 }
 
 
@@ -199,27 +200,29 @@ def type_in_words(kind: Any) -> str:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         limits = (f"{LIMITS[type(m)]} {_value(m):g}" for m in parts[1:] if type(m) in LIMITS)
-        return " ".join([type_in_words(parts[0]), " and ".join(limits)]).strip()
+        return " ".join([type_in_words(parts[0]), say("type.and").join(limits)]).strip()
     if origin in (Union, UnionType):
-        return " or ".join(dict.fromkeys(_alternative(part, parts) for part in parts))
+        return say("type.or").join(dict.fromkeys(_alternative(part, parts) for part in parts))
     if origin is Literal:
         return " | ".join(map(str, parts))
     if origin is tuple:
         if len(parts) == 2 and parts[1] is ...:
-            return f"list of {type_in_words(parts[0])}"
+            return say("type.list", inner=type_in_words(parts[0]))
         return f"[{', '.join(map(type_in_words, parts))}]"
     if origin is not None and issubclass(origin, Mapping):
-        return f"{{name: {type_in_words(parts[1])}}}"
+        return say("type.mapping", inner=type_in_words(parts[1]))
     if isinstance(kind, type) and issubclass(kind, Registered):
         return kind.family
-    return WORDS.get(kind, "any value" if kind is Any else getattr(kind, "__name__", str(kind)))
+    if kind is type(None):
+        return "null"
+    return say(WORDS[kind]) if kind in WORDS else getattr(kind, "__name__", str(kind))
 
 
 def _alternative(part: Any, among: tuple[Any, ...]) -> str:
     """``2 of them`` for a tuple of the other allowed type."""
     inner = get_args(part)
     if get_origin(part) is tuple and len(set(inner)) == 1 and inner[0] in among:
-        return f"{len(inner)} of them"
+        return say("type.so_many", count=len(inner))
     return type_in_words(part)
 
 

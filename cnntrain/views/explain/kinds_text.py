@@ -3,8 +3,9 @@
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from cnntrain.text import literal, table
+from cnntrain.text import columns, literal, padded, table, wrapped
 from cnntrain.views.explain.kinds import REQUIRED, Code, Kind, Option, describe, families
+from cnntrain.views.languages import described, say
 
 WIDTH = 96
 
@@ -18,7 +19,7 @@ def list_text(chosen: Iterable[str] | None = None) -> str:
 def _family(name: str) -> Iterator[str]:
     members = families()[name].kinds
     width = max(map(len, members))
-    yield f"{name}:"
+    yield f"{say(f'family.{name}')}:"
     for kind in sorted(members):
         line = describe(members[kind]).line.replace("``", "")
         package = members[kind].__module__.partition(".")[0]
@@ -28,26 +29,39 @@ def _family(name: str) -> Iterator[str]:
 
 def kind_text(found: Kind) -> str:
     """Everything about one kind."""
-    parts = [f"{found.family} {found.kind}", found.text.replace("``", "")]
+    text = found.text.replace("``", "").splitlines()
+    parts = [f"{say(f'family.{found.family}')} {found.kind}"]
+    parts.append("\n".join(wrapped(line, WIDTH) for line in text))
     if found.formulas:
-        width = max(map(len, found.formulas))
-        parts.append("\n".join(f"{k:<{width}}  {f}" for k, f in found.formulas.items()))
+        labels = {_label(name): formula for name, formula in found.formulas.items()}
+        width = max(map(columns, labels))
+        parts.append("\n".join(f"{padded(k, width)}  {f}" for k, f in labels.items()))
     if found.options:
-        parts.append(_options(found.options))
+        parts.append(_options(found))
     if found.snippet:
         parts.append(found.snippet)
     parts.append("\n".join(map(_code, found.code)))
     return "\n\n".join(parts)
 
 
-def _options(options: tuple[Option, ...]) -> str:
+def _label(name: str) -> str:
+    """``forward``, ``backward, W`` or ``step 2`` in words; the name of another form as it is."""
+    word, comma, letter = name.partition(", ")
+    if word in ("forward", "backward"):
+        return f"{say(f'explain.{word}')}{comma}{letter}"
+    return say("explain.step", count=name[5:]) if name.startswith("step ") else name
+
+
+def _options(found: Kind) -> str:
+    options = found.options
     rows = [[o.name, o.type, _default(o)] for o in sorted(options, key=_required_first)]
     shared = [
-        textwrap.fill(o.text.replace("``", ""), WIDTH, subsequent_indent="  ")
+        wrapped(described(f"option {found.family} {o.name}", o.text).replace("``", ""), WIDTH, "  ")
         for o in options
         if o.inherited
     ]
-    text = table([["option", "type", "default"], *rows], left=3)
+    head = [say(f"explain.{word}") for word in ("option", "type", "default")]
+    text = table([head, *rows], left=3)
     return "\n".join([text, *(["", *shared] if shared else [])])
 
 
@@ -56,6 +70,8 @@ def _required_first(option: Option) -> bool:
 
 
 def _default(option: Option) -> str:
+    if option.default == REQUIRED:
+        return say("explain.required")
     if isinstance(option.default, str):
         return option.default
     if option.default in ({}, []):

@@ -1,6 +1,5 @@
 """Objective and update rule of an experiment, with its own values in the formulas."""
 
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -13,8 +12,10 @@ from cnntrain.network.objective import Objective
 from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.registry import to_tree
+from cnntrain.text import columns, padded, wrapped
 from cnntrain.views.explain.summary import exceptions
 from cnntrain.views.formula import Formula
+from cnntrain.views.languages import say
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def _losses(network: Network, objective: Objective) -> Iterator[Line]:
         if term.weight != 1:
             left, _, right = formula.partition(" = ")
             formula = rf"{left} = {term.weight:g} \cdot ({right})"
-        yield Line(Formula(formula), f"{_with_options(term.loss)} of {_output(node)}")
+        told = say("rule.loss_of", loss=_with_options(term.loss), output=_output(node))
+        yield Line(Formula(formula), told)
 
 
 def _output(node: Node) -> str:
@@ -81,7 +83,7 @@ def _with_options(chosen: Loss) -> str:
 
 def _penalties(plan: Plan, network: Network, samples: int | None) -> Iterator[Line]:
     counted = [name for name, param in network.params.items() if param.decay_mult]
-    m = f"m = {samples:,} training samples" if samples else "m training samples"
+    m = say("rule.m_samples", m=f"{samples:,}") if samples else say("rule.samples")
     for strength, latex, symbol in (
         (plan.train.l2, r"\frac{{{0}}}{{2 m}} \sum W^2", "λ/m"),
         (plan.train.l1, r"\frac{{{0}}}{{m}} \sum |W|", "λ₁/m"),
@@ -89,63 +91,65 @@ def _penalties(plan: Plan, network: Network, samples: int | None) -> Iterator[Li
         if strength:
             value = f", {symbol} = {strength / samples:.6g}" if samples else ""
             formula = Formula("+ " + latex.format(f"{strength:g}"))
-            yield Line(formula, f"{m}{value}; over {', '.join(counted)}")
+            yield Line(formula, f"{m}{value}{say('rule.over', arrays=', '.join(counted))}")
 
 
 def _gradient(plan: Plan) -> Iterator[Line]:
-    batch = {"batch": "all samples", "sgd": "one sample"}.get(
-        plan.train.mode, f"a batch of {plan.train.batch_size} samples"
-    )
-    yield Line(Formula(r"g = \frac{\partial C}{\partial W}"), f"C over {batch}")
+    modes = {"batch": "rule.all_samples", "sgd": "rule.one_sample"}
+    batch = say(modes.get(plan.train.mode, "rule.batch"), size=plan.train.batch_size)
+    yield Line(Formula(r"g = \frac{\partial C}{\partial W}"), batch)
     clip = plan.train.clip
     if clip.value is not None:
         limit = f"{clip.value:g}"
-        yield Line(Formula(rf"g \leftarrow \min(\max(g, -{limit}), {limit})"), "every entry")
+        yield Line(
+            Formula(rf"g \leftarrow \min(\max(g, -{limit}), {limit})"), say("rule.every_entry")
+        )
     if clip.norm is not None:
         formula = rf"g \leftarrow g \cdot \min(1, \frac{{{clip.norm:g}}}{{\lVert{{g}}\rVert}})"
-        yield Line(Formula(formula), "norm over all gradients")
+        yield Line(Formula(formula), say("rule.all_gradients"))
 
 
 def _change(plan: Plan) -> Iterator[Line]:
     optimizer: Optimizer = plan.optimizer
     for latex in optimizer.rule():
-        yield Line(Formula(latex), "t counts updates from 1" if "^t" in latex else "")
+        yield Line(Formula(latex), say("rule.counts") if "^t" in latex else "")
     if optimizer.weight_decay:
         formula = rf"\Delta W \leftarrow \Delta W - \eta \cdot {optimizer.weight_decay:g} W"
-        yield Line(Formula(formula), "decoupled weight decay, weights only")
+        yield Line(Formula(formula), say("rule.decoupled"))
     yield Line(Formula(r"W \leftarrow W + \Delta W"), optimizer.kind)
 
 
 def _learning_rate(plan: Plan, clock: Clock | None) -> Iterator[Line]:
     lr, schedule = f"{plan.optimizer.lr:g}", plan.schedule
     if schedule.kind == "constant" and not schedule.warmup_epochs:
-        yield Line(Formula(rf"\eta = {lr}"), "constant")
+        yield Line(Formula(rf"\eta = {lr}"), say("rule.constant"))
         return
     if clock is None:
-        text = f"{schedule.kind}; its values depend on the number of training samples"
+        text = say("rule.unknown_length", kind=schedule.kind)
         yield Line(Formula(rf"\eta = {lr} \cdot \text{{factor}}"), text)
         return
     warmup = schedule.warmup_steps(clock)
     if warmup:
         formula = Formula(rf"\eta = {lr} \cdot {schedule.warmup_curve(clock)}")
-        yield Line(formula, f"t = 0 ... {warmup - 1:,} (warm-up)")
-    since = f"t = 0 ... {clock.total_steps - warmup - 1:,}"
-    after = " since the warm-up" if warmup else ""
-    yield Line(
-        Formula(rf"\eta = {lr} \cdot {schedule.curve(clock)}"),
-        f"{schedule.kind}; updates {since}{after}, {clock.steps_per_epoch:,} per epoch",
+        yield Line(formula, say("rule.warmup", last=f"{warmup - 1:,}"))
+    told = say(
+        "rule.updates_after" if warmup else "rule.updates",
+        kind=schedule.kind,
+        last=f"{clock.total_steps - warmup - 1:,}",
+        each=f"{clock.steps_per_epoch:,}",
     )
+    yield Line(Formula(rf"\eta = {lr} \cdot {schedule.curve(clock)}"), told)
 
 
 def _after(plan: Plan) -> Iterator[Line]:
     train = plan.train
     if train.max_norm is not None:
         formula = rf"W_k \leftarrow W_k \min(1, \frac{{{train.max_norm:g}}}{{\lVert{{W_k}}\rVert}})"
-        yield Line(Formula(formula), "the weights of every unit k")
+        yield Line(Formula(formula), say("rule.every_unit"))
     if train.average is not None:
         keep, add = f"{train.average:g}", f"{1 - train.average:g}"
         formula = rf"\hat{{W}} \leftarrow {keep} \hat{{W}} + {add} W"
-        yield Line(Formula(formula), "the average, which is used for evaluation")
+        yield Line(Formula(formula), say("rule.average"))
 
 
 def _exceptions(network: Network) -> Iterator[str]:
@@ -159,11 +163,11 @@ def _exceptions(network: Network) -> Iterator[str]:
 def as_text(found: Rule) -> str:
     """The rule as text, with a section for each nonempty part."""
     sections: list[tuple[str, tuple[Any, ...]]] = [
-        ("minimized: C", found.objective),
-        ("gradient", found.gradient),
-        ("change", found.change),
-        ("learning rate", found.learning_rate),
-        ("afterwards", found.after),
+        (say("rule.minimized"), found.objective),
+        (say("rule.gradient"), found.gradient),
+        (say("rule.change"), found.change),
+        (say("rule.learning_rate"), found.learning_rate),
+        (say("rule.after"), found.after),
     ]
     lines = [found.name]
     for title, rows in sections:
@@ -172,7 +176,7 @@ def as_text(found: Rule) -> str:
             for row in rows:
                 lines += _row(row)
     if found.exceptions:
-        lines += ["", "exceptions", *(f"  {note}" for note in found.exceptions)]
+        lines += ["", say("rule.exceptions"), *(f"  {note}" for note in found.exceptions)]
     return "\n".join(lines)
 
 
@@ -180,6 +184,6 @@ def _row(row: Line) -> list[str]:
     formula = f"  {row.formula}"
     if not row.text:
         return [formula]
-    if len(formula) <= 46 and len(row.text) <= 50:
-        return [f"{formula:<48}{row.text}"]
-    return [formula, *(f"      {line}" for line in textwrap.wrap(row.text, 92))]
+    if columns(formula) <= 46 and columns(row.text) <= 50:
+        return [f"{padded(formula, 48)}{row.text}"]
+    return [formula, *(f"      {line}" for line in wrapped(row.text, 92).splitlines())]

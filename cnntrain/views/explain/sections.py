@@ -1,6 +1,5 @@
 """Sections and keys of the config: what they mean, their values, and a snippet to paste."""
 
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 import yaml
 
 from cnntrain.config.plan import SECTIONS
-from cnntrain.text import literal
+from cnntrain.text import literal, wrapped
 from cnntrain.views.explain.kinds import REQUIRED, Option, families, options_of
+from cnntrain.views.languages import described, say
 
 # A value of every key, as one would write it for a small classification.
 EXAMPLES: dict[str, Any] = {
@@ -97,19 +97,21 @@ def find_key(path: str) -> Key | None:
     if option is None:
         return None
     inner = SECTIONS.get(path)
-    text = " ".join((inner.__doc__ or "").split()) if inner else option.text or _of_family(path)
+    told = " ".join((inner.__doc__ or "").split()) if inner else option.text
+    family = "" if told else _of_family(path)
+    text = described(f"key {path}", told) + family
     keys = tuple(o.name for o in options_of(inner)) if inner else ()
     return Key(path, text, _type(path, option), option.default, keys, snippet(path))
 
 
 def _type(path: str, option: Option) -> str:
-    return "section" if path in SECTIONS else option.type
+    return say("explain.section") if path in SECTIONS else option.type
 
 
 def _of_family(path: str) -> str:
     family = MANY.get(path, "")
     known = ", ".join(sorted(families()[family].kinds)) if family else ""
-    return f"one of the kinds of {family}: {known}" if family else ""
+    return say("explain.kinds_of", family=family, known=known) if family else ""
 
 
 def snippet(path: str) -> str:
@@ -123,9 +125,10 @@ def snippet(path: str) -> str:
 
 def key_text(key: Key) -> str:
     """Everything about one key."""
-    default = "" if key.keys else f", default {literal(key.default)}"
-    default = " (required)" if key.default == REQUIRED else default
-    parts = [f"{key.path}: {key.type}{default}", textwrap.fill(key.text.replace("``", ""), WIDTH)]
+    default = "" if key.keys else f", {say('explain.default')} {literal(key.default)}"
+    default = f" ({say('explain.required')})" if key.default == REQUIRED else default
+    parts = [f"{key.path}: {key.type}{default}", wrapped(key.text.replace("``", ""), WIDTH)]
     if key.keys:
-        parts.append("keys: " + ", ".join(f"{key.path}.{name}" for name in key.keys))
+        inside = ", ".join(f"{key.path}.{name}" for name in key.keys)
+        parts.append(say("explain.keys", keys=inside))
     return "\n\n".join([*filter(None, parts), key.snippet])

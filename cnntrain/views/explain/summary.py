@@ -15,6 +15,7 @@ from cnntrain.network.reorder import moved
 from cnntrain.text import flops, size, table
 from cnntrain.training.memory import TrainingBytes, training_bytes
 from cnntrain.types import Shape
+from cnntrain.views.languages import say
 
 Field = tuple[int, int]  # height and width of the input region that one output sees
 
@@ -129,11 +130,11 @@ def _notes(
 def exceptions(param: Param, is_weight: bool) -> Iterator[str]:
     """The ways in which the training of an array differs from the default."""
     if not param.trainable:
-        yield "frozen"
+        yield say("rule.frozen")
     if param.lr_mult != 1:
-        yield f"learning rate {param.lr_mult:g} η"
+        yield say("rule.lr_mult", factor=f"{param.lr_mult:g}")
     if param.decay_mult != float(is_weight):
-        yield f"weight decay {param.decay_mult:g} λ"
+        yield say("rule.decay_mult", factor=f"{param.decay_mult:g}")
 
 
 def receptive_fields(network: Network) -> dict[int, Field | None]:

@@ -1,4 +1,4 @@
 """Finished and running trainings as pages and learning curves.
 
-May import: views/{arrays,formula,tree} and below.
+May import: views/{arrays,formula,languages,tree} and below.
 """

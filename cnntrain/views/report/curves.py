@@ -12,6 +12,8 @@ from cnntrain.files import atomic_write
 from cnntrain.metrics import is_percentage
 from cnntrain.runs.record import RunRecord
 from cnntrain.text import shortened, visible
+from cnntrain.views.languages import say
+from cnntrain.views.report.fonts import write_letters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("", "o", "s", "^", "v", "D")  # for runs that share a colour
 STYLES: Any = {"train": "--", "val": "-", "test": ":"}
-SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
-UNITS = {"accuracy": "accuracy (%)", "loss": "loss", "lr": "learning rate"}
+SPLIT_WORDS = {
+    "train": "picture.training", "val": "picture.validation", "test": "picture.test",
+}  # fmt: skip
+UNITS = {"accuracy": "picture.accuracy", "loss": "picture.loss", "lr": "picture.lr"}
 PICTURES = (".png", ".svg", ".pdf")
 PANELS_IN_A_ROW = 3
 LEGEND_COLUMNS = 6
@@ -105,6 +109,7 @@ def save_curves(runs: Sequence[RunRecord], path: Path) -> None:
     with rc_context(STYLE):
         metadata = {"Date": None} if path.suffix == ".svg" else None
         made = learning_curves(runs)
+        write_letters(made)
         with atomic_write(path) as file, quiet_about_glyphs():
             made.savefig(file, format=path.suffix[1:], dpi=150, metadata=metadata)
 
@@ -131,13 +136,14 @@ def _draw(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
             if len(epochs) < 3:
                 look["marker"] = look.get("marker") or "o"
             axis.plot(
-                epochs, values, STYLES.get(split, "-"), label=SPLIT_WORDS.get(split),
+                epochs, values, STYLES.get(split, "-"),
+                label=say(SPLIT_WORDS[split]) if split else None,
                 linewidth=1.6, markersize=4, markevery=0.1 if len(epochs) > 20 else 1, **look,
             )  # fmt: skip
             shown += values
     _mark_best(axis, name, runs)
-    axis.set_xlabel("epoch")
-    axis.set_ylabel(UNITS.get(name, name))
+    axis.set_xlabel(say("picture.epoch"))
+    axis.set_ylabel(say(UNITS[name]) if name in UNITS else name)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if is_wide(shown):
         axis.set_yscale("log")
@@ -172,7 +178,8 @@ def _mark_best(axis: "Axes", name: str, runs: Sequence[RunRecord]) -> None:
         value = best[decided] * (100 if is_percentage(name) else 1)
         split = decided.partition("/")[0]
         colour = _look(k)["color"] if len(runs) > 1 else _colour(split)
-        label = f"best: {value:.4g} (epoch {best['epoch']})" if len(runs) == 1 else None
+        told = say("picture.best", value=f"{value:.4g}", epoch=best["epoch"])
+        label = told if len(runs) == 1 else None
         ring: Any = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "linestyle": ""}
         axis.plot(best["epoch"], value, color=colour, label=label, **ring)
 
@@ -189,7 +196,8 @@ def _legend_of_runs(figure: "Figure", runs: Sequence[RunRecord]) -> None:
         s for s in STYLES if any(name.startswith(f"{s}/") for r in runs for name in r.metrics)
     ]
     handles += [
-        Line2D([], [], color="#555555", linestyle=STYLES[s], label=SPLIT_WORDS[s]) for s in splits
+        Line2D([], [], color="#555555", linestyle=STYLES[s], label=say(SPLIT_WORDS[s]))
+        for s in splits
     ]
     columns = min(len(handles), LEGEND_COLUMNS)
     figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)

@@ -18,10 +18,10 @@ from cnntrain.config.document import KeyPath
 from cnntrain.config.overrides import dotted
 from cnntrain.errors import DataError
 from cnntrain.metrics import metric_text
-from cnntrain.runs.messages import REASONS
 from cnntrain.runs.record import RunRecord
-from cnntrain.text import duration, shortened, visible
+from cnntrain.text import columns, duration, shortened, visible
 from cnntrain.types import Array
+from cnntrain.views.languages import language, say
 from cnntrain.views.report.curves import (
     LONGEST_LABEL,
     STYLE,
@@ -31,7 +31,8 @@ from cnntrain.views.report.curves import (
 )
 from cnntrain.views.report.dark import darken
 from cnntrain.views.report.evaluation import Evaluation, Mistake
-from cnntrain.views.report.headline import headline
+from cnntrain.views.report.fonts import write_letters
+from cnntrain.views.report.headline import ending, headline
 from cnntrain.views.report.pictures import (
     boundary_picture,
     confusion_picture,
@@ -101,6 +102,9 @@ def report_html(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(template.read_text(encoding="utf-8")).render(
+        say=say,
+        lang=language(),
+        split_name=split_name,
         title=title or " · ".join(record.label for record in records),
         headlines=[headline(record) for record in records],
         trials=trials,
@@ -119,30 +123,32 @@ def result_rows(pages: Sequence[RunPage]) -> list[list[str]]:
     records = [page.record for page in pages]
     rows: list[list[str]] = [["", *(record.label for record in records)]]
 
-    def row(what: str, tell: Callable[[RunRecord], str]) -> None:
+    def row(what: str, tell: Callable[[RunRecord], str], name: str = "") -> None:
         told = [tell(record) for record in records]
         if any(told):
-            rows.append([what, *(text or "–" for text in told)])
+            rows.append([say(f"report.{what}", name=name), *(text or "–" for text in told)])
 
-    row(
-        "ended",
-        lambda r: REASONS.get(r.end["reason"], r.end["reason"]) if r.end else "not ended",
-    )
+    row("ended", lambda r: ending(r.end["reason"]) if r.end else say("report.not_ended"))
     row("why", lambda r: str(r.end.get("detail", "")) if r.end else "")
     row("epochs", lambda r: f"{r.epochs[-1]['epoch']:,}" if r.epochs else "")
     row("steps", lambda r: f"{r.newest['step']:,}" if r.newest else "")
     row("time", lambda r: duration(r.newest["elapsed_s"]) if r.newest else "")
-    row("best epoch", lambda r: str(r.best["epoch"]) if r.best else "")
+    row("best_epoch", lambda r: str(r.best["epoch"]) if r.best else "")
     for name in dict.fromkeys(name for record in records for name in record.metrics):
-        row(f"{name}, best epoch", lambda r, name=name: _metric(name, r.best))  # type: ignore[misc]
-        row(f"{name}, last", lambda r, name=name: _metric(name, r.last))  # type: ignore[misc]
-    row("guessing gives", _guess)
-    row("better than guessing", lambda r: _yes_or_no(r.baseline.get("better")))
+        row("of_best", lambda r, name=name: _metric(name, r.best), name)  # type: ignore[misc]
+        row("of_last", lambda r, name=name: _metric(name, r.last), name)  # type: ignore[misc]
+    row("guessing", _guess)
+    row("better", lambda r: _yes_or_no(r.baseline.get("better")))
     return rows + _test_rows(pages)
 
 
+def split_name(split: str) -> str:
+    """The word for ``train``, ``val`` or ``test``."""
+    return say(f"report.{split}")
+
+
 def _yes_or_no(value: bool | None) -> str:
-    return "" if value is None else "yes" if value else "no"
+    return "" if value is None else say("report.yes" if value else "report.no")
 
 
 def _guess(record: RunRecord) -> str:
@@ -159,7 +165,7 @@ def _test_rows(pages: Sequence[RunPage]) -> list[list[str]]:
         for page in pages
     ]
     return [
-        [f"test/{name}, best checkpoint", *(_metric(name, metrics) or "–" for metrics in tested)]
+        [say("report.tested", name=name), *(_metric(name, metrics) or "–" for metrics in tested)]
         for name in dict.fromkeys(name for metrics in tested for name in metrics)
     ]
 
@@ -174,9 +180,7 @@ def curves_of(records: Sequence[RunRecord]) -> Picture | None:
     """Learning curves with a caption; None before the first epoch."""
     if not any(record.epochs for record in records):
         return None
-    lines = "Dashed: training, with dropout and augmentation; solid: validation."
-    caption = f"{lines} The ring marks the best epoch, whose checkpoint is kept."
-    return svg(learning_curves(records), _alt_of_curves(records), caption)
+    return svg(learning_curves(records), _alt_of_curves(records), say("report.curves_caption"))
 
 
 def _alt_of_curves(records: Sequence[RunRecord]) -> str:
@@ -186,58 +190,59 @@ def _alt_of_curves(records: Sequence[RunRecord]) -> str:
         name, best, first = record.monitored, record.best, record.epochs[:1]
         if name is not None and best is not None and first[0].get(name) is not None:
             start, end = (_metric(name, line) for line in (first[0], best))
-            told.append(
-                f"{record.label}: {name} goes from {start} to {end} in epoch {best['epoch']}"
-            )
-    return f"Learning curves. {'; '.join(told)}"
+            known = {"run": record.label, "name": name, "epoch": best["epoch"]}
+            told.append(say("report.curve_goes", start=start, end=end, **known))
+    return say("report.curves_alt", told="; ".join(told))
 
 
 def with_pictures(page: RunPage) -> RunPage:
     """The page of one run with all pictures available for its data."""
     made: dict[str, Picture] = {}
     if page.record.stats:
-        caption = "Statistics of every layer during training, without biases."
-        made["history"] = svg(
-            history_picture(page.record.stats), _alt_of_history(page.record.stats), caption
-        )
+        alt, drawn = _alt_of_history(page.record.stats), history_picture(page.record.stats)
+        made["history"] = svg(drawn, alt, say("report.history_caption"))
     if (seen := page.evaluation) is not None:
         made |= _pictures_of(seen)
     return replace(page, pictures=made)
 
 
 def _pictures_of(seen: Evaluation) -> dict[str, Picture]:
-    made = {}
+    made, split = {}, split_name(seen.split)
     if seen.confusion is not None:
-        caption = f"True and predicted classes, {seen.split} split."
+        caption = say("report.confusion_caption", split=split)
         drawn = confusion_picture(seen.confusion, seen.labels)
         made["confusion"] = svg(drawn, _alt_of_confusion(seen.confusion, seen.labels), caption)
     if seen.predicted is not None and seen.true is not None:
-        names = [f"target {k}" for k in range(seen.true.shape[1])]
+        names = [say("report.target", k=k) for k in range(seen.true.shape[1])]
         r2 = "" if seen.r2 is None else f" R² {seen.r2:.4f}."
-        caption = f"Predicted against true values of the {seen.split} split, and residuals.{r2}"
+        caption = say("report.regression_caption", split=split, r2=r2)
         drawn = regression_picture(seen.true, seen.predicted, names)
-        alt = f"Predicted against true: points near the diagonal are right.{r2}"
-        made["regression"] = svg(drawn, alt, caption)
+        made["regression"] = svg(drawn, say("report.regression_alt", r2=r2), caption)
     if seen.boundary is not None:
-        drawn = boundary_picture(seen.boundary, seen.labels, ("input 0", "input 1"))
-        alt = f"The plane of the two inputs in regions of {len(seen.labels)} predicted classes"
-        caption = f"Predicted class by input; points are samples of the {seen.split} split."
+        inputs = [say("report.input", k=k) for k in (0, 1)]
+        drawn = boundary_picture(seen.boundary, seen.labels, inputs)
+        alt = say("report.boundary_alt", count=len(seen.labels))
+        caption = say("report.boundary_caption", split=split)
         made["boundary"] = svg(drawn, alt, caption)
     if seen.wrong is not None:
-        caption = f"From the {seen.split} split, with predicted class, true class and probability."
+        caption = say("report.wrong_caption", split=split)
         titles = [_caption(mistake) for mistake in seen.wrong_as]
         first = seen.wrong_as[0]
-        alt = (
-            f"{len(titles)} wrongly classified samples; the most confident one, {first.place}, is "
-            f"{first.truly}, taken for {first.taken_for} with {100 * first.share:.1f} %"
+        alt = say(
+            "report.wrong_alt",
+            count=len(titles),
+            place=first.place,
+            truly=first.truly,
+            taken=first.taken_for,
+            share=f"{100 * first.share:.1f}",
         )
         made["wrong"] = lettered(image_grid(seen.wrong, titles), titles, alt, caption)
     if seen.filters is not None:
-        caption = f"{seen.filters_of}: the weights of each unit; blue is negative, red is positive."
-        made["filters"] = png(filter_picture(seen.filters), "Filters", caption)
+        caption = say("report.filters_caption", layer=seen.filters_of)
+        made["filters"] = png(filter_picture(seen.filters), say("report.filters_alt"), caption)
     for name, maps in seen.maps.items():
-        caption = f"{name} for one sample of the {seen.split} split (“{seen.sample_label}”)."
-        made[f"maps {name}"] = png(maps_picture(maps), f"Outputs of {name}", caption)
+        caption = say("report.maps_caption", layer=name, split=split, label=seen.sample_label)
+        made[f"maps {name}"] = png(maps_picture(maps), say("report.maps_alt", layer=name), caption)
     return made
 
 
@@ -245,8 +250,9 @@ def _caption(mistake: Mistake) -> str:
     """The caption of a mistake, in lines that fit above a small picture."""
     names = (mistake.taken_for, mistake.truly)
     taken_for, truly = (shortened(visible(name), LONGEST_LABEL) for name in names)
-    space = " " if len(taken_for + truly) <= SHORT_NAMES else "\n"
-    return f"{taken_for},{space}not {truly}\n{100 * mistake.share:.1f} %"
+    space = " " if columns(taken_for + truly) <= SHORT_NAMES else "\n"
+    told = say("report.not", name=truly)
+    return f"{taken_for},{space}{told}\n{100 * mistake.share:.1f} %"
 
 
 def environment_of(record: RunRecord) -> dict[str, Any]:
@@ -275,20 +281,16 @@ def _alt_of_confusion(confusion: Array, labels: Sequence[str]) -> str:
     off = confusion.copy()
     np.fill_diagonal(off, 0)
     if not off.any():
-        return "Confusion matrix: nothing was confused"
+        return say("report.nothing_confused")
     true, taken = divmod(int(off.argmax()), len(off))
-    return (
-        f"Confusion matrix: most often, {off[true, taken]} times, {labels[true]} was taken for "
-        f"{labels[taken]}"
+    return say(
+        "report.confusion_alt", count=off[true, taken], true=labels[true], taken=labels[taken]
     )
 
 
 def _alt_of_history(stats: Sequence[dict[str, Any]]) -> str:
     arrays = [key for key in stats[0]["arrays"] if not key.endswith(".b")]
-    return (
-        f"A small panel for each of {len(arrays)} weight arrays, from {arrays[0]} to {arrays[-1]}: "
-        "norm of the weights, of the gradient, and size of an update"
-    )
+    return say("report.history_alt", count=len(arrays), first=arrays[0], last=arrays[-1])
 
 
 def lettered(made: "Figure", titles: Sequence[str], alt: str, caption: str) -> Picture:
@@ -319,6 +321,7 @@ def _picture(
         encoded = base64.b64encode(content.getvalue()).decode("ascii")
         return f"data:{media};base64,{encoded}"
 
+    write_letters(made)
     light = drawn()
     darken(made)
     return Picture(light, drawn(), alt, caption)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnntrain.text import columns
 from cnntrain.types import Array
+from cnntrain.views.languages import say
 from cnntrain.views.report.curves import COLOURS, STYLE, label_of, plain
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
     """Share of each true class (row) predicted as each class (column), with counts."""
     k = len(confusion)
     names = [label_of(label) for label in labels]
-    longest = max(map(len, names))
+    longest = max(map(columns, names))
     side = min(9.0, 2.0 + 0.42 * k + 0.1 * max(longest - 3, 0))
     made = figure(side + 0.8, side)
     axis = made.subplots()
@@ -45,10 +47,10 @@ def confusion_picture(confusion: Array, labels: Sequence[str]) -> "Figure":
             axis.text(column, row, count, ha="center", va="center", color=colour, fontsize=8)
         axis.set_xticks(range(k), names, rotation=45 if longest > 3 else 0)
         axis.set_yticks(range(k), names)
-    axis.set_xlabel("predicted class")
-    axis.set_ylabel("true class")
+    axis.set_xlabel(say("picture.predicted_class"))
+    axis.set_ylabel(say("picture.true_class"))
     axis.grid(False)
-    made.colorbar(image, ax=axis, shrink=0.8, label="share of the true class")
+    made.colorbar(image, ax=axis, shrink=0.8, label=say("picture.share"))
     return made
 
 
@@ -126,7 +128,7 @@ def history_picture(stats: Sequence[Mapping[str, Any]]) -> "Figure":
             axis.set_axis_off()
         handles, words = axes[0].get_legend_handles_labels()
         made.legend(handles, words, loc="outside upper center", ncols=4, frameon=False)
-        made.supxlabel("step", fontsize=9)
+        made.supxlabel(say("picture.step"), fontsize=9)
     return made
 
 
@@ -152,7 +154,7 @@ def _dead_panel(axis: "Axes", stats: Sequence[Mapping[str, Any]], key: str) -> N
     points = [(line["step"], 100 * (_dead(line, key) or 0)) for line in stats]
     axis.plot(*zip(*points, strict=True), color=COLOURS[3], lw=1.2)
     axis.set_ylim(-2, 102)
-    axis.set_title(f"{label_of(key)}: dead units (%)", fontsize=8)
+    axis.set_title(say("picture.dead", layer=label_of(key)), fontsize=8)
     axis.tick_params(labelsize=7)
 
 
@@ -165,12 +167,12 @@ def regression_picture(true: Array, predicted: Array, names: Sequence[str]) -> "
         low, high = float(min(t.min(), p.min())), float(max(t.max(), p.max()))
         left.plot([low, high], [low, high], color="#888888", lw=1)
         left.plot(t, p, ".", color=COLOURS[0], alpha=0.5, markersize=4)
-        left.set_xlabel(f"true {label_of(names[k])}")
-        left.set_ylabel("predicted")
+        left.set_xlabel(say("picture.true_target", target=label_of(names[k])))
+        left.set_ylabel(say("picture.predicted"))
         right.hist(p - t, bins=40, color=COLOURS[0])
         right.axvline(0, color="#888888", lw=1)
-        right.set_xlabel("residual: predicted - true")
-        right.set_ylabel("samples")
+        right.set_xlabel(say("picture.residual"))
+        right.set_ylabel(say("picture.samples"))
     return made
 
 

@@ -11,6 +11,7 @@ from cnntrain.layers.batch_norm import BatchNorm
 from cnntrain.layers.dropout import Dropout
 from cnntrain.layers.normalization import SampleNorm
 from cnntrain.types import Array
+from cnntrain.views.languages import say
 from cnntrain.views.trace.recipe import Recipe
 from cnntrain.views.trace.trace import LayerTrace
 
@@ -114,5 +115,5 @@ def _dropout(layer: LayerTrace, at: int, backward: bool) -> Recipe:
     kept = np.broadcast_to(layer.watched.cache, layer.delta.shape).flat[at]
     given = {"k": at, "kept": float(kept), "rate": inner.rate}
     given |= {"x": layer.reads[0].array.ravel(), "δ": layer.delta.ravel()}  # type: ignore[dict-item]
-    told = "kept in this update" if kept else "dropped in this update"
+    told = say("trace.kept" if kept else "trace.dropped")
     return Recipe(MASK_BACK if backward else MASK, given, told)

@@ -13,6 +13,7 @@ from cnntrain.losses.cross_entropy import CrossEntropy, KlDivergence
 from cnntrain.losses.squared_error import SquaredError
 from cnntrain.text import visible
 from cnntrain.types import Array
+from cnntrain.views.languages import say
 from cnntrain.views.trace.recipe import Recipe
 
 Lines = tuple[tuple[str, str], ...]
@@ -73,7 +74,7 @@ def verdict_of(loss: Loss, z: Array, y: Array, sample: int, classes: Sequence[st
         said, share = int(shares[0] > 0.5), max(float(shares[0]), 1 - float(shares[0]))
     else:
         said, share = int(np.argmax(shares)), float(np.max(shares))
-    return f"says {name(said)} with {100 * share:.4g} %, is {name(label)}"
+    return say("trace.verdict", said=name(said), share=f"{100 * share:.4g}", truly=name(label))
 
 
 def loss_lines(loss: Loss, z: Array, y: Array) -> LossLines | None:

@@ -16,6 +16,7 @@ import numpy as np
 from cnntrain.ops.erf import erf
 from cnntrain.types import Array
 from cnntrain.views.arrays import number
+from cnntrain.views.languages import say
 
 Values = Mapping[str, Any]  # numbers and vectors by name; "k" is the index of the entry
 Tree = list[Any]  # an expression for the page: [operator, operands ...]
@@ -171,7 +172,7 @@ def _terms(kind: str, inner: Tree, known: Values) -> str:
     """``1.2 + 3.4 + ...``: the first terms of a sum, all if they are few."""
     values: Array = np.atleast_1d(evaluated(inner, known))
     shown: Sequence[str] = [number(float(value)) for value in values[:MOST_WRITTEN]]
-    rest = [f"... ({len(values)} numbers)"] if len(values) > MOST_WRITTEN else []
+    rest = [f"... {say('trace.numbers', count=len(values))}"] if len(values) > MOST_WRITTEN else []
     if kind == "largest":
         return f"max({', '.join([*shown, *rest])})"
     terms = " + ".join(f"({text})" if text.startswith("-") else text for text in shown)

@@ -18,6 +18,7 @@ from cnntrain.network.network import Pass
 from cnntrain.registry import did_you_mean
 from cnntrain.types import Array, Params
 from cnntrain.views.formula import Formula
+from cnntrain.views.languages import say
 from cnntrain.views.trace.layer_recipes import layer_recipe
 from cnntrain.views.trace.loss_recipes import loss_recipe
 from cnntrain.views.trace.recipe import Link, Recipe, work_out
@@ -260,7 +261,7 @@ def _forward(layer: LayerTrace, index: Index) -> Explanation:
     """Explain an entry of the output of a layer."""
     y = layer.gives
     entry, value = _entry(y.name, y.array, _flat(index, y.array)).name, float(y.array[index])
-    meaning = f"{layer.kind}, forward"
+    meaning = say("trace.forward_of", kind=layer.kind)
     if recipe := layer_recipe(layer, _flat(index, y.array), backward=False):
         return _worked_out(Explanation(entry, meaning, layer.formula, value, ()), recipe)
     if isinstance(layer.watched.layer, WeightedLayer):

@@ -9,6 +9,7 @@ from cnntrain.optimizers.adam import Adam
 from cnntrain.optimizers.sgd import Sgd
 from cnntrain.types import Array
 from cnntrain.views.formula import Formula
+from cnntrain.views.languages import say
 from cnntrain.views.trace.recipe import Recipe, work_out
 from cnntrain.views.trace.terms import Explanation
 from cnntrain.views.trace.update_recipes import rule_lines
@@ -36,27 +37,24 @@ def softmax(rng: Draw) -> Exercise:
     p, t = e / e.sum(), np.eye(3)[label]
     how = explained(step, "loss.delta", loss.delta)
     return Exercise(
-        "Softmax and cross-entropy",
-        f"The network says z, the true class is {label} (classes count from 0), C = -log p of it. "
-        "Compute the probabilities p = softmax(z), the cost C, and δ = ∂C/∂z.",
-        (("z", z), ("t (one-hot)", t)),
+        say("sheet.softmax"),
+        say("sheet.softmax_task", label=label),
+        (("z", z), (say("sheet.one_hot"), t)),
         (
             Part("p", "p", p, how, {
-                "e^z is not divided by the sum": e,
-                "z itself is divided by the sum; e^z is needed": z / z.sum() if z.sum() else z,
+                say("mistake.not_normalized"): e,
+                say("mistake.z_normalized"): z / z.sum() if z.sum() else z,
             }),
             Part("C", "C", np.array([loss.cost]), (), {
-                "the minus is missing": -np.array([loss.cost]),
-                "the natural logarithm is meant, not that to base 10":
-                    np.array([loss.cost]) / np.log(10),
-                "log p was summed over all classes": np.array([-np.log(p).sum()]),
+                say("mistake.minus_missing"): -np.array([loss.cost]),
+                say("mistake.log10"): np.array([loss.cost]) / np.log(10),
+                say("mistake.all_classes"): np.array([-np.log(p).sum()]),
             }),
             Part("delta", "δ", p - t, how, {
-                "the sign is wrong: δ = p - t": t - p,
-                "the target is missing: δ = p - t": p,
-                "only the true class has a δ here": (p - t) * t,
-                "p (1 - p) is the slope of a sigmoid; with cross-entropy it cancels":
-                    (p - t) * p * (1 - p),
+                say("mistake.delta_sign"): t - p,
+                say("mistake.target_missing"): p,
+                say("mistake.only_true_class"): (p - t) * t,
+                say("mistake.sigmoid_slope"): (p - t) * p * (1 - p),
             }),
         ),
     )  # fmt: skip
@@ -75,36 +73,38 @@ def batch_norm(rng: Draw) -> Exercise:
     d_gamma, d_beta = float((delta * x_hat).sum()), float(delta.sum())
     unbiased = (x - mean) / np.sqrt(((x - mean) ** 2).sum() / 3)
     return Exercise(
-        "Batch normalization",
-        "y = γ x̂ + β, x̂ = (x - μ)/σ, over the batch of m = 4 samples (ε = 0). Given δ = ∂C/∂y, "
-        "compute μ and σ², x̂, y, and the gradients.",
+        say("sheet.batch_norm"),
+        say("sheet.batch_norm_task"),
         (("x", x), ("γ", np.array([gamma])), ("β", np.array([beta])), ("δ = ∂C/∂y", delta)),
         (
-            Part("mean", "μ", np.array([mean]), (), {"this is the sum": np.array([x.sum()])}),
-            Part("variance", "σ²", np.array([sigma**2]), (), {
-                "divided by m - 1; batch normalization divides by m":
-                    np.array([sigma**2 * 4 / 3]),
-                "this is σ, not σ²": np.array([sigma]),
+            Part("mean", "μ", np.array([mean]), (), {
+                say("mistake.sum_for_mean"): np.array([x.sum()]),
             }),
-            Part("x_hat", "x̂", x_hat, (), {"σ² was used in place of σ": (x - mean) / sigma**2,
-                                            "divided by m - 1": unbiased}),
+            Part("variance", "σ²", np.array([sigma**2]), (), {
+                say("mistake.unbiased_variance"): np.array([sigma**2 * 4 / 3]),
+                say("mistake.sigma_for_variance"): np.array([sigma]),
+            }),
+            Part("x_hat", "x̂", x_hat, (), {
+                say("mistake.variance_for_sigma"): (x - mean) / sigma**2,
+                say("mistake.unbiased"): unbiased,
+            }),
             Part("y", "y", y, explained(step, "batch_norm1.y", step.layers[0].gives.array), {
-                "β is missing": y - beta,
-                "γ is missing": x_hat + beta,
+                say("mistake.beta_missing"): y - beta,
+                say("mistake.gamma_missing"): x_hat + beta,
             }),
             Part("dgamma", "∂C/∂γ", np.array([d_gamma]), (), {
-                "x was used in place of x̂": np.array([(delta * x).sum()]),
-                "the mean was taken, not the sum": np.array([d_gamma / 4]),
+                say("mistake.x_for_x_hat"): np.array([(delta * x).sum()]),
+                say("mistake.mean_for_sum"): np.array([d_gamma / 4]),
             }),
             Part("dbeta", "∂C/∂β", np.array([d_beta]), (), {
-                "the mean was taken, not the sum": np.array([d_beta / 4]),
+                say("mistake.mean_for_sum"): np.array([d_beta / 4]),
             }),
             Part("dx", "∂C/∂x", dx, explained(step, "input.delta", step.input_delta), {
-                "μ and σ depend on x too: their terms are missing": gamma * delta / sigma,
-                "the term of σ is missing": gamma / sigma * (delta - delta.mean()),
-                "the term of μ is missing":
+                say("mistake.both_terms"): gamma * delta / sigma,
+                say("mistake.sigma_term"): gamma / sigma * (delta - delta.mean()),
+                say("mistake.mu_term"):
                     gamma / sigma * (delta - x_hat * (delta * x_hat).mean()),
-                "γ is missing": dx / gamma,
+                say("mistake.gamma_missing"): dx / gamma,
             }),
         ),
     )  # fmt: skip
@@ -114,8 +114,8 @@ def optimizer(rng: Draw) -> Exercise:
     """One weight, two gradients: momentum or Adam."""
     W, g = float(rng.integers(1, 4)), rng.choice([-4.0, -2.0, -1.0, 1.0, 2.0, 3.0], 2)
     if rng.integers(2):
-        return _two_updates("Momentum", Sgd(lr=0.1, momentum=0.5), W, g)
-    return _two_updates("Adam", Adam(lr=0.1, beta1=0.5, beta2=0.75, epsilon=1e-12), W, g)
+        return _two_updates(say("sheet.momentum"), Sgd(lr=0.1, momentum=0.5), W, g)
+    return _two_updates(say("sheet.adam"), Adam(lr=0.1, beta1=0.5, beta2=0.75, epsilon=1e-12), W, g)
 
 
 def _two_updates(title: str, rule: Optimizer, W: float, g: Array) -> Exercise:
@@ -135,21 +135,19 @@ def _two_updates(title: str, rule: Optimizer, W: float, g: Array) -> Exercise:
             f"W{step}", "ΔW", Formula(rule.rule()[-1]), known["ΔW"], (), is_sum=False, links=links
         )
         memory = [("m", "m_new"), ("v", "v_new")]
-        parts += [
-            Part(
-                f"{letter}{step}", f"{letter} after update {step}", np.array([known[line]]), (how,)
-            )
-            for letter, line in memory
-            if line in known
-        ]
+        for letter, line in memory:
+            if line in known:
+                symbol = say("sheet.after_update", letter=letter, step=step)
+                parts.append(Part(f"{letter}{step}", symbol, np.array([known[line]]), (how,)))
         mistakes = {name: np.array([value]) for name, value in off.items()}
         answer = np.array([weights[-1]])
-        parts.append(Part(f"W{step}", f"W after update {step}", answer, (how,), mistakes))
+        symbol = say("sheet.after_update", letter="W", step=step)
+        parts.append(Part(f"W{step}", symbol, answer, (how,), mistakes))
     formulas = ",  ".join(Formula(line).text for line in rule.rule())
     return Exercise(
         title,
-        f"{formulas}; g = ∂C/∂W, the memory starts at 0, η = {rule.lr:g}. Make two updates.",
-        (("W", np.array([W])), ("g of the two updates", g)),
+        say("sheet.optimizer_task", formulas=formulas, lr=f"{rule.lr:g}"),
+        (("W", np.array([W])), (say("sheet.two_gradients"), g)),
         tuple(parts),
     )
 
@@ -158,13 +156,15 @@ def _wrong_rules(rule: Optimizer) -> dict[str, WrongRule]:
     """The change that comes of a common mistake, from the numbers of the right one."""
     if isinstance(rule, Adam):
         return {
-            "the bias correction is missing": lambda known, g: (
+            say("mistake.bias_correction"): lambda known, g: (
                 -rule.lr * known["m_new"] / np.sqrt(known["v_new"])
             ),
-            "the root of v is missing": lambda known, g: -rule.lr * known["m_hat"] / known["v_hat"],
-            "the update goes uphill": lambda known, g: -known["ΔW"],
+            say("mistake.root_missing"): lambda known, g: (
+                -rule.lr * known["m_hat"] / known["v_hat"]
+            ),
+            say("mistake.uphill"): lambda known, g: -known["ΔW"],
         }
     return {
-        "the memory is not used: this is plain gradient descent": lambda known, g: -rule.lr * g,
-        "the update goes uphill": lambda known, g: -known["ΔW"],
+        say("mistake.no_memory"): lambda known, g: -rule.lr * g,
+        say("mistake.uphill"): lambda known, g: -known["ΔW"],
     }

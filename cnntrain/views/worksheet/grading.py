@@ -8,6 +8,7 @@ import numpy as np
 
 from cnntrain.types import Array
 from cnntrain.views.arrays import number
+from cnntrain.views.languages import say
 from cnntrain.views.trace.terms import Explanation, Factor, Term
 from cnntrain.views.worksheet.exercise import Exercise, Part, small
 
@@ -35,14 +36,16 @@ def marked(exercises: Sequence[Exercise], answers: Mapping[Any, Any]) -> Iterato
 def _mark(place: int, part: Part, given: Any) -> Mark:
     total = part.answer.size
     if given is None:
-        return Mark(place, part.name, 0, total, ("no answer",))
+        return Mark(place, part.name, 0, total, (say("grade.no_answer"),))
     try:
         values = small(np.array(given, dtype=np.float64))
     except (TypeError, ValueError):
-        return Mark(place, part.name, 0, total, (f"not numbers, but {str(given)[:40]!r}",))
+        return Mark(
+            place, part.name, 0, total, (say("grade.not_numbers", given=repr(str(given)[:40])),)
+        )
     if values.shape != small(part.answer).shape:
         wanted = "×".join(map(str, part.answer.shape))
-        return Mark(place, part.name, 0, total, (f"{wanted} numbers are asked for",))
+        return Mark(place, part.name, 0, total, (say("grade.wrong_shape", shape=wanted),))
     values = values.reshape(part.answer.shape)
     right = same(values, part.answer, part.decimals)
     remarks = () if right.all() else tuple(_remarks(part, values, right))
@@ -65,7 +68,7 @@ def _remarks(part: Part, values: Array, right: Array) -> Iterator[str]:
     at = int(np.argmin(right.ravel()))
     place = ",".join(map(str, np.unravel_index(at, values.shape)))
     found, value, wanted = part.explained, values.flat[at], part.answer.flat[at]
-    head = f"[{place}] is {number(float(wanted))}, not {number(float(value))}"
+    head = say("grade.wrong", place=place, wanted=number(float(wanted)), value=number(float(value)))
     departs = _departure(found[at], float(value), part.decimals) if at < len(found) else ""
     yield f"{head}: {departs}" if departs else head
 
@@ -76,17 +79,17 @@ def _departure(found: Explanation, value: float, decimals: int) -> str:
     if found.links:
         return _departure_of_lines(found, value, slack)
     if abs(value + found.value) <= slack:
-        return "the sign is wrong"
-    for words, share in (
-        ("is missing", -1.0), ("has the wrong sign", -2.0), ("is there twice", 1.0),
+        return say("mistake.sign")
+    for key, share in (
+        ("grade.term_missing", -1.0), ("grade.term_sign", -2.0), ("grade.term_twice", 1.0),
     ):  # fmt: skip
         for term in found.terms:
             if abs(term.value) > slack and abs(off - share * term.value) <= slack:
-                return f"the term {_told(term)} {words}"
+                return say(key, term=_told(term))
     for term in found.terms:
         for factor in term.factors if len(term.factors) > 1 else ():
             if abs(off + term.value - factor.value) <= slack:
-                return f"of the term {_told(term)}, only {_name(factor)} is there"
+                return say("grade.only_factor", term=_told(term), factor=_name(factor))
     return ""
 
 
@@ -94,7 +97,7 @@ def _departure_of_lines(found: Explanation, value: float, slack: float) -> str:
     """The line of a recipe that the number equals, if it is not the last one."""
     for link in found.links[:-1]:
         if abs(link.value - value) <= slack:
-            return f"this is {link.name} = {link.expression}; the lines after it are missing"
+            return say("grade.line", name=link.name, expression=link.expression)
     last = found.links[-1]
     return f"{last.name} = {last.expression} = {last.written}"
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array
+from cnntrain.views.languages import language, say
 from cnntrain.views.trace.text import explanation_text, link_lines
 from cnntrain.views.worksheet.exercise import Exercise, Part
 from cnntrain.views.worksheet.topics import TOPICS
@@ -40,8 +41,9 @@ def _lines(topic: str, seed: int, exercises: Sequence[Exercise], key: bool) -> I
 
 def _part_lines(part: Part, key: bool) -> Iterator[str]:
     shape = "×".join(map(str, part.answer.shape))
-    digits = f", {part.decimals} decimals" if part.decimals else ""
-    yield f"\n**{part.symbol}** ({shape} numbers{digits})" + (" =\n" if key else " = ?")
+    told = "sheet.numbers_decimals" if part.decimals else "sheet.numbers"
+    size = say(told, shape=shape, decimals=part.decimals)
+    yield f"\n**{part.symbol}** ({size})" + (" =\n" if key else " = ?")
     if not key:
         return
     yield from (f"    {row}" for row in rows_of(part.answer, part.decimals))
@@ -84,14 +86,11 @@ def _form(answer: Array) -> str:
 
 
 def _title(topic: str, seed: int, key: bool) -> str:
-    return f"{'Solutions' if key else 'Worksheet'}: {topic}, seed {seed}"
+    return say("sheet.solutions" if key else "sheet.worksheet", topic=topic, seed=seed)
 
 
 def _how_to_grade(topic: str, seed: int) -> str:
-    return (
-        f"To have your answers marked, write them into a file answers.yaml and run "
-        f"`cnntrain grade answers.yaml --seed {seed}`:"
-    )
+    return say("sheet.how_to_grade", seed=seed)
 
 
 def page(topic: str, seed: int, exercises: Sequence[Exercise], key: bool) -> str:
@@ -102,6 +101,7 @@ def page(topic: str, seed: int, exercises: Sequence[Exercise], key: bool) -> str
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("sheet.html").render(
+        lang=language(),
         title=_title(topic, seed, key),
         exercises=[_shown(exercise, key) for exercise in exercises],
         grade=_how_to_grade(topic, seed).replace("`", ""),
@@ -118,7 +118,7 @@ def _shown(exercise: Exercise, key: bool) -> dict[str, Any]:
         "parts": [
             {
                 "symbol": part.symbol,
-                "decimals": part.decimals,
+                "decimals": say("sheet.decimals", decimals=part.decimals) if part.decimals else "",
                 "cells": _cells(part.answer),
                 "working": "\n".join(working(part)) if key else "",
             }

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnntrain.types import Array
+from cnntrain.views.languages import say
 from cnntrain.views.trace.trace import StepTrace
 from cnntrain.views.worksheet.exercise import (
     Exercise,
@@ -32,27 +33,26 @@ def conv(rng: Draw) -> Exercise:
     image, back = x[0, 0], delta[0, :, :, 0]
     turned = W[::-1, ::-1]
     return Exercise(
-        "Convolution",
-        "The layer computes z = W ⋆ a + b (stride 1, no padding). Given a, W, b and "
-        "δ = ∂C/∂z, compute z and the three gradients.",
+        say("sheet.conv"),
+        say("sheet.conv_task"),
         (("a", image), ("W", W), ("b", np.array([b])), ("δ = ∂C/∂z", back)),
         (
             Part("z", "z", small(z), explained(step, "conv1.z", z), {
-                "the kernel was rotated: that is a convolution, not the cross-correlation asked":
+                say("mistake.rotated_kernel"):
                     _correlate(image, turned) + b,
-                "the bias is missing": small(z) - b,
+                say("mistake.bias_missing"): small(z) - b,
             }),
             Part("dW", "∂C/∂W", small(dW), explained(step, "conv1.W", dW), {
-                "δ was rotated": _correlate(image, back[::-1, ::-1]),
-                "the result is transposed": small(dW).T,
-                "a 1/m too much: δ is divided by the number of outputs": small(dW) / 4,
+                say("mistake.delta_rotated"): _correlate(image, back[::-1, ::-1]),
+                say("mistake.transposed"): small(dW).T,
+                say("mistake.one_over_m_too_much"): small(dW) / 4,
             }),
             Part("db", "∂C/∂b", small(db), explained(step, "conv1.b", db), {
-                "the mean of δ was taken, not its sum": small(db) / 4,
+                say("mistake.mean_of_delta"): small(db) / 4,
             }),
             Part("da", "∂C/∂a", small(dx), explained(step, "input.delta", dx), {
-                "the kernel was not rotated by 180°": _correlate(np.pad(back, 1), W),
-                "the kernel was transposed, not rotated": _correlate(np.pad(back, 1), turned.T),
+                say("mistake.not_rotated"): _correlate(np.pad(back, 1), W),
+                say("mistake.kernel_transposed"): _correlate(np.pad(back, 1), turned.T),
             }),
         ),
     )  # fmt: skip
@@ -104,50 +104,49 @@ def _mlp_exercise(step: StepTrace) -> Exercise:
     through = arrays["dense2.W"].T @ delta2
     dW1, dW2 = grads["dense1.W"], grads["dense2.W"]
     after = next(updated for updated in step.updates if updated.name == "dense1.W")
-    given = [("x (a sample per column)", x), ("W₁", arrays["dense1.W"])]
+    given = [(say("sheet.columns"), x), ("W₁", arrays["dense1.W"])]
     given += [("b₁", small(arrays["dense1.b"])), ("W₂", arrays["dense2.W"])]
     given += [("b₂", small(arrays["dense2.b"])), ("t", small(t)), ("η", np.array([step.lr]))]
-    new = f"W₁ - η ∂C/∂W₁, η = {step.lr:g}"
+    new = say("sheet.new_w1", lr=f"{step.lr:g}")
     return Exercise(
-        "One update of a 2-2-1 network",
-        "z₁ = W₁ x + b₁, a₁ = relu(z₁), z₂ = W₂ a₁ + b₂, C = 1/m Σ ½ (z₂ - t)² over the m = 2 "
-        "samples. Compute the forward pass, δ of both layers, the gradients, and the new W₁.",
+        say("sheet.mlp"),
+        say("sheet.mlp_task"),
         tuple(given),
         (
             Part("z1", "z₁", hidden.gives.array, explained(step, "dense1.z", hidden.gives.array), {
-                "the transpose of W₁ was used":
+                say("mistake.transpose_used"):
                     arrays["dense1.W"].T @ x + arrays["dense1.b"],
-                "the bias is missing": arrays["dense1.W"] @ x,
+                say("mistake.bias_missing"): arrays["dense1.W"] @ x,
             }),
             Part("z2", "z₂", small(out.gives.array), explained(step, "dense2.z", out.gives.array), {
-                "the relu is missing": small(
+                say("mistake.relu_missing"): small(
                     arrays["dense2.W"] @ hidden.gives.array + arrays["dense2.b"]),
             }),
             Part("delta2", "δ₂ = ∂C/∂z₂", small(delta2), explained(step, "dense2.delta", delta2), {
-                "the 1/m is missing": small(delta2) * 2,
-                "the sign is wrong: it is output minus target": -small(delta2),
-                "the sign is wrong, and the 1/m is missing": -small(delta2) * 2,
+                say("mistake.one_over_m_missing"): small(delta2) * 2,
+                say("mistake.output_minus_target"): -small(delta2),
+                say("mistake.sign_and_m"): -small(delta2) * 2,
             }),
             Part("dW2", "∂C/∂W₂", small(dW2), explained(step, "dense2.W", dW2), {
-                "the 1/m is missing": small(dW2) * 2,
-                "z₁ was used in place of a₁": small(delta2 @ hidden.gives.array.T),
-                "the sign is wrong": -small(dW2),
+                say("mistake.one_over_m_missing"): small(dW2) * 2,
+                say("mistake.z_for_a"): small(delta2 @ hidden.gives.array.T),
+                say("mistake.sign"): -small(dW2),
             }),
             Part("delta1", "δ₁ = ∂C/∂z₁", delta1, explained(step, "dense1.delta", delta1), {
-                "the slope of the relu is missing": through,
-                "the slope was taken at the other sample": through * slope[:, ::-1],
-                "the sign is wrong": -delta1,
-                "the 1/m is missing": delta1 * 2,
+                say("mistake.slope_missing"): through,
+                say("mistake.other_sample"): through * slope[:, ::-1],
+                say("mistake.sign"): -delta1,
+                say("mistake.one_over_m_missing"): delta1 * 2,
             }),
             Part("dW1", "∂C/∂W₁", dW1, explained(step, "dense1.W", dW1), {
-                "a transpose is missing: it is δ₁ xᵀ": dW1.T,
-                "x was not transposed": delta1 @ x,
-                "the 1/m is missing": dW1 * 2,
-                "the sign is wrong": -dW1,
+                say("mistake.transpose_missing"): dW1.T,
+                say("mistake.x_not_transposed"): delta1 @ x,
+                say("mistake.one_over_m_missing"): dW1 * 2,
+                say("mistake.sign"): -dW1,
             }),
-            Part("W1", f"new W₁ = {new}", after.after, explained(step, "dense1.ΔW", dW1), {
-                "the update goes uphill: the gradient is subtracted": after.before - after.change,
-                "η is missing": after.before - dW1,
+            Part("W1", new, after.after, explained(step, "dense1.ΔW", dW1), {
+                say("mistake.gradient_added"): after.before - after.change,
+                say("mistake.eta_missing"): after.before - dW1,
             }),
         ),
     )  # fmt: skip
@@ -155,8 +154,8 @@ def _mlp_exercise(step: StepTrace) -> Exercise:
 
 def pool(rng: Draw) -> Exercise:
     """Maximum or mean over windows, some of which overlap."""
-    kind, name, stride = [("max_pool2d", "Max", 2), ("max_pool2d", "Max", 1),
-                          ("avg_pool2d", "Average", 2)][rng.integers(3)]  # fmt: skip
+    kind, name, stride = [("max_pool2d", "max", 2), ("max_pool2d", "max", 1),
+                          ("avg_pool2d", "average", 2)][rng.integers(3)]  # fmt: skip
     side = 4 if stride == 2 else 3
     x = rng.permutation(side * side).reshape(1, 1, side, side).astype(float)
     delta = _varied(rng, -3, 4, (2, 2))[None, :, :, None]
@@ -164,21 +163,21 @@ def pool(rng: Draw) -> Exercise:
     layer, image, back = step.layers[0].name, x[0, 0], delta[0, :, :, 0]
     y, dx = step.layers[0].gives.array, step.input_delta
     windows = np.lib.stride_tricks.sliding_window_view(image, (2, 2))[::stride, ::stride]
-    other = windows.mean(axis=(2, 3)) if name == "Max" else windows.max(axis=(2, 3))
+    other = windows.mean(axis=(2, 3)) if name == "max" else windows.max(axis=(2, 3))
     spread = np.zeros_like(image)
     for i, j in np.ndindex(2, 2):
         spread[i * stride : i * stride + 2, j * stride : j * stride + 2] += back[i, j]
-    shares = {"δ was not divided by the size of the window": spread}
-    if name == "Max":
-        shares = {"δ goes to the maximum alone, not to the whole window": spread,
-                  "δ goes to the maximum alone, not in equal shares": spread / 4}  # fmt: skip
+    shares = {say("mistake.not_divided"): spread}
+    if name == "max":
+        shares = {say("mistake.to_the_whole_window"): spread,
+                  say("mistake.equal_shares"): spread / 4}  # fmt: skip
     return Exercise(
-        f"{name} pooling",
-        f"Windows of 2×2, stride {stride}. Given x and δ = ∂C/∂y, compute y and ∂C/∂x.",
+        say(f"sheet.{name}"),
+        say("sheet.pool_task", stride=stride),
         (("x", image), ("δ = ∂C/∂y", back)),
         (
             Part("y", "y", small(y), explained(step, f"{layer}.y", y), {
-                f"this is {'average' if name == 'Max' else 'max'} pooling": other,
+                say("mistake.is_average" if name == "max" else "mistake.is_max"): other,
             }),
             Part("dx", "∂C/∂x", small(dx), explained(step, "input.delta", dx), shares),
         ),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
+from cnntrain.views.languages import TABLES, using
 from cnntrain.views.worksheet.grading import marked
 from cnntrain.views.worksheet.sheet import answer_form, exercises_of, markdown, rows_of
 from cnntrain.views.worksheet.topics import TOPICS
@@ -97,3 +98,13 @@ def test_the_form_is_yaml_with_a_place_for_every_number():
 
 def test_rows_are_aligned():
     assert rows_of(np.array([[1.0, -20.0], [3.5, 4.0]]), 0) == ["  1.0  -20.0", "  3.5    4.0"]
+
+
+@pytest.mark.parametrize("lang", TABLES)
+def test_no_two_mistakes_of_a_part_are_called_the_same(lang):
+    """In another language, too, each has a text of its own."""
+    with using(lang):
+        kinds = [exercises_of(topic, seed, 1)[0] for topic in TOPICS for seed in SEEDS]
+    counts = [[len(part.mistakes) for part in exercise.parts] for exercise in kinds]
+    english = [exercises_of(topic, seed, 1)[0] for topic in TOPICS for seed in SEEDS]
+    assert counts == [[len(part.mistakes) for part in exercise.parts] for exercise in english]

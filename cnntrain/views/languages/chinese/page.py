@@ -1,4 +1,4 @@
-"""The texts of the page of a trace, in Chinese."""
+"""The texts of the page of a trace."""
 
 PAGE = {
     "page.recipe": "由它所依赖的数逐行算出",
