@@ -116,7 +116,9 @@ def _step(pool: Pool, step: StepTrace, only: Sequence[str]) -> dict[str, Any]:
             if updated.name in of_layers
         ],
         "rule": [pool.formula(formula) for formula in step.rule],
-        "penalty": step.penalty[0],
+        "penalty": {"value": step.penalty[0], "l2": step.l2, "l1": step.l1},
+        "clip": {"value": step.clip.value, "norm": step.clip.norm},
+        "limited": step.max_norm is not None,
         "cost": [step.cost_before, step.cost_after],
     }
 
@@ -190,14 +192,18 @@ def _update(
 ) -> dict[str, Any]:
     """The update of one array; the gradient is included where it differs from ``derivative``."""
     gradient = updated.gradient
+    shared = {
+        "name": updated.name,
+        "before": pool.array(updated.before),
+        "decay_mult": step.decay_mult[updated.name],
+    }
     if gradient is None:
-        return {"name": updated.name, "frozen": True, "before": pool.array(updated.before)}
+        return {"frozen": True, **shared}
     found = update_lines(step, updated)
     same = derivative is not None and np.array_equal(gradient, derivative)
     return {
-        "name": updated.name,
         "frozen": False,
-        "before": pool.array(updated.before),
+        **shared,
         "gradient": pool.array(gradient),
         "as_is": same,
         "after": pool.array(updated.after),

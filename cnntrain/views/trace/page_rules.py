@@ -16,6 +16,7 @@ from cnntrain.layers.pooling import AvgPool2d, MaxPool2d
 from cnntrain.layers.shaping import Flatten, Reshape
 from cnntrain.ops.windows import Axis
 from cnntrain.types import Array
+from cnntrain.views.trace.activation_recipes import activation_lines
 from cnntrain.views.trace.layer_recipes import layer_recipe
 from cnntrain.views.trace.recipe import encoded
 from cnntrain.views.trace.trace import LayerTrace
@@ -31,10 +32,25 @@ def page_rule(layer: LayerTrace) -> tuple[Rule, Array | None]:
     match layer.watched.layer:
         case Softmax() | LogSoftmax() | BatchNorm() | SampleNorm():
             return _by_recipe(layer), None
-        case Activation() | Dropout():
-            return {"as": "elementwise"}, _slopes(layer)
+        case Activation():
+            return _elementwise(layer.watched.layer), _slopes(layer)
+        case Dropout():
+            return {"as": "mask"}, _slopes(layer)
         case _:
             return _rule(layer), None
+
+
+def _elementwise(inner: Activation) -> Rule:
+    found = activation_lines(inner)
+    if found is None:
+        return {"as": "elementwise", "lines": None}
+    lines, slope, constants = found
+    return {
+        "as": "elementwise",
+        "lines": encoded(lines),
+        "slope": encoded(slope),
+        "constants": constants,
+    }
 
 
 def _rule(layer: LayerTrace) -> Rule:

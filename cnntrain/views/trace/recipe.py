@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.ops.erf import erf
 from cnntrain.types import Array
 from cnntrain.views.arrays import number
 from cnntrain.views.languages import say
@@ -40,6 +41,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": np.abs,
     "sign": np.sign,
     "tanh": np.tanh,
+    "erf": erf,
     "min": np.minimum,
     "max": np.maximum,
     "sum": np.sum,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnntrain.config.plan import Clip
 from cnntrain.errors import Diverged
 from cnntrain.layers import Context, Layer
 from cnntrain.losses import Loss
@@ -140,6 +141,8 @@ class StepTrace:
     l2: float  # λ₂/m
     l1: float  # λ₁/m
     decay_mult: dict[str, float]  # of every array
+    clip: Clip
+    max_norm: float | None
     rule: tuple[Formula, ...]
     optimizer: Optimizer
     updates: tuple[ArrayUpdate, ...]
@@ -229,6 +232,8 @@ def _step(experiment: Experiment, state: State, lr: float, x: Array, y: Array) -
         l2=penalty.l2,
         l1=penalty.l1,
         decay_mult={name: param.decay_mult for name, param in network.params.items()},
+        clip=plan.train.clip,
+        max_norm=plan.train.max_norm,
         rule=tuple(map(Formula, plan.optimizer.rule())),
         optimizer=plan.optimizer,
         updates=tuple(

@@ -11,7 +11,8 @@ from cnntrain.views.languages import TABLES, texts_of
 from cnntrain.views.trace.page import FOLDER
 
 PACKAGE = Path(languages.__file__).parents[2]
-SAID_BY_PAGE = re.compile(r'say\("(\w+)"')
+SAID_BY_PAGE = re.compile(r'(?:\bsay|\bsayWith)\((?:[^"()]+\? )?"(\w+)"(?: : "(\w+)")?')
+SAID_IN_HTML = re.compile(r'{{ say\["(\w+)"\] }}')
 SAID = re.compile(r'\bsay\(\s*"([a-z]+\.[\w.]+)"')
 PLACE = re.compile(r"{(\w+)}")
 LETTER = re.compile(r"[\u4e00-\u9fff]")
@@ -59,6 +60,7 @@ def test_every_text_that_a_view_says_is_in_the_table():
 
 
 def test_every_text_that_the_page_says_is_in_the_table():
-    parts = FOLDER.glob("*.js")
-    said = {key for part in parts for key in SAID_BY_PAGE.findall(part.read_text("utf-8"))}
+    parts = "\n".join(part.read_text("utf-8") for part in FOLDER.glob("*.js"))
+    said = {key for keys in SAID_BY_PAGE.findall(parts) for key in keys if key}
+    said |= set(SAID_IN_HTML.findall((FOLDER / "page.html").read_text("utf-8")))
     assert said <= texts_of("page.", "en").keys()

@@ -216,7 +216,7 @@ def test_the_keyboard_reaches_everything(visit, page_of):
     page = visit(page_of("worked-conv"))
     page.keyboard.press("ArrowRight")
     reached = []
-    for _ in range(11):
+    for _ in range(12):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
@@ -226,7 +226,7 @@ def test_the_keyboard_reaches_everything(visit, page_of):
         )
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     nodes, buttons = ["input", "conv1", "loss"], ["first", "back", "play", "next"]
-    assert reached == ["theme", *nodes, "play-title", "formula", "tiles numbers", *buttons]
+    assert reached == ["speed", "theme", *nodes, "play-title", "formula", "tiles numbers", *buttons]
     page.focus('.panel[data-name="conv1.z"] .tiles')
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")

@@ -13,6 +13,7 @@ from cnntrain.data.locate import DataFolders
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.opening import open_experiment
 from cnntrain.training.state import start
+from cnntrain.views.trace.activation_recipes import CATALOGUE
 from cnntrain.views.trace.trace import trace
 
 pytestmark = pytest.mark.slow
@@ -126,3 +127,71 @@ def test_a_link_leads_to_its_step(played):
     assert page.url.endswith("#step=15")
     page.evaluate("location.hash = '#step=3'")
     page.locator("#progress").filter(has_text="step 3 of").wait_for()
+
+
+def mlp(activation, optimizer=None, **train):
+    """A small network with one kind of activation, and settings of its training."""
+    return {
+        "name": "mlp",
+        "dtype": "float64",
+        "data": {
+            "source": "inline",
+            "inputs": [[0.5, -1.2], [-0.3, 0.8], [1.5, 0.4]],
+            "targets": [1, 0, 2],
+        },
+        "network": [
+            {"dense": {"units": 4}},
+            activation,
+            {"dense": {"units": 3, "bias": False}},
+        ],
+        "loss": "cross_entropy",
+        "optimizer": optimizer or {"sgd": {"lr": 0.5}},
+        "train": {"mode": "batch", "epochs": 1, **train},
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"l2": 0.3, "l1": 0.1},
+        {"l2": 2.0, "clip": {"value": 0.2}},
+        {"clip": {"norm": 0.5}},
+        {"clip": {"value": 0.1, "norm": 0.05}, "l1": 0.5},
+    ],
+    ids=str,
+)
+def test_penalties_and_clipping_are_played_with(played, settings):
+    tree = mlp("tanh", {"sgd": {"lr": 0.5, "momentum": 0.9, "nesterov": True}}, **settings)
+    page = played(tree)
+    page.click("#play-title")
+    for step in traced(tree, steps=4):
+        assert costs_of(page) == pytest.approx([step.cost_before, step.cost_after], abs=2e-8)
+        page.click("#play-repeat")
+
+
+@pytest.mark.parametrize("activation", CATALOGUE)
+def test_every_activation_is_played_with(played, activation):
+    tree = mlp(activation)
+    page = played(tree)
+    page.keyboard.press("ArrowRight")
+    page.click('.panel[data-name="dense1.W"] [data-k="1"]')
+    page.fill("#play-value", "-1.1")
+    page.press("#play-value", "Enter")
+    (step,) = traced(tree, dense1__W=((0, 1), -1.1))
+    assert costs_of(page) == pytest.approx([step.cost_before, step.cost_after], abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        (mlp("prelu"), "prelu1 (prelu)"),
+        (mlp("tanh", max_norm=1.0), "train.max_norm"),
+        (mlp("tanh", {"adadelta": {}}), "rule of this optimizer"),
+    ],
+    ids=["layer", "limit", "optimizer"],
+)
+def test_what_cannot_be_played_with_is_said(played, tree, words):
+    page = played(tree)
+    page.click("#play-title")
+    assert words in page.inner_text("#play-obstacle")
+    assert page.is_hidden("#play-repeat")

@@ -6,10 +6,12 @@ import pytest
 from cnntrain.layers import Layer
 from cnntrain.losses import Loss
 from cnntrain.native import engine_named, using
+from cnntrain.network.network import Pass
 from cnntrain.optimizers import Optimizer
 from cnntrain.registry import to_tree
 from cnntrain.training.experiment import training_clock
 from cnntrain.training.state import start
+from cnntrain.views.trace.activation_recipes import CATALOGUE, activation_lines
 from cnntrain.views.trace.loss_recipes import loss_lines, loss_recipe, verdict_of
 from cnntrain.views.trace.recipe import Recipe, evaluated, parsed, work_out, writing
 from cnntrain.views.trace.terms import explain_entry
@@ -179,3 +181,25 @@ def test_expressions_are_written_with_brackets_where_needed():
     for expression, written in cases.items():
         assert writing(parsed(expression), known, with_names=False) == written
         assert np.ndim(evaluated(parsed(expression), known)) == 0
+
+
+ACTIVATIONS = [
+    pytest.param(example.layer, id=f"{kind}-{k}")
+    for kind, member in Layer.kinds.items()
+    if kind in CATALOGUE
+    for k, example in enumerate(member.examples())
+]
+
+
+@pytest.mark.parametrize("layer", ACTIVATIONS)
+def test_every_activation_and_its_slope(layer):
+    z = np.linspace(-7, 7, 57)[:, None] + 0.01
+    a, cache = layer.forward({}, z, Pass().context(0))
+    slope, _ = layer.backward({}, cache, np.ones_like(z))
+    lines, slope_lines, constants = activation_lines(layer)
+    for at, read in enumerate(z[:, 0]):
+        given = {**constants, "z": read}
+        assert work_out(Recipe(lines, given))[-1].value == pytest.approx(a[at, 0], abs=1e-12)
+        assert work_out(Recipe(slope_lines, given))[-1].value == pytest.approx(
+            slope[at, 0], abs=1e-12
+        )

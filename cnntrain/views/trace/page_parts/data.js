@@ -7,6 +7,9 @@ const chosen = { update: 0, step: 0, sample: 0 };
 // A text of the page in its language, with {name} replaced by the value of that name.
 const say = (key, values = {}) => trace.texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
+// The same as a list of texts and elements, for values that are elements.
+const sayWith = (key, values) => trace.texts[key].split(/\{(\w+)\}/).map((part, i) => (i % 2 ? values[part] : part));
+
 function numbersOf(content) {
   if (!decoded.has(content)) {
     const { type, base64 } = trace.contents[content];
@@ -77,7 +80,7 @@ const updateNow = () => trace.steps[chosen.update];
 
 // Integers as they are, others with `decimals` decimals, very small and large ones as 1.2e-9.
 function write(value, decimals) {
-  if (value === undefined) return "not included";
+  if (value === undefined) return say("notIncluded");
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return minus(String(value));
   const size = Math.abs(value);
   if (size < 1e-4 || size >= 1e7) return minus(value.toExponential(Math.min(decimals, 5) - 1));

@@ -25,8 +25,8 @@ function termRows({ terms, block, total, value, missing, how }) {
   const [restText, missingText, totalText] = texts.slice(-3);
   const rows = shown.map((one, i) => termRow(one, block, texts[i], how === "max" && one.value === total));
   const more = (words, text) => rows.push(make("tr", { class: "rest" }, make("td", { colspan: 2 }, words), make("td", {}, text)));
-  if (rest.length) more(`${rest.length} smaller terms`, how === "max" ? "" : restText);
-  if (missing) more(`${missing} terms not included in the page, in total`, missingText);
+  if (rest.length) more(say("smallerTerms", { n: rest.length }), how === "max" ? "" : restText);
+  if (missing) more(say("missingTerms", { n: missing }), missingText);
   return [rows, totalText];
 }
 
@@ -34,7 +34,7 @@ function termTable(explained) {
   const { terms, how, links } = explained;
   if (links) return linkTable(explained);
   if (how === "value") return null;
-  if (!terms.length && !explained.missing) return make("p", { class: "note" }, "no terms: 0");
+  if (!terms.length && !explained.missing) return make("p", { class: "note" }, say("noTerms"));
   const [rows, total] = termRows(explained);
   const sign = how === "max" ? "max" : "=";
   return make("table", { class: "terms" },
@@ -82,7 +82,7 @@ function gridPairs(explained) {
   const maps = range(grid.maps).map((map) => [weight(map), map]).sort((a, b) => b[0] - a[0]);
   const pairs = maps.slice(0, MOST_GRIDS).map(([, map]) => gridPair(explained, map));
   const rest = grid.maps - pairs.length;
-  return rest > 0 ? [...pairs, make("p", { class: "note" }, `and ${rest} more maps in the same way`)] : pairs;
+  return rest > 0 ? [...pairs, make("p", { class: "note" }, say("moreMaps", { n: rest }))] : pairs;
 }
 
 // The box for an explanation; `show` fills it and marks the numbers involved.
@@ -91,7 +91,7 @@ class ExplanationBox {
     this.panels = panels;
     this.head = make("div", { "aria-live": "polite" });
     this.body = make("div");
-    this.element = make("section", { class: "explanation", "aria-label": "How a number is computed" }, this.head, this.body);
+    this.element = make("section", { class: "explanation", "aria-label": say("howComputed") }, this.head, this.body);
   }
 
   show(explained) {

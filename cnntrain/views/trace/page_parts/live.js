@@ -3,28 +3,24 @@
 
 const MOST_WEIGHTS = 5000;
 const MOST_VALUES = 4000; // of one array
-const SLOPES = {
-  sigmoid: (z) => sigmoid(z) * (1 - sigmoid(z)),
-  tanh: (z) => 1 - Math.tanh(z) ** 2,
-  relu: (z) => Number(z > 0),
-  relu6: (z) => Number(z > 0 && z < 6),
-  identity: () => 1,
-  silu: (z) => sigmoid(z) * (1 + z * (1 - sigmoid(z))),
-  softplus: sigmoid,
-  softsign: (z) => 1 / (1 + Math.abs(z)) ** 2,
-};
-const isMask = (kind) => kind.endsWith("dropout");
 const sizeOf = (array) => array.shape.reduce((product, n) => product * n, 1);
+const isWhole = (array) => sizeOf(array) <= MOST_VALUES && numbersOf(array.content).length === sizeOf(array);
 
-function canPlay(step) {
-  const layers = trace.nodes.length - 1 === step.layers.length;
-  const known = step.layers.every(({ rule, kind }) => rule.as !== "other" && (rule.as !== "elementwise" || isMask(kind) || SLOPES[kind]));
+// Why a step cannot be computed here, in words; "" if it can.
+function obstacle(step) {
+  const strange = step.layers.find(({ rule }) => rule.as === "other" || (rule.as === "elementwise" && !rule.lines));
   const weights = step.updates.reduce((all, one) => all + sizeOf(one.before), 0);
   const arrays = [step.input.array, ...step.layers.map((one) => one.gives.array), ...step.updates.map((one) => one.before)];
-  const whole = arrays.every((array) => sizeOf(array) <= MOST_VALUES && numbersOf(array.content).length === sizeOf(array));
-  const updates = step.updates.every((one) => one.frozen || (one.as_is && one.lines));
-  return layers && known && whole && updates && weights <= MOST_WEIGHTS && step.losses.every((loss) => loss.lines);
+  if (trace.nodes.length - 1 !== step.layers.length) return say("notAllLayers");
+  if (strange) return say("notThisLayer", { name: strange.name, kind: strange.kind });
+  if (weights > MOST_WEIGHTS) return say("tooManyWeights", { weights, most: MOST_WEIGHTS });
+  if (!arrays.every(isWhole)) return say("tooLarge", { most: MOST_VALUES });
+  if (step.limited) return say("notMaxNorm");
+  if (step.updates.some((one) => !one.frozen && !one.lines)) return say("notThisOptimizer");
+  return step.losses.every((loss) => loss.lines) ? "" : say("notThisLoss");
 }
+
+const canPlay = (step) => !obstacle(step);
 
 let lastContent = trace.contents.length;
 
@@ -56,11 +52,11 @@ function livelyCopy(step) {
     updates: step.updates.map((one) => ({
       ...one, before: shared(one.name, one.before),
       ...(!one.frozen && {
-        gradient: shared(`d ${one.name}`, one.gradient), after: ownArray(one.after), constants: { ...one.constants },
+        gradient: ownArray(one.gradient), after: ownArray(one.after), constants: { ...one.constants },
         memory: Object.fromEntries(Object.entries(one.memory).map(([name, array]) => [name, ownArray(array)])),
       }),
     })),
-    cost: [...step.cost],
+    cost: [...step.cost], penalty: { ...step.penalty },
   };
 }
 
@@ -77,8 +73,9 @@ function fill(block, value) {
 function forwardAll(step) {
   for (const layer of step.layers) {
     const blocks = blocksOf(layer);
-    if (layer.slope && !isMask(layer.kind)) {
-      fill(blocks.slope, (k) => SLOPES[layer.kind](blocks.reads[0].at(k)));
+    if (layer.rule.as === "elementwise") {
+      const { slope, constants } = layer.rule;
+      fill(blocks.slope, (k) => resultOf(slope, { ...constants, z: blocks.reads[0].at(k) }));
     }
     fill(blocks.gives, (k) => explainForward(layer, blocks, k).total);
   }
@@ -123,6 +120,34 @@ function receive(step, name, delta) {
   step.layers.flatMap((layer) => layer.to_inputs).filter(({ of }) => of.split(".")[0] === name).forEach((one) => add(one.array));
 }
 
+// \u00bd l2 \u03a3 W\u00b2 + l1 \u03a3 |W| of all weights.
+function penaltyOf({ penalty: { l1, l2 }, updates }) {
+  const of = ({ before, decay_mult: mult }) => mult * numbersOf(before.content)
+    .reduce((all, W) => all + (l2 * W * W) / 2 + l1 * Math.abs(W), 0);
+  return updates.reduce((all, one) => all + of(one), 0);
+}
+
+// What the optimizer gets: \u2202C/\u2202W with penalties, each entry clipped, then all scaled to the largest norm.
+function gradientsOf(step) {
+  const derivatives = new Map(step.layers.flatMap((layer) => layer.to_params).map((one) => [one.of, numbersOf(one.array.content)]));
+  const { penalty: { l1, l2 }, clip: { value, norm } } = step;
+  const limit = value ?? Infinity;
+  const trained = step.updates.filter((one) => !one.frozen);
+  for (const { name, before, gradient, decay_mult: mult } of trained) {
+    const [W, g, from] = [numbersOf(before.content), numbersOf(gradient.content), derivatives.get(name)];
+    g.forEach((_, k) => {
+      const whole = from[k] + l2 * mult * W[k] + l1 * mult * Math.sign(W[k]);
+      g[k] = Math.max(-limit, Math.min(limit, whole));
+    });
+  }
+  scaleTo(norm, trained.map((one) => numbersOf(one.gradient.content)));
+}
+
+function scaleTo(norm, gradients) {
+  const total = Math.sqrt(sumOf(gradients.map((g) => g.reduce((all, one) => all + one * one, 0))));
+  if (norm && total > norm) gradients.forEach((g) => g.forEach((one, k) => { g[k] = (one * norm) / total; }));
+}
+
 function changesOf(step) {
   for (const one of step.updates.filter((update) => !update.frozen)) {
     const after = numbersOf(one.after.content);
@@ -154,7 +179,7 @@ function costWith(step, change) {
   const kept = weightsOf(step).map(([numbers]) => numbers.slice());
   change();
   forwardAll(step);
-  const cost = costOf(step);
+  const cost = costOf(step) + penaltyOf(step);
   weightsOf(step).forEach(([numbers], i) => numbers.set(kept[i]));
   forwardAll(step);
   return cost;
@@ -163,9 +188,10 @@ function costWith(step, change) {
 function recompute(step) {
   forwardAll(step);
   backwardAll(step);
+  gradientsOf(step);
   changesOf(step);
-  const penalty = step.penalty;
-  step.cost = [costOf(step) + penalty, costWith(step, () => {
+  step.penalty.value = penaltyOf(step);
+  step.cost = [costOf(step) + step.penalty.value, costWith(step, () => {
     for (const [numbers, one] of weightsOf(step)) if (!one.frozen) numbers.set(numbersOf(one.after.content));
-  }) + penalty];
+  })];
 }

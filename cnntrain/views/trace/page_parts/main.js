@@ -1,6 +1,7 @@
 // The steps of an update and the controls to move through them: buttons, keys, menus.
 
-const PLAY_MS = 1800;
+const PLAY_MS = 1800; // of a step
+const SPEEDS = [0.5, 1, 2, 4];
 const layersOf = () => updateNow().layers;
 const stage = document.getElementById("stage");
 const byId = (id) => document.getElementById(id);
@@ -9,11 +10,11 @@ const byId = (id) => document.getElementById(id);
 function tour() {
   const layers = layersOf();
   return [
-    { phase: "input", node: "input", words: "input" },
-    ...layers.map((layer) => ({ phase: "forward", node: layer.name, layer, words: `${layer.name} forward` })),
-    { phase: "loss", node: LOSS, words: "loss" },
-    ...[...layers].reverse().map((layer) => ({ phase: "backward", node: layer.name, layer, words: `${layer.name} backward` })),
-    { phase: "update", node: "", words: "update" },
+    { phase: "input", node: "input", words: say("input") },
+    ...layers.map((layer) => ({ phase: "forward", node: layer.name, layer, words: say("forwardOf", layer) })),
+    { phase: "loss", node: LOSS, words: say("loss") },
+    ...[...layers].reverse().map((layer) => ({ phase: "backward", node: layer.name, layer, words: say("backwardOf", layer) })),
+    { phase: "update", node: "", words: say("update") },
   ];
 }
 
@@ -43,21 +44,25 @@ let playBar = null;
 function render() {
   const steps = tour();
   const step = steps[chosen.step];
+  pickable = [];
   stage.replaceChildren(...contentOf(step));
   view.show(step, seenBy(steps, chosen.step));
-  byId("progress").textContent = `step ${chosen.step + 1} of ${steps.length}: ${step.words}`;
+  byId("progress").textContent = say("progress", { step: chosen.step + 1, of: steps.length, words: step.words });
   document.querySelector(".bar i").style.width = `${(100 * (chosen.step + 1)) / steps.length}%`;
   document.body.dataset.phase = step.phase;
   byId("back").disabled = byId("first").disabled = chosen.step === 0 && chosen.update === 0;
   byId("next").disabled = isAtEnd();
-  const { step: done, lr } = updateNow();
-  const n = trace.samples.length;
-  const samples = n === 1 ? `training sample ${trace.samples[0]}` : `${n} training samples`;
-  byId("about").textContent = `update ${done + 1}, ${samples}, \u03b7 = ${Number(lr.toPrecision(6))}` +
-    (trace.augmented ? " (as read: training would augment them)" : "");
+  byId("about").textContent = about(updateNow());
   byId("choose-update").querySelector("select").value = chosen.update;
   playBar.show();
-  history.replaceState(null, "", `#step=${chosen.step + 1}`);
+  setAddress();
+}
+
+function about({ step, lr }) {
+  const [sample, ...more] = trace.samples;
+  const samples = more.length ? say("samples", { n: more.length + 1 }) : say("oneSample", { sample });
+  const told = say("about", { update: step + 1, samples, lr: Number(lr.toPrecision(6)) });
+  return trace.augmented ? say("augmented", { told }) : told;
 }
 
 const isAtEnd = () => chosen.step === tour().length - 1 && chosen.update === trace.steps.length - 1;
@@ -93,16 +98,19 @@ let playing = 0;
 function pause() {
   clearInterval(playing);
   playing = 0;
-  byId("play").textContent = "play";
-  byId("play").setAttribute("aria-label", "Play");
+  byId("play").textContent = say("play");
 }
 
 function play() {
   if (playing) return pause();
   if (isAtEnd()) go(0, 0);
-  playing = setInterval(next, PLAY_MS);
-  byId("play").textContent = "pause";
-  byId("play").setAttribute("aria-label", "Pause");
+  startPlaying();
+  byId("play").textContent = say("pause");
+}
+
+function startPlaying() {
+  clearInterval(playing);
+  playing = setInterval(next, PLAY_MS / Number(byId("speed").value));
 }
 
 function onKey(event) {
@@ -128,7 +136,7 @@ function choices(id, labels, choose) {
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  byId("theme").textContent = theme === "dark" ? "light" : "dark";
+  byId("theme").textContent = say(theme === "dark" ? "light" : "dark");
 }
 
 function start() {
@@ -145,10 +153,11 @@ function start() {
     byId(id).addEventListener("click", () => { pause(); action(); });
   }
   byId("play").addEventListener("click", play);
+  byId("speed").append(...SPEEDS.map((speed) => make("option", { value: speed, selected: speed === 1 }, `${speed}\u00d7`)));
+  byId("speed").addEventListener("change", () => playing && startPlaying());
   document.addEventListener("keydown", onKey);
-  addEventListener("hashchange", () => { followLink(); render(); });
-  followLink();
-  render();
+  addEventListener("hashchange", follow);
+  follow();
 }
 
 // A click on a number of the input or of a parameter chooses it to play with.
@@ -157,10 +166,9 @@ function pickToPlay(target) {
   if (cell) playBar.choose(cell.closest(".panel").dataset.name, Number(cell.dataset.k));
 }
 
-// #step=12: the step that a link names, from 1.
-function followLink() {
-  const step = Number(new URLSearchParams(location.hash.slice(1)).get("step"));
-  if (step >= 1 && step <= tour().length) chosen.step = step - 1;
+function follow() {
+  followStep(tour().length);
+  followCell();
 }
 
 start();

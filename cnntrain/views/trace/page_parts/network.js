@@ -1,7 +1,7 @@
 // The network from input to loss: a button for every node, edges, and a moving dot.
 
 const BOX = { width: 90, height: 96, gap: 20, lane: 122, top: 12 };
-const LOSS = "loss";
+const LOSS = "loss"; // the name of the node
 
 // Column: the longest path from the input. Lane: the first free one in the column.
 function placeNodes() {
@@ -94,10 +94,10 @@ class NetworkView {
   button(node, top, go) {
     const sizes = node.shape.length ? node.shape.join("\u00d7") : "";
     const element = make("button", {
-      type: "button", class: "node", "data-node": node.name, title: `${node.name}: ${node.kind} ${sizes}`,
+      type: "button", class: "node", "data-node": node.name, title: node.name === LOSS ? say("loss") : `${node.name}: ${node.kind} ${sizes}`,
       style: `left: ${node.column * (BOX.width + BOX.gap)}px; top: ${top + node.lane * BOX.lane}px`,
     }, node.name === LOSS ? make("output", {}, "C") : make("canvas", { width: 88, height: 88 }),
-    make("b", {}, node.name), make("small", {}, sizes || "\u00a0"));
+    make("b", {}, node.name === LOSS ? say("loss") : node.name), make("small", {}, sizes || "\u00a0"));
     element.addEventListener("click", () => go(node.name));
     return element;
   }

@@ -38,10 +38,15 @@ function colour(value, scale) {
 
 const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
-// Black or white, whichever is legible on it.
-function inkOn([red, green, blue]) {
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 140 ? "#14171c" : "#ffffff";
+// The light of a colour as WCAG defines it, from 0 (black) to 1 (white).
+function luminance(colours) {
+  const [red, green, blue] = colours.map((one) => one / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
+
+// Black or white, whichever has the higher contrast to it, which is at least 4.5.
+const inkOn = (back) => ((luminance(back) + 0.05) ** 2 > 0.05 * 1.05 ? "#000000" : "#ffffff");
 
 function colourBar(scale, block) {
   const from = scale.signed ? -scale.reach : 0;
@@ -49,8 +54,8 @@ function colourBar(scale, block) {
     return css(colour(from + ((scale.reach - from) * i) / 12, scale));
   });
   const ends = scale.signed ? [-scale.reach, 0, scale.reach] : [0, scale.reach];
-  const told = `minimum ${block.write(scale.low)}, maximum ${block.write(scale.high)}`;
-  return make("div", { class: "colour-bar", role: "img", "aria-label": `scale: ${told}`, title: told },
+  const told = say("range", { low: block.write(scale.low), high: block.write(scale.high) });
+  return make("div", { class: "colour-bar", role: "img", "aria-label": told, title: told },
     make("i", { style: `background: linear-gradient(to right, ${stops.join(",")})` }),
     make("div", {}, ends.map((value) => make("span", {}, short(value, 3)))));
 }

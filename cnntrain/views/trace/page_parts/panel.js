@@ -64,7 +64,7 @@ class Panel {
       class: `tiles ${this.asNumbers ? "numbers" : "pictures"}`,
       ...(isPickable && {
         tabindex: 0, role: "application",
-        "aria-label": `${options.title ?? block.name}, ${block.sizes}: select a number with the arrow keys`,
+        "aria-label": say("selectNumber", { name: options.title ?? block.name, sizes: block.sizes }),
       }),
     });
     this.drawn = range(this.shown).map((map) => this.asNumbers ? this.table(map) : this.picture(map));
@@ -73,7 +73,10 @@ class Panel {
       this.tiles.style.setProperty("--across", Math.min(block.shape[1], 16));
       this.tiles.classList.add("kernels");
     }
-    if (isPickable) this.listen();
+    if (isPickable) {
+      this.listen();
+      pickable.push(this);
+    }
     const head = make("figcaption", {}, make("b", {}, options.title ?? block.name), " ",
       make("span", {}, block.sizes || "1"));
     return make("figure", { class: `panel ${options.side ?? ""}`, "data-name": block.name }, head,
@@ -82,10 +85,10 @@ class Panel {
 
   note() {
     const { shown, maps, block } = this;
-    if (shown < maps) return make("p", { class: "note" }, `the first ${shown} of ${maps} maps`);
+    if (shown < maps) return make("p", { class: "note" }, say("firstMaps", { shown, maps }));
     if (block.kept >= block.size) return null;
     const rows = Math.floor((block.kept / block.size) * block.shape[0]);
-    return make("p", { class: "note" }, `the first ${rows} of ${block.shape[0]} rows`);
+    return make("p", { class: "note" }, say("firstRows", { rows, all: block.shape[0] }));
   }
 
   table(map) {
@@ -169,6 +172,12 @@ class Panel {
     this.drawn.forEach((tile, map) => changed.has(map) && tile.marks());
   }
 
+  // Explain a number, and name it in the address.
+  pick(k) {
+    this.options.pick(k);
+    setAddressSoon(this.block.label(k));
+  }
+
   placeUnder(event) {
     const target = event.target.closest?.("[data-k], canvas");
     if (!target) return -1;
@@ -186,13 +195,13 @@ class Panel {
   listen() {
     const point = (event) => {
       const k = this.placeUnder(event);
-      if (k >= 0 && k < this.block.kept && k !== this.picked) this.options.pick(k);
+      if (k >= 0 && k < this.block.kept && k !== this.picked) this.pick(k);
     };
     this.tiles.addEventListener("pointermove", point);
     this.tiles.addEventListener("pointerdown", point);
     this.tiles.addEventListener("keydown", (event) => this.move(event));
     this.tiles.addEventListener("focus", () => {
-      if (this.picked < 0) this.options.pick(0);
+      if (this.picked < 0) this.pick(0);
     });
   }
 
@@ -203,6 +212,6 @@ class Panel {
     event.preventDefault();
     event.stopPropagation();
     const k = Math.max(this.picked, 0) + step;
-    if (k >= 0 && k < Math.min(this.block.kept, this.shown * this.each)) this.options.pick(k);
+    if (k >= 0 && k < Math.min(this.block.kept, this.shown * this.each)) this.pick(k);
   }
 }

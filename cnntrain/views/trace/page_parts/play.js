@@ -34,10 +34,12 @@ class PlayBar {
       one.addEventListener("click", act);
       return one;
     };
-    root.append(make("summary", { id: "play-title" }, say("playTitle")), make("div", { class: "row" },
+    this.obstacle = make("p", { id: "play-obstacle", class: "note" });
+    this.row = make("div", { class: "row" },
       make("label", {}, this.name, " = ", this.value), button("nudge", () => this.nudge()),
       make("label", {}, "\u03b7 = ", this.lr), button("repeat", () => this.repeat()), button("reset", () => this.reset()),
-      this.cost), this.nudges);
+      this.cost);
+    root.append(make("summary", { id: "play-title" }, say("playTitle")), this.obstacle, this.row, this.nudges);
   }
 
   choose(name, k) {
@@ -110,7 +112,9 @@ class PlayBar {
 
   show() {
     const step = updateNow();
-    this.root.hidden = !canPlay(original.get(chosen.update) ?? step);
+    const why = obstacle(original.get(chosen.update) ?? step);
+    this.row.hidden = why !== "";
+    this.obstacle.textContent = why;
     this.lr.value = step.lr;
     this.cost.textContent = `C = ${write(step.cost[0], 8)} \u2192 ${write(step.cost[1], 8)}`;
     if (!this.target) return;

@@ -1,6 +1,7 @@
 // The content of each step: its formula, its blocks of numbers, and how the chosen one is computed.
 
 const sentence = (...children) => make("p", { class: "lead" }, ...children);
+const big = (value) => make("b", { class: "big" }, write(value, 8));
 const group = (title, ...children) => make("div", { class: "group" }, make("h3", {}, title),
   make("div", { class: "panels" }, ...children));
 
@@ -20,11 +21,13 @@ function withExplanation(panels, ...content) {
   return [box, make("div", { class: "columns" }, make("div", { class: "flow" }, ...content), box.element)];
 }
 
+const className = (label) => trace.classes?.[label] ?? label;
+
 const inputStage = () => {
   const input = activation(updateNow().input);
   const label = updateNow().losses[0]?.labels?.[chosen.sample];
-  const told = label === undefined ? "" : `, of class ${trace.classes?.[label] ?? label}`;
-  return [title("forward", "input", "a"), sentence(`Training sample ${trace.samples[chosen.sample]}${told}, as read by the network.`),
+  const values = { sample: trace.samples[chosen.sample], label: className(label) };
+  return [title("forward", say("input"), "a"), sentence(say(label === undefined ? "readSample" : "readSampleOfClass", values)),
     make("div", { class: "panels" }, new Panel(input, { side: "forward" }).element)];
 };
 
@@ -32,14 +35,14 @@ function forwardStage(layer) {
   const blocks = blocksOf(layer);
   const panels = [];
   const [box, columns] = withExplanation(panels,
-    group(layer.reads.length > 1 ? "inputs" : `input ${layer.reads[0].letter}`,
+    group(layer.reads.length > 1 ? say("inputs") : say("inputLetter", layer.reads[0]),
       ...blocks.reads.map((block) => shown(panels, block, { side: "forward" }))),
-    layer.params.length ? group("with", ...layer.params.map((one) => shown(panels, blocks[one.letter]))) : "",
-    group(`output ${layer.gives.letter}`, shown(panels, blocks.gives, {
+    layer.params.length ? group(say("with"), ...layer.params.map((one) => shown(panels, blocks[one.letter]))) : "",
+    group(say("outputLetter", layer.gives), shown(panels, blocks.gives, {
       side: "forward", pick: (k) => box.show(explainForward(layer, blocks, k)),
     })));
   box.show(explainForward(layer, blocks, strongest(blocks.gives, reachOf(panels.at(-1)))));
-  return [title("forward", layer.name, `${layer.kind}, forward`), formula(layer.formula), columns];
+  return [title("forward", layer.name, say("kindForward", layer)), formula(layer.formula), columns];
 }
 
 const reachOf = (panel) => Math.min(panel.block.kept, panel.shown * panel.each);
@@ -55,32 +58,32 @@ function backwardStage(layer) {
   const panels = [];
   const letters = layer.to_params.map((one) => one.of.split(".").pop());
   const [box, columns] = withExplanation(panels,
-    group(`incoming \u2202C/\u2202${layer.gives.letter}`, shown(panels, blocks.delta, { side: "backward", say: sendersOf(layer) })),
-    group("uses", ...layer.params.filter((one) => one.letter !== "b").map((one) => shown(panels, blocks[one.letter])),
-      blocks.slope ? shown(panels, blocks.slope, { title: layer.kind.endsWith("dropout") ? "mask M" : "slope f\u2032(z)" }) : "",
+    group(say("incoming", layer.gives), shown(panels, blocks.delta, { side: "backward", say: sendersOf(layer) })),
+    group(say("uses"), ...layer.params.filter((one) => one.letter !== "b").map((one) => shown(panels, blocks[one.letter])),
+      blocks.slope ? shown(panels, blocks.slope, { title: layer.rule.as === "mask" ? say("mask") : say("slope") }) : "",
       ...blocks.reads.map((block) => shown(panels, block, { side: "forward" }))),
-    layer.to_params.length ? group("parameter gradients", ...layer.to_params.map((one, i) => {
+    layer.to_params.length ? group(say("parameterGradients"), ...layer.to_params.map((one, i) => {
       return shown(panels, blocks[`d${letters[i]}`], {
         side: "backward", pick: (k) => box.show(explainGradient(layer, blocks, letters[i], k)),
       });
     })) : "",
-    group("passed back", ...blocks.to.map((block, input) => shown(panels, block, {
+    group(say("passedBack"), ...blocks.to.map((block, input) => shown(panels, block, {
       side: "backward", pick: (k) => box.show(explainBackward(layer, blocks, input, k)),
     }))));
   const [first] = blocks.to;
   const back = panels.find((panel) => panel.block === first);
   box.show(explainBackward(layer, blocks, 0, strongest(first, reachOf(back))));
   const formulas = new Set([...layer.to_inputs, ...layer.to_params].map((one) => one.formula));
-  return [title("backward", layer.name, `${layer.kind}, backward`),
+  return [title("backward", layer.name, say("kindBackward", layer)),
     make("div", { class: "formulas" }, ...[...formulas].map(formula)), columns];
 }
 
 // The sources of δ, if there is more than one.
 function sendersOf(layer) {
   const readers = trace.edges.filter(([from]) => from === layer.name).map(([, to]) => to);
-  const losses = updateNow().losses.filter((one) => one.layer === layer.name).map(() => "the loss");
+  const losses = updateNow().losses.filter((one) => one.layer === layer.name).map(() => say("theLoss"));
   const all = [...readers, ...losses];
-  return all.length > 1 ? `the sum of the contributions from ${all.join(" and ")}` : undefined;
+  return all.length > 1 ? say("sumFrom", { senders: all.join(say("and")) }) : undefined;
 }
 
 function lossStage() {
@@ -89,7 +92,7 @@ function lossStage() {
     const output = activation(loss.output);
     const delta = new Block("\u03b4", loss.delta, true);
     const label = loss.labels?.[chosen.sample];
-    const told = label === undefined ? "" : `class ${trace.classes?.[label] ?? label}`;
+    const told = label === undefined ? "" : say("ofClass", { label: className(label) });
     const target = loss.targets && new Block("t", loss.targets, true);
     const panels = [];
     const box = new ExplanationBox(panels);
@@ -97,22 +100,21 @@ function lossStage() {
       box.show(explainLoss(loss, output, target, delta, k));
       panels.forEach((panel) => panel.mark([], k));
     };
-    const part = make("div", {}, make("h3", {}, `${loss.kind} of ${loss.output.name}`, loss.weight === 1 ? "" : ` (times ${loss.weight})`),
+    const part = make("div", {}, make("h3", {}, say("lossOf", { kind: loss.kind, output: loss.output.name }), loss.weight === 1 ? "" : say("times", loss)),
       make("div", { class: "formulas" }, formula(loss.formula), formula(loss.delta_formula)),
       make("div", { class: "columns" }, make("div", { class: "panels" },
         shown(panels, output, { side: "forward", pick }),
-        target ? shown(panels, target, { title: "target t", pick })
-          : make("figure", { class: "panel" }, make("figcaption", {}, make("b", {}, "target t")), make("p", { class: "big" }, told)),
+        target ? shown(panels, target, { title: say("target"), pick })
+          : make("figure", { class: "panel" }, make("figcaption", {}, make("b", {}, say("target"))), make("p", { class: "big" }, told)),
         shown(panels, delta, { title: `\u03b4 = \u2202C/\u2202${loss.output.name}`, side: "backward", pick })),
       box.element));
     pick(label ?? strongest(delta));
     return part;
   });
-  const samples = trace.samples.length > 1 ? ` (over ${trace.samples.length} samples)` : "";
-  return [title("loss", "loss", "how wrong is the output?"),
-    sentence("The cost C", samples, " is ", make("b", { class: "big" }, write(cost[0], 8)),
-      penalty ? `, including a penalty on large weights of ${write(penalty, 8)}` : "",
-      ". Its derivative \u03b4 gives, for every output, how fast C grows with it. It is passed back through the network."),
+  const samples = trace.samples.length > 1 ? say("overSamples", { n: trace.samples.length }) : "";
+  return [title("loss", say("loss"), say("howWrong")),
+    sentence(sayWith("costIs", { samples, cost: big(cost[0]) }),
+      penalty.value ? say("penaltyIs", { penalty: write(penalty.value, 8) }) : "", say("deltaTells")),
     ...parts];
 }
 
@@ -121,19 +123,19 @@ function updateStage() {
   const change = cost[1] - cost[0];
   const rows = updates.map((one) => {
     const before = new Block(one.name, one.before, false);
-    if (one.frozen) return group(`${one.name}: frozen`, new Panel(before, { isSmall: true }).element);
+    if (one.frozen) return group(say("frozen", one), new Panel(before, { isSmall: true }).element);
     const after = new Block(one.name, one.after, false);
     const changed = difference(before, after);
     const scale = scaleOf(before, after);
     const gradient = new Block(`\u2202C/\u2202${one.name}`, one.gradient, false);
     return updateRow(one, before, gradient, changed, after, scale);
   });
-  return [title("update", "update", "every weight takes a step downhill"),
+  return [title("update", say("update"), say("downhill")),
     make("div", { class: "formulas" }, ...rule.map(formula)),
-    sentence("Every array W becomes W + \u0394W; g is its gradient, \u2202C/\u2202W. With the learning rate \u03b7 = ",
-      String(Number(lr.toPrecision(6))), " the cost of the same samples goes from ",
-      make("b", { class: "big" }, write(cost[0], 8)), " to ", make("b", { class: "big" }, write(cost[1], 8)),
-      ` (${change > 0 ? "+" : ""}${write(change, 8)}).`), ...rows];
+    sentence(sayWith("costGoes", {
+      lr: Number(lr.toPrecision(6)), before: big(cost[0]), after: big(cost[1]),
+      change: `${change > 0 ? "+" : ""}${write(change, 8)}`,
+    })), ...rows];
 }
 
 function updateRow(one, before, gradient, changed, after, scale) {
@@ -145,12 +147,12 @@ function updateRow(one, before, gradient, changed, after, scale) {
     box.show(one.lines ? { ...sum, links: explainChange(one, changed, k).links } : sum);
     panels.forEach((panel) => panel.mark([], k));
   };
-  const title = one.as_is ? "gradient g" : "gradient g, with penalty or clipping";
+  const title = say(one.as_is ? "gradient" : "changedGradient");
   const content = group(one.name,
-    shown(panels, before, { title: "before", scale, pick, isSmall: true }),
+    shown(panels, before, { title: say("before"), scale, pick, isSmall: true }),
     shown(panels, gradient, { title, side: "backward", pick, isSmall: true }),
-    shown(panels, changed, { title: "change", side: "backward", pick, isSmall: true }),
-    shown(panels, after, { title: "after", scale, side: "forward", pick, isSmall: true }));
+    shown(panels, changed, { title: say("change"), side: "backward", pick, isSmall: true }),
+    shown(panels, after, { title: say("after"), scale, side: "forward", pick, isSmall: true }));
   return make("div", { class: "update-row" }, content, box.element);
 }
 

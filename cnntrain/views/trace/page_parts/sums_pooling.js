@@ -17,14 +17,13 @@ const max = {
     const terms = windowOf(rule.axes, oh, ow).map(([h, w, i, j]) => {
       return term([named(x, x.place(c, h, w))], [0, i, j]);
     });
-    return found(gives, place, "the maximum of the window", terms, "max");
+    return found(gives, place, say("maximum"), terms, "max");
   },
   backward({ delta, reads: [x], to: [dx] }, rule, place) {
     const [c, h, w] = dx.index(place);
     const won = windowsWith(rule.axes, h, w).filter(([oh, ow]) => winner(x, rule.axes, c, oh, ow) === place);
     const terms = won.map(([oh, ow]) => term([named(delta, delta.place(c, oh, ow))]));
-    const words = won.length ? "it was the maximum of its window, whose \u03b4 it receives"
-      : "it was not the maximum of its window, so its gradient is 0";
+    const words = say(won.length ? "wasMaximum" : "wasNotMaximum");
     return found(dx, place, words, terms);
   },
 };
@@ -42,14 +41,14 @@ const mean = {
     const [c, oh, ow] = gives.index(place);
     const part = share(countIn(rule, oh, ow));
     const terms = windowOf(rule.axes, oh, ow).map(([h, w]) => term([part, named(x, x.place(c, h, w))]));
-    return found(gives, place, "the mean of the window", terms);
+    return found(gives, place, say("mean"), terms);
   },
   backward({ delta, to: [dx] }, rule, place) {
     const [c, h, w] = dx.index(place);
     const terms = windowsWith(rule.axes, h, w).map(([oh, ow]) => {
       return term([share(countIn(rule, oh, ow)), named(delta, delta.place(c, oh, ow))]);
     });
-    return found(dx, place, "its share of the \u03b4 of every window that contains it", terms);
+    return found(dx, place, say("shareOfWindows"), terms);
   },
 };
 
@@ -57,11 +56,11 @@ const globalMean = {
   forward({ gives, reads: [x] }, rule, c) {
     const each = x.shape[1] * x.shape[2];
     const terms = range(each).map((k) => term([share(each), named(x, c * each + k)]));
-    return found(gives, c, "the mean of the whole map", terms);
+    return found(gives, c, say("meanOfMap"), terms);
   },
   backward({ delta, to: [dx] }, rule, place) {
     const each = dx.shape[1] * dx.shape[2];
     const terms = [term([share(each), named(delta, Math.floor(place / each))])];
-    return found(dx, place, "its share of the \u03b4 of its map", terms);
+    return found(dx, place, say("shareOfMap"), terms);
   },
 };

@@ -86,5 +86,5 @@ function explainChange(one, changed, k) {
   const memory = Object.fromEntries(Object.entries(one.memory).map(([name, array]) => [name, new Block(name, array, false).at(k)]));
   const before = new Block(one.name, one.before, false);
   const g = new Block("g", one.gradient, false).at(k);
-  return foundByRecipe(changed, k, say("change"), one.lines, { ...one.constants, ...memory, g, W: before.at(k), "\u03b7": one.lr });
+  return foundByRecipe(changed, k, say("changeFrom"), one.lines, { ...one.constants, ...memory, g, W: before.at(k), "\u03b7": one.lr });
 }

@@ -3,20 +3,20 @@
 const dense = {
   forward({ W, b, gives, reads: [a] }, rule, k) {
     const terms = range(a.size).map((j) => term([named(W, W.place(k, j)), named(a, j)]));
-    return found(gives, k, "row of W times the inputs, plus the bias", [...terms, ...biasOf(b, k)]);
+    return found(gives, k, say("rowTimesInputs"), [...terms, ...biasOf(b, k)]);
   },
   backward({ W, delta, to: [da] }, rule, j) {
     const terms = range(delta.size).map((k) => term([named(W, W.place(k, j)), named(delta, k)]));
-    return found(da, j, "column of W times \u03b4: what each unit passes back through its weight", terms);
+    return found(da, j, say("columnTimesDelta"), terms);
   },
   W({ W, dW, delta, reads: [a] }, rule, place) {
     const [k, j] = W.index(place);
     const terms = range(a.samples).map((n) => term([named(delta, k, n), named(a, j, n)]));
-    return found(dW, place, "\u03b4 of the unit times the input of the weight", terms);
+    return found(dW, place, say("deltaTimesInput"), terms);
   },
   b({ db, delta }, rule, k) {
     const terms = range(delta.samples).map((n) => term([named(delta, k, n)]));
-    return found(db, k, "\u03b4 of the unit: the input of the bias is 1", terms);
+    return found(db, k, say("deltaOfUnit"), terms);
   },
 };
 
@@ -29,8 +29,8 @@ const conv = {
       return term([named(W, W.place(f, c, i, j)), named(a, a.place(first + c, h, w))], [c, i, j]);
     }));
     const weight = (c, i, j) => W.at(W.place(f, c, i, j));
-    const grid = { maps: channels, weight, W, data: a, names: ["kernel", "patch under it"] };
-    return found(gives, place, "kernel times the patch under it, plus the bias",
+    const grid = { maps: channels, weight, W, data: a, names: [say("kernel"), say("patch")] };
+    return found(gives, place, say("kernelTimesPatch"),
       [...terms, ...biasOf(b, f)], "sum", { grid });
   },
   backward({ W, delta, to: [da] }, rule, place) {
@@ -47,9 +47,8 @@ const conv = {
       });
     }));
     const weight = (g, i, j) => W.at(W.place(first + g, c % channels, rows - 1 - i, columns - 1 - j));
-    const grid = { maps: each, weight, W, data: delta, names: ["kernel, rotated by 180\u00b0", "\u03b4 under it"] };
-    return found(da, place, "the rotated kernel over \u03b4: every output that read this value passes " +
-      "its \u03b4 back through the weight it used", terms, "sum", { grid });
+    const grid = { maps: each, weight, W, data: delta, names: [say("rotatedKernel"), say("deltaUnder")] };
+    return found(da, place, say("rotatedOverDelta"), terms, "sum", { grid });
   },
   W({ W, dW, delta, reads: [a] }, rule, place) {
     const [f, c, i, j] = W.index(place);
@@ -62,13 +61,13 @@ const conv = {
           return term([named(delta, delta.place(f, oh_, ow_), n), named(a, a.place(channel, h, w), n)]);
         });
     }));
-    return found(dW, place, "\u03b4 of every output times the input that it read through this weight", terms);
+    return found(dW, place, say("deltaTimesRead"), terms);
   },
   b({ db, delta }, rule, f) {
     const each = delta.shape[1] * delta.shape[2];
     const terms = range(delta.samples).flatMap((n) => {
       return range(each).map((k) => term([named(delta, f * each + k, n)]));
     });
-    return found(db, f, "the sum of the whole \u03b4 map: the input of the bias is 1 everywhere", terms);
+    return found(db, f, say("sumOfMap"), terms);
   },
 };
