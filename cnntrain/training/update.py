@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 import numpy as np
 
@@ -11,7 +10,6 @@ from cnntrain.layers import Param
 from cnntrain.native import current
 from cnntrain.native import gradients as compiled
 from cnntrain.native.update import Rule, update_arrays
-from cnntrain.optimizers import Optimizer
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import AVERAGE, State
 from cnntrain.types import Array, Arrays, Params
@@ -94,8 +92,9 @@ def _compiled_rules(
     return rules
 
 
-@cache
-def _has_own_rule(kind: type[Optimizer]) -> bool:
+def _has_own_rule(
+    kind: Any,
+) -> bool:  # a class of optimizers, which mypy does not hold to be hashable
     """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
     compiles, changes = (
         next(k for k, base in enumerate(kind.__mro__) if name in vars(base))
