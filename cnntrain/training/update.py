@@ -92,9 +92,7 @@ def _compiled_rules(
     return rules
 
 
-def _has_own_rule(
-    kind: Any,
-) -> bool:  # a class of optimizers, which mypy does not hold to be hashable
+def _has_own_rule(kind: type[Optimizer]) -> bool:
     """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
     compiles, changes = (
         next(k for k, base in enumerate(kind.__mro__) if name in vars(base))
