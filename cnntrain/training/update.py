@@ -10,6 +10,7 @@ from cnntrain.layers import Param
 from cnntrain.native import current
 from cnntrain.native import gradients as compiled
 from cnntrain.native.update import Rule, update_arrays
+from cnntrain.optimizers import Optimizer
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import AVERAGE, State
 from cnntrain.types import Array, Arrays, Params
