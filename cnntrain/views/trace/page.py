@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "page_parts"
 SCRIPTS = (
     *("data", "palette", "recipe", "sums", "sums_weighted", "sums_pooling", "sums_recipes"),
     "sums_plain",
-    *("panel", "explanation", "network", "stage", "live", "play", "links", "main"),
+    *("marks", "panel", "explanation", "network", "stage", "live", "play", "links", "main"),
 )
 NEEDED = ("jinja2", "latex2mathml")
 

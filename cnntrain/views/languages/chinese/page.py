@@ -127,4 +127,5 @@ PAGE = {
     "page.deltaTimesRead": "每个输出的 δ 乘以它通过此权重读到的输入",
     "page.sumOfMap": "整个 δ 图之和：偏置的输入处处为 1",
     "page.speed": "速度",
+    "page.close": "关闭",
 }

@@ -146,4 +146,5 @@ PAGE = {
     "page.deltaTimesRead": "δ of every output times the input that it read through this weight",
     "page.sumOfMap": "the sum of the whole δ map: the input of the bias is 1 everywhere",
     "page.speed": "speed",
+    "page.close": "close",
 }

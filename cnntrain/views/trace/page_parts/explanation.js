@@ -85,13 +85,27 @@ function gridPairs(explained) {
   return rest > 0 ? [...pairs, make("p", { class: "note" }, say("moreMaps", { n: rest }))] : pairs;
 }
 
+// On a phone the explanation is a card over the page, which opens when a number is picked.
+function openCard(picked) {
+  document.body.dataset.card = "open";
+  picked?.scrollIntoView({ block: "nearest", inline: "nearest" }); // above the card, by its scroll margin
+}
+
+const closeCard = () => { delete document.body.dataset.card; };
+
 // The box for an explanation; `show` fills it and marks the numbers involved.
 class ExplanationBox {
   constructor(panels) {
     this.panels = panels;
     this.head = make("div", { "aria-live": "polite" });
     this.body = make("div");
-    this.element = make("section", { class: "explanation", "aria-label": say("howComputed") }, this.head, this.body);
+    this.element = make("section", { class: "explanation", "aria-label": say("howComputed") }, this.head, this.body, this.closer());
+  }
+
+  closer() {
+    const button = make("button", { type: "button", class: "close", "aria-label": say("close") }, "\u00d7");
+    button.addEventListener("click", closeCard);
+    return button;
   }
 
   show(explained) {
