@@ -108,6 +108,20 @@ class ExplanationBox {
     return button;
   }
 
+  // A number, and marked what depends on it.
+  showDependents(block, k, readers, gives) {
+    this.element.dataset.value = this.element.dataset.total = block.at(k);
+    this.element.dataset.how = "value";
+    const name = block.label(k);
+    this.head.replaceChildren(make("h3", {}, name, " = ", make("b", {}, block.write(block.at(k)))),
+      make("p", {}, readers.length ? say("dependents", { n: readers.length }) : say("noDependents")));
+    this.body.replaceChildren(...(readers.length ? [dependentTable(readers, gives, name)] : []));
+    for (const panel of this.panels) {
+      const marked = panel.block === gives ? readers.map(({ output }) => output) : [];
+      panel.mark(marked, panel.block === block ? k : -1);
+    }
+  }
+
   show(explained) {
     const { block, k, words, value, total } = explained;
     this.element.dataset.value = value;
