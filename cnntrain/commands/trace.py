@@ -20,6 +20,7 @@ from cnntrain.training.state import State, initial_optimizer_state, optimizer_st
 from cnntrain.training.workers import Workers
 from cnntrain.views.languages import language, say
 from cnntrain.views.trace.page import check_page, trace_page
+from cnntrain.views.trace.photos import photos_of
 from cnntrain.views.trace.samples import Choice, chosen_sample, default_samples
 from cnntrain.views.trace.terms import Explanation, explain_entry
 from cnntrain.views.trace.text import explanation_text, trace_text
@@ -59,7 +60,7 @@ def run_trace(path: Path, options: TraceOptions) -> ExitCode:
         warn(line)
     explained = [explain_entry(found.steps[-1], entry, found.classes) for entry in options.entries]
     if options.html is not None:
-        _write_page(options.html, trace_page(found, options.layers, language()))
+        _write_page(options.html, _page(experiment, found, options.layers))
     if options.as_json:
         print(json_text(document(found, explained, options.layers)))
     elif explained:
@@ -109,6 +110,10 @@ def nothing_to_see(found: Trace, lr: float) -> Iterator[str]:
         yield say("trace.no_lr", lr=f"{step.lr:.3g}", start=f"{lr:g}")
     if max(float(np.abs(loss.delta).max()) for loss in step.losses) < NEGLIGIBLE:
         yield say("trace.no_delta")
+
+
+def _page(experiment: Experiment, found: Trace, layers: Sequence[str]) -> str:
+    return trace_page(found, layers, language(), photos_of(experiment, found.samples))
 
 
 def _write_page(path: Path, page: str) -> None:

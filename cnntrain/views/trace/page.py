@@ -7,13 +7,15 @@ from pathlib import Path
 
 from cnntrain.errors import DataError
 from cnntrain.views.trace.page_data import page_data
+from cnntrain.views.trace.photos import Photo
 from cnntrain.views.trace.trace import Trace
 
 FOLDER = Path(__file__).parent / "page_parts"
 SCRIPTS = (
     *("data", "palette", "recipe", "sums", "sums_weighted", "sums_pooling", "sums_recipes"),
     "sums_plain",
-    *("panel", "explanation", "network", "stage", "live", "play", "links", "main"),
+    *("marks", "panel", "dependents", "explanation", "network", "photo", "stage", "stage_backward"),
+    *("live", "play", "links", "main"),
 )
 NEEDED = ("jinja2", "latex2mathml")
 
@@ -27,8 +29,10 @@ def check_page() -> None:
         )
 
 
-def trace_page(found: Trace, only: Sequence[str] = (), lang: str = "en") -> str:
-    """The page as HTML in a language; ``only``: names of the layers to show."""
+def trace_page(
+    found: Trace, only: Sequence[str] = (), lang: str = "en", photos: Sequence[Photo] = ()
+) -> str:
+    """The page as HTML in a language; ``only``: the layers to show; ``photos`` of the samples."""
     check_page()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -37,7 +41,7 @@ def trace_page(found: Trace, only: Sequence[str] = (), lang: str = "en") -> str:
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("page.html").render(
-        data=data,
+        data=data | {"photos": photos},
         lang=lang,
         formulas=[mathml(latex) for latex in formulas],
         style=_part("page.css"),

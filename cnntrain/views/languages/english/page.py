@@ -86,7 +86,7 @@ PAGE = {
     "page.outputLetter": "output {letter}",
     "page.kindForward": "{kind}, forward",
     "page.kindBackward": "{kind}, backward",
-    "page.incoming": "incoming ∂C/∂{letter}",
+    "page.incoming": "incoming {name}",
     "page.uses": "uses",
     "page.mask": "mask M",
     "page.slope": "slope f′(z)",
@@ -146,4 +146,43 @@ PAGE = {
     "page.deltaTimesRead": "δ of every output times the input that it read through this weight",
     "page.sumOfMap": "the sum of the whole δ map: the input of the bias is 1 everywhere",
     "page.speed": "speed",
+    "page.close": "close",
+    "page.dependents": (
+        "The outputs that depend on it ({n}) are marked. By the chain rule, each passes its "
+        "gradient back times this local derivative."
+    ),
+    "page.noDependents": "no output depends on it",
+    "page.moreDependents": "and {n} more outputs",
+    "page.photo": "the image",
+    "page.glossary": "Symbols and words",
+    "page.glossary_cost": (
+        "cost, also loss: one number that says how wrong the output is; training makes it smaller"
+    ),
+    "page.glossary_input": (
+        "activation: what a layer gives to the next one; of the first layer, the input"
+    ),
+    "page.glossary_z": "weighted sum, also pre-activation: inputs times weights plus bias",
+    "page.glossary_weights": (
+        "weights and biases: the parameters that are learned; of a convolution, its kernels"
+    ),
+    "page.glossary_delta": "error of a unit: how fast the cost grows with its weighted sum",
+    "page.glossary_byInput": (
+        "upstream gradient: how fast the cost grows with an activation; what a layer passes "
+        "back to the one before"
+    ),
+    "page.glossary_byWeight": (
+        "gradient of the weights: the direction in which the cost grows fastest"
+    ),
+    "page.glossary_slope": "local derivative of the activation function at z",
+    "page.glossary_chain": (
+        "chain rule: upstream gradient times local derivative, layer by layer from the loss "
+        "back to the input"
+    ),
+    "page.glossary_rate": "learning rate: how long the step against the gradient is",
+    "page.glossary_step": (
+        "gradient that the optimizer uses, and the change of the weights that it makes of it"
+    ),
+    "page.glossary_products": (
+        "product entry by entry, and cross-correlation: the kernel slides over the map"
+    ),
 }

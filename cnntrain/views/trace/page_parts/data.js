@@ -19,6 +19,8 @@ function numbersOf(content) {
   return decoded.get(content);
 }
 
+const SIGNED = /^[\u2202\u03b4\u0394]|\.(delta|z)$/; // derivatives, \u03b4, changes, and z
+
 // A named array. Positions k count within one sample, in the order of the array.
 class Block {
   constructor(name, array, batched) {
@@ -30,6 +32,7 @@ class Block {
     const isColumn = shape.length === 2 && shape[1] === 1;
     this.shape = !batched && isColumn ? [shape[0]] : shape;
     this.size = this.shape.reduce((product, n) => product * n, 1);
+    this.isSigned = !batched || SIGNED.test(name); // may be negative, even if no number here is
     this.kept = Math.floor(this.numbers.length / this.samples); // positions included in the page
   }
 
@@ -75,7 +78,11 @@ class Block {
 
 const activation = (quantity) => new Block(quantity.name, quantity.array, true);
 const parameter = (quantity) => new Block(quantity.name, quantity.array, false);
-const deltaOf = (layer) => new Block(`${layer.name}.delta`, layer.delta, true);
+
+// \u03b4 is \u2202C/\u2202z; the derivative by any other output of a layer has its own name.
+const isDelta = (layer) => layer.gives.letter === "z";
+const deltaName = (layer) => (isDelta(layer) ? `${layer.name}.delta` : `\u2202C/\u2202${layer.gives.name}`);
+const deltaOf = (layer) => new Block(deltaName(layer), layer.delta, true);
 const updateNow = () => trace.steps[chosen.update];
 
 // Integers as they are, others with `decimals` decimals, very small and large ones as 1.2e-9.

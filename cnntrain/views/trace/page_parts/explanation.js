@@ -85,13 +85,41 @@ function gridPairs(explained) {
   return rest > 0 ? [...pairs, make("p", { class: "note" }, say("moreMaps", { n: rest }))] : pairs;
 }
 
+// On a phone the explanation is a card over the page, which opens when a number is picked.
+function openCard(picked) {
+  document.body.dataset.card = "open";
+  picked?.scrollIntoView({ block: "nearest", inline: "nearest" }); // above the card, by its scroll margin
+}
+
+const closeCard = () => { delete document.body.dataset.card; };
+
 // The box for an explanation; `show` fills it and marks the numbers involved.
 class ExplanationBox {
   constructor(panels) {
     this.panels = panels;
     this.head = make("div", { "aria-live": "polite" });
     this.body = make("div");
-    this.element = make("section", { class: "explanation", "aria-label": say("howComputed") }, this.head, this.body);
+    this.element = make("section", { class: "explanation", "aria-label": say("howComputed") }, this.head, this.body, this.closer());
+  }
+
+  closer() {
+    const button = make("button", { type: "button", class: "close", "aria-label": say("close") }, "\u00d7");
+    button.addEventListener("click", closeCard);
+    return button;
+  }
+
+  // A number, and marked what depends on it.
+  showDependents(block, k, readers, gives) {
+    this.element.dataset.value = this.element.dataset.total = block.at(k);
+    this.element.dataset.how = "value";
+    const name = block.label(k);
+    this.head.replaceChildren(make("h3", {}, name, " = ", make("b", {}, block.write(block.at(k)))),
+      make("p", {}, readers.length ? say("dependents", { n: readers.length }) : say("noDependents")));
+    this.body.replaceChildren(...(readers.length ? [dependentTable(readers, gives, name)] : []));
+    for (const panel of this.panels) {
+      const marked = panel.block === gives ? readers.map(({ output }) => output) : [];
+      panel.mark(marked, panel.block === block ? k : -1);
+    }
   }
 
   show(explained) {

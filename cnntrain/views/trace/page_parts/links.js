@@ -1,7 +1,7 @@
 // Links to a step and a cell, such as #step=12&cell=conv1.W[0,0,1,1], and the address kept up to date.
 
 const ADDRESS_MS = 200; // browsers limit how often an address may change
-let pickable = []; // the panels of the step that is shown
+let panelsNow = []; // of the step that is shown
 let pendingAddress = 0;
 
 function setAddress(cell = "") {
@@ -34,17 +34,17 @@ function followStep(steps) {
   if (step >= 1 && step <= steps) chosen.step = step - 1;
 }
 
+const pickablePanel = (name) => panelsNow.find(({ block, options }) => options.pick && block.name === name);
+
 // The cell that a link names: explained where it can be, its gradient where only that can.
 function followCell() {
   const [name, index] = readCell(new URLSearchParams(location.hash.slice(1)).get("cell")) ?? [];
   render();
-  const panel = [name, `\u2202C/\u2202${name}`].map((one) => pickable.find(({ block }) => block.name === one)).find(Boolean);
+  const panel = pickablePanel(name) ?? pickablePanel(`\u2202C/\u2202${name}`);
   if (!panel) return;
   const before = chosen.sample;
   const k = placeIn(panel.block, index);
   if (k < 0 || k >= panel.block.kept) return;
   if (chosen.sample !== before) render();
-  const shown = pickable.find(({ block }) => block.name === panel.block.name);
-  shown.pick(k);
-  shown.element.scrollIntoView({ block: "nearest" });
+  pickablePanel(panel.block.name).pick(k);
 }

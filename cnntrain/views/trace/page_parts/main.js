@@ -44,8 +44,10 @@ let playBar = null;
 function render() {
   const steps = tour();
   const step = steps[chosen.step];
-  pickable = [];
+  panelsNow = [];
+  closeCard();
   stage.replaceChildren(...contentOf(step));
+  panelsNow.forEach((panel) => panel.reveal());
   view.show(step, seenBy(steps, chosen.step));
   byId("progress").textContent = say("progress", { step: chosen.step + 1, of: steps.length, words: step.words });
   document.querySelector(".bar i").style.width = `${(100 * (chosen.step + 1)) / steps.length}%`;
@@ -118,6 +120,7 @@ function onKey(event) {
   if (isField || event.ctrlKey || event.metaKey || event.altKey) return;
   const isButton = event.target.closest?.("button");
   const actions = { ArrowRight: next, ArrowLeft: back, Home: () => go(0, 0),
+    Escape: closeCard,
     End: () => go(tour().length - 1, trace.steps.length - 1), ...(!isButton && { " ": play }) };
   if (!actions[event.key]) return;
   event.preventDefault();

@@ -24,7 +24,7 @@ function scaleOf(...blocks) {
       if (value > high) high = value;
     }
   }
-  const signed = low < 0;
+  const signed = low < 0 || blocks.some((block) => block.isSigned);
   return { signed, low, high, reach: Math.max(Math.abs(low), Math.abs(high)) || 1 };
 }
 

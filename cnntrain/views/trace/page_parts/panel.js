@@ -17,29 +17,6 @@ function layoutOf(block) {
   return { maps: 1, rows: Math.ceil(size / columns), columns, isVector: true };
 }
 
-// Boxes [row, column, rows, columns] around cells: a single one if the cells fill it.
-function frames(cells, all) {
-  if (!cells.length) return [];
-  const [rows, columns] = [cells.map(([row]) => row), cells.map(([, column]) => column)];
-  const [top, left] = [Math.min(...rows), Math.min(...columns)];
-  const [high, wide] = [Math.max(...rows) - top + 1, Math.max(...columns) - left + 1];
-  const isOne = new Set(cells.map(String)).size === high * wide || cells.length >= all;
-  return isOne ? [[top, left, high, wide]] : cells.map(([row, column]) => [row, column, 1, 1]);
-}
-
-// A frame that is visible on light and dark colours and stays inside the picture.
-function frame(pen, [row, column, rows, columns], size) {
-  const style = getComputedStyle(document.documentElement);
-  const thin = Math.max(1.5, Math.min(4, size / 5));
-  const [x, y, w, h] = [column * size, row * size, columns * size, rows * size];
-  const inside = Math.min(thin / 2, x || thin, y || thin);
-  for (const [ink, width] of [["--ground", 2 * thin], ["--mark", thin]]) {
-    pen.lineWidth = width;
-    pen.strokeStyle = style.getPropertyValue(ink);
-    pen.strokeRect(x + inside, y + inside, w - 2 * inside, h - 2 * inside);
-  }
-}
-
 class Panel {
   // options: {title, say: words below, pick: (k) => ..., scale, side: "forward" | "backward", isSmall}
   constructor(block, options = {}) {
@@ -73,10 +50,8 @@ class Panel {
       this.tiles.style.setProperty("--across", Math.min(block.shape[1], 16));
       this.tiles.classList.add("kernels");
     }
-    if (isPickable) {
-      this.listen();
-      pickable.push(this);
-    }
+    if (isPickable) this.listen();
+    panelsNow.push(this);
     const head = make("figcaption", {}, make("b", {}, options.title ?? block.name), " ",
       make("span", {}, block.sizes || "1"));
     return make("figure", { class: `panel ${options.side ?? ""}`, "data-name": block.name }, head,
@@ -118,7 +93,7 @@ class Panel {
     const size = this.cellSize();
     const dots = Math.ceil(window.devicePixelRatio || 1);
     const element = make("canvas", {
-      width: this.columns * size * dots, height: this.rows * size * dots, "data-map": map,
+      width: this.columns * size * dots, height: this.rows * size * dots, "data-map": map, "data-columns": this.columns,
       style: `width: ${this.columns * size}px; aspect-ratio: ${this.columns} / ${this.rows}`,
     });
     const image = this.imageOf(map);
@@ -156,7 +131,10 @@ class Panel {
     pen.drawImage(image, 0, 0, canvas.width, canvas.height);
     const inMap = [...this.marked].filter((k) => Math.floor(k / this.each) === map).map((k) => this.cellOf(k));
     frames(inMap, Math.min(this.each, this.block.size)).forEach((box) => frame(pen, box, size));
-    if (Math.floor(this.picked / this.each) === map) frame(pen, [...this.cellOf(this.picked), 1, 1], size);
+    const isPicked = Math.floor(this.picked / this.each) === map;
+    note(canvas, "marked", inMap[0]);
+    note(canvas, "picked", isPicked ? this.cellOf(this.picked) : undefined);
+    if (isPicked) frame(pen, [...this.cellOf(this.picked), 1, 1], size);
   }
 
   cellOf(k) {
@@ -170,12 +148,38 @@ class Panel {
     this.picked = picked;
     const changed = new Set([...before, ...this.marked, picked].map((k) => Math.floor(k / this.each)));
     this.drawn.forEach((tile, map) => changed.has(map) && tile.marks());
+    this.reveal();
+  }
+
+  // The box on the screen of a highlighted cell, which may be a part of a picture.
+  boxOf(target) {
+    const { left, top, width, height } = target.getBoundingClientRect();
+    const place = target.dataset.picked ?? target.dataset.marked;
+    if (place === undefined) return new DOMRect(left, top, width, height);
+    const [row, column] = place.split(",").map(Number);
+    const [wide, high] = [width / this.columns, height / this.rows];
+    return new DOMRect(left + column * wide, top + row * high, wide, high);
+  }
+
+  // What is picked, else what is marked first: a cell, or the picture of a map.
+  highlighted() {
+    return this.tiles.querySelector(".picked, [data-picked]") ?? this.tiles.querySelector(".marked, [data-marked]");
+  }
+
+  // Scroll what is highlighted into view, within this panel.
+  reveal() {
+    const target = this.highlighted();
+    if (!target) return;
+    const [inner, outer] = [this.boxOf(target), this.tiles.getBoundingClientRect()];
+    const past = (low, high, least, most) => (low < least ? low - least : Math.max(0, Math.min(high - most, low - least)));
+    this.tiles.scrollBy(past(inner.left, inner.right, outer.left, outer.right), past(inner.top, inner.bottom, outer.top, outer.bottom));
   }
 
   // Explain a number, and name it in the address.
   pick(k) {
     this.options.pick(k);
     setAddressSoon(this.block.label(k));
+    openCard(this.highlighted());
   }
 
   placeUnder(event) {
@@ -195,7 +199,8 @@ class Panel {
   listen() {
     const point = (event) => {
       const k = this.placeUnder(event);
-      if (k >= 0 && k < this.block.kept && k !== this.picked) this.pick(k);
+      const isNew = k !== this.picked || event.type === "pointerdown";
+      if (k >= 0 && k < this.block.kept && isNew) this.pick(k);
     };
     this.tiles.addEventListener("pointermove", point);
     this.tiles.addEventListener("pointerdown", point);

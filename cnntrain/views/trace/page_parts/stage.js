@@ -28,16 +28,20 @@ const inputStage = () => {
   const label = updateNow().losses[0]?.labels?.[chosen.sample];
   const values = { sample: trace.samples[chosen.sample], label: className(label) };
   return [title("forward", say("input"), "a"), sentence(say(label === undefined ? "readSample" : "readSampleOfClass", values)),
-    make("div", { class: "panels" }, new Panel(input, { side: "forward" }).element)];
+    make("div", { class: "panels" }, ...[photoOf(chosen.sample)].filter(Boolean), new Panel(input, { side: "forward" }).element)];
 };
 
 function forwardStage(layer) {
   const blocks = blocksOf(layer);
   const panels = [];
+  const isTraced = hasDependents(layer, blocks);
+  const read = (block, options) => shown(panels, block, {
+    ...options, ...(isTraced && { pick: (k) => box.showDependents(block, k, dependentsOf(layer, blocks, block, k), blocks.gives) }),
+  });
   const [box, columns] = withExplanation(panels,
     group(layer.reads.length > 1 ? say("inputs") : say("inputLetter", layer.reads[0]),
-      ...blocks.reads.map((block) => shown(panels, block, { side: "forward" }))),
-    layer.params.length ? group(say("with"), ...layer.params.map((one) => shown(panels, blocks[one.letter]))) : "",
+      ...blocks.reads.map((block) => read(block, { side: "forward" }))),
+    layer.params.length ? group(say("with"), ...layer.params.map((one) => read(blocks[one.letter]))) : "",
     group(say("outputLetter", layer.gives), shown(panels, blocks.gives, {
       side: "forward", pick: (k) => box.show(explainForward(layer, blocks, k)),
     })));
@@ -51,39 +55,6 @@ function shown(panels, block, options) {
   const panel = new Panel(block, options);
   panels.push(panel);
   return panel.element;
-}
-
-function backwardStage(layer) {
-  const blocks = blocksOf(layer);
-  const panels = [];
-  const letters = layer.to_params.map((one) => one.of.split(".").pop());
-  const [box, columns] = withExplanation(panels,
-    group(say("incoming", layer.gives), shown(panels, blocks.delta, { side: "backward", say: sendersOf(layer) })),
-    group(say("uses"), ...layer.params.filter((one) => one.letter !== "b").map((one) => shown(panels, blocks[one.letter])),
-      blocks.slope ? shown(panels, blocks.slope, { title: layer.rule.as === "mask" ? say("mask") : say("slope") }) : "",
-      ...blocks.reads.map((block) => shown(panels, block, { side: "forward" }))),
-    layer.to_params.length ? group(say("parameterGradients"), ...layer.to_params.map((one, i) => {
-      return shown(panels, blocks[`d${letters[i]}`], {
-        side: "backward", pick: (k) => box.show(explainGradient(layer, blocks, letters[i], k)),
-      });
-    })) : "",
-    group(say("passedBack"), ...blocks.to.map((block, input) => shown(panels, block, {
-      side: "backward", pick: (k) => box.show(explainBackward(layer, blocks, input, k)),
-    }))));
-  const [first] = blocks.to;
-  const back = panels.find((panel) => panel.block === first);
-  box.show(explainBackward(layer, blocks, 0, strongest(first, reachOf(back))));
-  const formulas = new Set([...layer.to_inputs, ...layer.to_params].map((one) => one.formula));
-  return [title("backward", layer.name, say("kindBackward", layer)),
-    make("div", { class: "formulas" }, ...[...formulas].map(formula)), columns];
-}
-
-// The sources of δ, if there is more than one.
-function sendersOf(layer) {
-  const readers = trace.edges.filter(([from]) => from === layer.name).map(([, to]) => to);
-  const losses = updateNow().losses.filter((one) => one.layer === layer.name).map(() => say("theLoss"));
-  const all = [...readers, ...losses];
-  return all.length > 1 ? say("sumFrom", { senders: all.join(say("and")) }) : undefined;
 }
 
 function lossStage() {
