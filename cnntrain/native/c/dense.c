@@ -38,6 +38,20 @@ static int product(const real *A, long a_row, long a_col, const real *B, real *o
     return 0;
 }
 
+/* z (M) = W (M, J) a (J): the lanes are units, of which VL have their weights turned at a time. */
+static void one_sample(const real *W, const real *a, real *z, long m, long j) {
+    real square[VECTOR_BYTES / sizeof(real) * VECTOR_BYTES / sizeof(real)];
+    for (long i = 0; i < m; i += VL) {
+        vec sum = {};
+        for (long k = 0; k < j; k += VL) {
+            turn_up_to(W + i * j + k, j, m - i, j - k, square, VL);
+            for (long q = 0; q < least(VL, j - k); q++)
+                sum = fused(load(square + q * VL), splat(a[k + q]), sum);
+        }
+        store_part(z + i, sum, least(VL, m - i));
+    }
+}
+
 /* How many threads are worth having for so many multiplications. */
 static long parts_of(long m, long k, long n) { return m * k * n / WORTH_A_THREAD; }
 
@@ -47,7 +61,10 @@ static int part_of_z(const Arg *arg, long part, long parts) {
     const long from = part_start(arg[4].i, part, parts, TILE_ROWS),
                to = part_start(arg[4].i, part + 1, parts, TILE_ROWS);
     real *z = arg[0].w;
-    const int failed = product(W + from * j, j, 1, a, z + from * n, to - from, j, n);
+    int failed = 0;
+    if (n == 1) one_sample(W + from * j, a, z + from, to - from, j);
+    else
+        failed = product(W + from * j, j, 1, a, z + from * n, to - from, j, n);
     for (long k = from; b && k < to; k++)
         for (long i = 0; i < n; i++) z[k * n + i] += b[k];
     return failed;

@@ -57,4 +57,17 @@ static void transpose(const real *x, long rows, long cols, real *out) {
         for (long c = r < whole_rows ? whole_cols : 0; c < cols; c++) out[c * rows + r] = x[r * cols + c];
 }
 
+/* ``rows`` x ``columns`` numbers at x, of which VL x VL count, turned, with zeros in the place of those that
+   are missing. */
+static void turn_up_to(const real *x, long row, long rows, long columns, real *out, long out_row) {
+    if (rows >= VL && columns >= VL) {
+        turn_square(x, row, out, out_row);
+        return;
+    }
+    real part[VECTOR_BYTES / sizeof(real) * VECTOR_BYTES / sizeof(real)] = {0};
+    for (long c = 0; c < least(rows, VL); c++)
+        memcpy(part + c * VL, x + c * row, (size_t)least(columns, VL) * sizeof(real));
+    turn_square(part, VL, out, out_row);
+}
+
 #endif

@@ -37,18 +37,6 @@ typedef struct {
     long top, left, V_apart, D_apart;
 } Transposed;
 
-/* The square of ``channels`` x ``samples`` numbers at x, with zeros around it if it is smaller, turned. */
-static void turn_up_to(const real *x, long plane, long channels, long samples, real *out, long lanes) {
-    real part[VECTOR_BYTES / sizeof(real) * VECTOR_BYTES / sizeof(real)] = {0};
-    if (channels >= VL && samples >= VL) {
-        turn_square(x, plane, out, lanes);
-        return;
-    }
-    for (long c = 0; c < least(channels, VL); c++)
-        memcpy(part + c * VL, x + c * plane, (size_t)least(samples, VL) * sizeof(real));
-    turn_square(part, VL, out, lanes);
-}
-
 /* All channels of one position for some samples; zeros if it is not on the map. */
 static void turn_position(const Strip *p, long h, long w, const Block *b, real *out) {
     const long plane = p->height * p->width * p->n;
