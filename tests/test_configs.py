@@ -1,5 +1,6 @@
 """Every file in configs/ is a test case: read, built, trained for a few steps, evaluated."""
 
+import json
 import re
 from pathlib import Path
 
@@ -155,3 +156,11 @@ def test_the_digits_reach_97_percent(tmp_path, capsys):
     run_eval(tmp_path / "run", EvalOptions(split="test"))
     accuracy = float(re.search(r"accuracy ([\d.]+)%", capsys.readouterr().out)[1])
     assert accuracy >= 97.0
+
+
+@pytest.mark.slow
+def test_the_fast_config_reaches_99_percent_on_mnist(tmp_path, capsys, shared_data):
+    """One of the ten seeds of scripts/README.md, of which the worst reached 99.06 %."""
+    run_fit(FOLDER / "mnist-fast.yaml", FitOptions(out=tmp_path / "run", data_dir=shared_data))
+    run_eval(tmp_path / "run", EvalOptions(data_dir=shared_data, as_json=True))
+    assert json.loads(capsys.readouterr().out)["accuracy"] >= 0.99

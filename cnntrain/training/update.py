@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 import numpy as np
 
@@ -94,7 +93,6 @@ def _compiled_rules(
     return rules
 
 
-@cache
 def _has_own_rule(kind: type[Optimizer]) -> bool:
     """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
     compiles, changes = (
