@@ -2,12 +2,12 @@
 
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cnntrain.errors import DataError
 from cnntrain.views.trace.page_data import page_data
-from cnntrain.views.trace.photos import Photo
 from cnntrain.views.trace.trace import Trace
 
 FOLDER = Path(__file__).parent / "page_parts"
@@ -15,8 +15,9 @@ SCRIPTS = (
     *("data", "palette", "recipe", "sums", "sums_weighted", "sums_pooling", "sums_recipes"),
     "sums_plain",
     *("marks", "panel", "dependents", "explanation", "network", "photo", "stage", "stage_backward"),
-    *("live", "play", "links", "main"),
+    *("neurons", "boundary", "live", "play", "links", "main"),
 )
+NO_PICTURES: Mapping[str, Any] = {"photos": (), "points": None}
 NEEDED = ("jinja2", "latex2mathml")
 
 
@@ -30,9 +31,12 @@ def check_page() -> None:
 
 
 def trace_page(
-    found: Trace, only: Sequence[str] = (), lang: str = "en", photos: Sequence[Photo] = ()
+    found: Trace,
+    only: Sequence[str] = (),
+    lang: str = "en",
+    pictures: Mapping[str, Any] = NO_PICTURES,
 ) -> str:
-    """The page as HTML in a language; ``only``: the layers to show; ``photos`` of the samples."""
+    """The page as HTML in a language; ``only``: the layers to show; ``pictures`` of samples."""
     check_page()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -41,7 +45,7 @@ def trace_page(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("page.html").render(
-        data=data | {"photos": photos},
+        data=data | dict(pictures),
         lang=lang,
         formulas=[mathml(latex) for latex in formulas],
         style=_part("page.css"),

@@ -147,4 +147,8 @@ PAGE = {
     "page.glossary_rate": "学习率：沿梯度反方向走多远",
     "page.glossary_step": "优化器所用的梯度，以及由它得到的权重改变量",
     "page.glossary_products": "逐元素乘积，以及互相关：卷积核在特征图上滑动",
+    "page.neurons": "神经元及其间的权重，按数值着色",
+    "page.boundary": "训练样本平面上的决策边界",
+    "page.rightPoints": "决策边界：{n} 个训练样本中有 {right} 个在正确的一侧",
+    "page.playWithPictures": "动手试试：改一个数，其余随之改变；并看神经元和它的判断",
 }

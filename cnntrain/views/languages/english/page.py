@@ -185,4 +185,10 @@ PAGE = {
     "page.glossary_products": (
         "product entry by entry, and cross-correlation: the kernel slides over the map"
     ),
+    "page.neurons": "The neurons and the weights between them, coloured by their values",
+    "page.boundary": "The decision boundary over the training samples",
+    "page.rightPoints": "decision boundary: {right} of {n} training samples are on the right side",
+    "page.playWithPictures": (
+        "Play: change a number, and everything follows; see its neurons and what it decides"
+    ),
 }

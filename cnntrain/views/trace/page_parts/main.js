@@ -48,7 +48,8 @@ function render() {
   closeCard();
   stage.replaceChildren(...contentOf(step));
   panelsNow.forEach((panel) => panel.reveal());
-  view.show(step, seenBy(steps, chosen.step));
+  const seen = seenBy(steps, chosen.step);
+  view.show(step, seen);
   byId("progress").textContent = say("progress", { step: chosen.step + 1, of: steps.length, words: step.words });
   document.querySelector(".bar i").style.width = `${(100 * (chosen.step + 1)) / steps.length}%`;
   document.body.dataset.phase = step.phase;
@@ -56,7 +57,7 @@ function render() {
   byId("next").disabled = isAtEnd();
   byId("about").textContent = about(updateNow());
   byId("choose-update").querySelector("select").value = chosen.update;
-  playBar.show();
+  playBar.show(step, seen);
   setAddress();
 }
 

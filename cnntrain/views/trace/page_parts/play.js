@@ -39,7 +39,13 @@ class PlayBar {
       make("label", {}, this.name, " = ", this.value), button("nudge", () => this.nudge()),
       make("label", {}, "\u03b7 = ", this.lr), button("repeat", () => this.repeat()), button("reset", () => this.reset()),
       this.cost);
-    root.append(make("summary", { id: "play-title" }, say("playTitle")), this.obstacle, this.row, this.nudges);
+    this.neurons = isSmallMlp() ? new NeuronView((name, k) => this.choose(name, k)) : null;
+    this.boundary = hasBoundary() ? new Boundary() : null;
+    const pictures = [this.neurons?.element, this.boundary?.element].filter(Boolean);
+    const title = say(pictures.length ? "playWithPictures" : "playTitle");
+    root.append(make("summary", { id: "play-title" }, title), this.obstacle, this.row, this.nudges,
+      make("div", { class: "row" }, ...pictures));
+    root.addEventListener("toggle", () => render());
   }
 
   choose(name, k) {
@@ -48,7 +54,7 @@ class PlayBar {
     this.target = { name, k };
     this.root.open = true;
     this.nudges.textContent = "";
-    this.show();
+    render();
   }
 
   set(value) {
@@ -110,13 +116,17 @@ class PlayBar {
     return found ? new Block("", found.array, false).at(k) : undefined;
   }
 
-  show() {
+  show(at, seen) {
     const step = updateNow();
     const why = obstacle(original.get(chosen.update) ?? step);
     this.row.hidden = why !== "";
     this.obstacle.textContent = why;
     this.lr.value = step.lr;
     this.cost.textContent = `C = ${write(step.cost[0], 8)} \u2192 ${write(step.cost[1], 8)}`;
+    if (this.root.open) {
+      this.neurons?.show(at, seen);
+      this.boundary?.show();
+    }
     if (!this.target) return;
     const block = changeable(step, this.target.name);
     this.name.textContent = block.label(this.target.k);

@@ -1,11 +1,11 @@
-"""Photos of colour images, as the data held them."""
+"""Pictures of samples: photos as the data held them, points of a plane."""
 
 import base64
 
 import numpy as np
 import pytest
 
-from cnntrain.views.trace.photos import photos_of
+from cnntrain.views.trace.page_samples import photos_of, points_of
 
 
 @pytest.mark.parametrize("normalize", ["none", "unit", "per_channel"])
@@ -24,3 +24,15 @@ def test_a_photo_has_the_colours_of_the_data(experiment_of, normalize, most):
 
 def test_other_inputs_have_none(experiment_of):
     assert photos_of(experiment_of(), [0]) == []
+
+
+def test_points_are_the_training_samples_as_the_network_reads_them(experiment_of):
+    inputs = [[1.0, 2.0], [3.0, -4.0]]
+    data = {"source": "inline", "inputs": inputs, "targets": [1, 0]}
+    found = points_of(experiment_of(network=[{"dense": {"units": 2}}], data=data))
+    assert found == {"x": inputs, "labels": [1, 0]}
+
+
+def test_samples_that_are_no_points_give_none(experiment_of):
+    data = {"source": "inline", "inputs": [[1.0, 2.0, 3.0]], "targets": [1]}
+    assert points_of(experiment_of(network=[{"dense": {"units": 2}}], data=data)) is None

@@ -1,4 +1,4 @@
-"""Colour images as photos: what the data held, before it was normalized for the network."""
+"""Samples as pictures of a page: colour images as photos, points of a plane."""
 
 import base64
 from collections.abc import Sequence
@@ -10,6 +10,22 @@ from cnntrain.training.experiment import Experiment
 from cnntrain.types import Array
 
 Photo = dict[str, Any]  # width, height, and the colours of its pixels, row by row, as base64
+
+MOST_POINTS = 400  # of the training samples beside a decision boundary
+
+
+def pictures_of(experiment: Experiment, samples: Sequence[int]) -> dict[str, Any]:
+    """The photos of these samples, and the points of the training samples, where they are such."""
+    return {"photos": photos_of(experiment, samples), "points": points_of(experiment)}
+
+
+def points_of(experiment: Experiment) -> dict[str, Any] | None:
+    """The first training samples of a network that reads two numbers, with their classes."""
+    if experiment.network.in_shape != (2,) or experiment.data.classes is None:
+        return None
+    first = np.arange(min(MOST_POINTS, len(experiment.data.train)))
+    x, labels = experiment.batches("train").take(first)
+    return {"x": x.T.tolist(), "labels": labels.tolist()} if labels.ndim == 1 else None
 
 
 def photos_of(experiment: Experiment, samples: Sequence[int]) -> list[Photo]:
