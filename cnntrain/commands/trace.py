@@ -18,7 +18,7 @@ from cnntrain.training.experiment import Experiment, training_clock
 from cnntrain.training.feed import batch_indices
 from cnntrain.training.state import State, initial_optimizer_state, optimizer_state_names
 from cnntrain.training.workers import Workers
-from cnntrain.views.languages import language, say
+from cnntrain.views.languages import say
 from cnntrain.views.trace.page import check_page, trace_page
 from cnntrain.views.trace.page_samples import pictures_of
 from cnntrain.views.trace.samples import Choice, chosen_sample, default_samples
@@ -113,7 +113,7 @@ def nothing_to_see(found: Trace, lr: float) -> Iterator[str]:
 
 
 def _page(experiment: Experiment, found: Trace, layers: Sequence[str]) -> str:
-    return trace_page(found, layers, language(), pictures_of(experiment, found.samples))
+    return trace_page(found, layers, pictures_of(experiment, found.samples))
 
 
 def _write_page(path: Path, page: str) -> None:

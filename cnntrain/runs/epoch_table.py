@@ -13,7 +13,7 @@ DROPPED_FIRST = ("samples/s", "lr", "train/penalty")  # where the row is too lon
 class EpochTable:
     """Rows for epochs 1 to ``epochs`` (None: no limit) within ``width`` columns.
 
-    The metric that decides which epoch is the best, ``monitored``, is the last to be left out.
+    The metric that decides which epoch is the best, ``monitored``, is never left out.
     """
 
     def __init__(self, epochs: int | None, width: int, monitored: str) -> None:
@@ -46,10 +46,10 @@ class EpochTable:
                   for name, text in cells.items()}  # fmt: skip
         widths["epoch"] = max(5, 2 * len(cells["epoch"].partition("/")[2]) + 1)
         widths["lr"] = max(widths["lr"], 8)
-        last = ("epoch", "time", self.monitored)
-        order = [name for name in DROPPED_FIRST if name in cells]
-        order += [name for name in reversed(cells) if name not in (*order, *last)]
-        for name in order:
+        first = [name for name in DROPPED_FIRST if name in cells]
+        for name in [*first, *(name for name in reversed(cells) if name not in first)]:
+            if name in ("epoch", "time", self.monitored):
+                continue
             if sum(widths.values()) + 2 * (len(widths) - 1) <= most:
                 break
             del widths[name]

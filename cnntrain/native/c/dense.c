@@ -61,13 +61,12 @@ static int part_of_z(const Arg *arg, long part, long parts) {
     const long from = part_start(arg[4].i, part, parts, TILE_ROWS),
                to = part_start(arg[4].i, part + 1, parts, TILE_ROWS);
     real *z = arg[0].w;
-    int failed = 0;
     if (n == 1) one_sample(W + from * j, a, z + from, to - from, j);
-    else
-        failed = product(W + from * j, j, 1, a, z + from * n, to - from, j, n);
+    else if (product(W + from * j, j, 1, a, z + from * n, to - from, j, n))
+        return NO_MEMORY;
     for (long k = from; b && k < to; k++)
         for (long i = 0; i < n; i++) z[k * n + i] += b[k];
-    return failed;
+    return 0;
 }
 
 /* z (K, N) = W (K, J) a (J, N) + b (K, 1) */

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cnntrain.errors import DataError
+from cnntrain.views.languages import language
 from cnntrain.views.trace.page_data import page_data
 from cnntrain.views.trace.trace import Trace
 
@@ -33,20 +34,19 @@ def check_page() -> None:
 def trace_page(
     found: Trace,
     only: Sequence[str] = (),
-    lang: str = "en",
     pictures: Mapping[str, Any] = NO_PICTURES,
 ) -> str:
-    """The page as HTML in a language; ``only``: the layers to show; ``pictures`` of samples."""
+    """The page as HTML; ``only``: the layers to show; ``pictures`` of samples."""
     check_page()
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    data, formulas = page_data(found, only, lang)
+    data, formulas = page_data(found, only)
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("page.html").render(
         data=data | dict(pictures),
-        lang=lang,
+        lang=language(),
         formulas=[mathml(latex) for latex in formulas],
         style=_part("page.css"),
         scripts=[_part(f"{name}.js") for name in SCRIPTS],

@@ -16,7 +16,7 @@ from cnntrain.errors import ConfigError
 from cnntrain.network.graph import INPUT
 from cnntrain.types import Array
 from cnntrain.views.formula import Formula
-from cnntrain.views.languages import texts_of
+from cnntrain.views.languages import language, texts_of
 from cnntrain.views.trace.loss_recipes import loss_lines, mean_of
 from cnntrain.views.trace.page_rules import page_rule
 from cnntrain.views.trace.recipe import as_lists, encoded
@@ -66,9 +66,7 @@ class Pool:
         ]
 
 
-def page_data(
-    found: Trace, only: Sequence[str] = (), lang: str = "en"
-) -> tuple[dict[str, Any], list[str]]:
+def page_data(found: Trace, only: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
     """(data of the page for JSON, its formulas in LaTeX); ``only``: the layers to show.
 
     Raises ``ConfigError`` if there are too many updates or samples for a usable page.
@@ -95,7 +93,7 @@ def page_data(
         "edges": found.edges,
         "steps": steps,
         "contents": pool.encoded(),
-        "texts": texts_of("page.", lang),
+        "texts": texts_of("page.", language()),
     }
     return whole, list(pool.formulas)
 

@@ -30,9 +30,9 @@ def points_of(experiment: Experiment) -> dict[str, Any] | None:
 
 def photos_of(experiment: Experiment, samples: Sequence[int]) -> list[Photo]:
     """The photos of training samples; none where the inputs are not images of three channels."""
-    x, _ = experiment.batches("train").take(np.array(samples))
-    if x.ndim != 4 or len(x) != 3:
+    if len(experiment.network.in_shape) != 3 or experiment.network.in_shape[0] != 3:
         return []
+    x, _ = experiment.batches("train").take(np.array(samples))
     original = experiment.data.normalizer.undo(x)
     return [_photo(pixels) for pixels in np.moveaxis(_bytes(original), -1, 0)]
 

@@ -8,6 +8,7 @@ from cnntrain.training.experiment import training_clock
 from cnntrain.training.state import start
 from cnntrain.training.workers import Workers
 from cnntrain.views import languages
+from cnntrain.views.languages import using
 from cnntrain.views.trace.page import trace_page
 from cnntrain.views.trace.trace import trace
 
@@ -52,7 +53,8 @@ def page_in(visit, tmp_path, experiment_of):
         with Workers(1):
             found = trace(experiment, state, training_clock(experiment.plan, 1), [0], 1)
         path = tmp_path / f"{lang}.html"
-        path.write_text(trace_page(found, lang=lang), "utf-8")
+        with using(lang):
+            path.write_text(trace_page(found), "utf-8")
         return visit(path, **options)
 
     return opened
