@@ -14,6 +14,7 @@ from cnntrain.layers.winograd import (
     FORMULAS,
     fits_winograd,
     is_worth_winograd,
+    is_worth_winograd_dW,
     winograd_da,
     winograd_dW,
     winograd_forward,
@@ -193,8 +194,8 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     column at the end); ``groups``, the number of independent groups of channels and filters (C:
     depth-wise convolution); ``algorithm``, ``direct`` (the sum as it stands), ``winograd`` (for 3x3
     and 5x5 kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or
-    ``auto`` (winograd where the compiled engine runs and it is faster: 3x3, C and F multiples of 16
-    and at least 32, OH, OW >= 8);
+    ``auto`` (winograd where the compiled engine runs and it is faster: C and F multiples of 16, OH,
+    OW >= 8; with 5x5 kernels ∂C/∂W stays the sum);
     ``activation: KIND`` appends that layer; ``bias``, ``init``,
     ``trainable``, ``lr_mult``, ``decay_mult`` as for every layer with weights. Raises
     ``ShapeError`` if the input is not an image, the kernel does not fit, the number of groups does
@@ -228,6 +229,11 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         axes = self.axes(in_shape)
         fits = current().isa is not None and fits_winograd(*axes, self.groups)
         return fits and is_worth_winograd(in_shape[0], self.filters, *axes)
+
+    def uses_winograd_dW(self, in_shape: Shape) -> bool:
+        """The same of ∂C/∂W."""
+        is_worth = self.algorithm != "auto" or is_worth_winograd_dW(self.axes(in_shape)[0])
+        return is_worth and self.uses_winograd(in_shape)
 
     def held_numbers(self, in_shape: Shape) -> int:
         if self.uses_winograd(in_shape):
@@ -280,12 +286,15 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         W = params["W"]
         if positive is not None:
             dy = Relu().delta(dy, positive)
-        if self.uses_winograd(a.shape[:3]):
-            grads = {"W": winograd_dW(dy, a, W.shape, vertical, horizontal)}
-            da = winograd_da(dy, W, vertical, horizontal) if need_dx else None
+        if self.uses_winograd_dW(a.shape[:3]):
+            dW = winograd_dW(dy, a, W.shape, vertical, horizontal)
         else:
-            grads = {"W": conv2d_dW(dy, a, W.shape, vertical, horizontal, self.groups)}
-            da = conv2d_da(dy, W, vertical, horizontal, self.groups) if need_dx else None
+            dW = conv2d_dW(dy, a, W.shape, vertical, horizontal, self.groups)
+        da, grads = None, {"W": dW}
+        if need_dx and self.uses_winograd(a.shape[:3]):
+            da = winograd_da(dy, W, vertical, horizontal)
+        elif need_dx:
+            da = conv2d_da(dy, W, vertical, horizontal, self.groups)
         if "b" in params:
             grads["b"] = conv2d_db(dy)
         return da, grads

@@ -19,8 +19,8 @@
 #include "resize.c"
 #include "sample_norm.c"
 #include "update.c"
-#include "winograd.c"
-#include "winograd_weights.c"
+#include "tiles.c"
+#include "tiles_weights.c"
 
 const Kernel TABLE[] = {
 #define KERNEL(name, letters) {#name, letters, name},

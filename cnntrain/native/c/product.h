@@ -30,7 +30,8 @@ typedef struct {
     const long *offset;
     long count; /* of k */
     int first;  /* whether the chain starts here */
-    int adds;   /* whether ``out`` is not overwritten, but added to: the end of a chain of its own */
+    int adds;   /* 0: ``out`` is overwritten; 1, -1: the sum, a chain of its own, is added to or taken from it
+                 */
 } Factors;
 
 #define EACH(i, count) _Pragma("GCC unroll 8") for (int i = 0; i < (count); i++)
@@ -59,7 +60,7 @@ INLINE void tile(const int rows, const int vecs, const int by_row, const int spr
     EACH (m, rows)
         EACH (v, vecs) {
             real *to = out + m * out_row + v * VL;
-            store(to, p->adds ? load(to) + sum[m][v] : sum[m][v]);
+            store(to, p->adds == 0 ? sum[m][v] : p->adds > 0 ? load(to) + sum[m][v] : load(to) - sum[m][v]);
         }
 }
 

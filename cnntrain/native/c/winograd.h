@@ -1,146 +1,151 @@
-/* Transforms of Winograd's F(2x2, 3x3) and F(2x2, 5x5): layers/winograd.py. Vectors of numbers of the same
-   kind, of which nobody here needs to know whether they are samples or channels.
+/* Transforms of Winograd's F(2x2, 3x3), F(4x4, 3x3) and F(2x2, 5x5): layers/winograd.py.
 
-   Five taps are three and two: the points of F(2, 3), then those of F(2, 2). */
+   Four points are 0, ±1 and ∞; six are 0, ±a, ±b and ∞; seven are those four of three taps and 0, 1 and ∞ of
+   the other two. */
 #ifndef CNNTRAIN_WINOGRAD_H
 #define CNNTRAIN_WINOGRAD_H
 
-#include "vec.h"
+#include "tiles.h"
 
-#define MOST_TAPS 5
-#define MOST_READ 6   /* inputs of an axis that a tile of 2 x 2 outputs reads */
-#define MOST_POINTS 7 /* of an axis, at which the product of the two polynomials is taken */
+#define POINT_A 0.625 /* a and b, their squares, and what comes of both, are exact numbers */
+#define POINT_B 1.5
+#define A_SQUARED (POINT_A * POINT_A)
+#define B_SQUARED (POINT_B * POINT_B)
 
 /* Bᵀ d */
-INLINE void input_points_3(const vec d[4], vec v[4]) {
-    v[0] = d[0] - d[2];
+INLINE void input_points_4(const vec d[4], vec v[4]) {
+    v[0] = d[2] - d[0];
     v[1] = d[1] + d[2];
     v[2] = d[2] - d[1];
-    v[3] = d[1] - d[3];
+    v[3] = d[3] - d[1];
 }
 
-INLINE void input_points_5(const vec d[6], vec v[7]) {
-    input_points_3(d, v);
-    v[4] = d[3] - d[4];
+/* 0 and ∞: x⁴ - (a² + b²) x² + a² b² of even and of odd numbers */
+INLINE vec outer_point(vec low, vec middle, vec high) {
+    const vec product = splat((real)(A_SQUARED * B_SQUARED)), sum = splat((real)(A_SQUARED + B_SQUARED));
+    return fused(product, low, fused(-sum, middle, high));
+}
+
+/* ±point: (x³ - square x) (x ± point), where ``square`` is that of the other one */
+INLINE void two_points(const vec d[6], double point, double square, vec v[2]) {
+    const vec s = splat((real)-square), p = splat((real)point);
+    const vec even = fused(s, d[2], d[4]), odd = fused(s, d[1], d[3]);
+    v[0] = fused(p, odd, even);
+    v[1] = fused(-p, odd, even);
+}
+
+INLINE void input_points_6(const vec d[6], vec v[6]) {
+    v[0] = outer_point(d[0], d[2], d[4]);
+    two_points(d, POINT_A, B_SQUARED, v + 1);
+    two_points(d, POINT_B, A_SQUARED, v + 3);
+    v[5] = outer_point(d[1], d[3], d[5]);
+}
+
+INLINE void input_points_7(const vec d[6], vec v[7]) {
+    input_points_4(d, v);
+    v[4] = d[4] - d[3];
     v[5] = d[4];
     v[6] = d[5] - d[4];
 }
 
-/* G g */
-INLINE void kernel_points_3(const vec g[3], vec u[4]) {
-    const vec half = splat((real)0.5), ends = g[0] + g[2];
-    u[0] = g[0];
-    u[1] = half * (ends + g[1]);
-    u[2] = half * (ends - g[1]);
-    u[3] = g[2];
-}
-
-INLINE void kernel_points_5(const vec g[5], vec u[7]) {
-    kernel_points_3(g, u);
-    u[4] = g[3];
-    u[5] = g[3] + g[4];
-    u[6] = g[4];
-}
-
 /* Aᵀ m */
-INLINE void output_of_points_3(const vec m[4], vec z[2]) {
+INLINE void output_2_of_4(const vec m[4], vec z[2]) {
     z[0] = m[0] + m[1] + m[2];
-    z[1] = m[1] - m[2] - m[3];
+    z[1] = m[1] - m[2] + m[3];
 }
 
-INLINE void output_of_points_5(const vec m[7], vec z[2]) {
-    output_of_points_3(m, z);
-    z[0] += m[4] + m[5];
-    z[1] += m[5] + m[6];
+INLINE void output_2_of_6(const vec m[6], vec z[2]) {
+    const vec a = splat((real)POINT_A), b = splat((real)POINT_B);
+    z[0] = m[0] + ((m[1] + m[2]) + (m[3] + m[4]));
+    z[1] = fused(a, m[1] - m[2], fused(b, m[3] - m[4], m[5]));
+}
+
+INLINE void output_4_of_6(const vec m[6], vec z[4]) {
+    const vec a = splat((real)POINT_A), b = splat((real)POINT_B);
+    const vec a2 = splat((real)A_SQUARED), b2 = splat((real)B_SQUARED);
+    const vec even_a = m[1] + m[2], even_b = m[3] + m[4];
+    const vec odd_a = a * (m[1] - m[2]), odd_b = b * (m[3] - m[4]);
+    z[0] = m[0] + (even_a + even_b);
+    z[1] = odd_a + odd_b;
+    z[2] = fused(a2, even_a, b2 * even_b);
+    z[3] = fused(a2, odd_a, fused(b2, odd_b, m[5]));
 }
 
 /* A d */
-INLINE void output_points_3(const vec d[2], vec p[4]) {
+INLINE void delta_points_4(const vec d[2], vec p[4]) {
     p[0] = d[0];
     p[1] = d[0] + d[1];
     p[2] = d[0] - d[1];
-    p[3] = -d[1];
+    p[3] = d[1];
 }
 
-INLINE void output_points_5(const vec d[2], vec p[7]) {
-    output_points_3(d, p);
+INLINE void delta_points_7(const vec d[2], vec p[7]) {
+    delta_points_4(d, p);
     p[4] = d[0];
     p[5] = p[1];
     p[6] = d[1];
 }
 
-/* The two-dimensional form ``name`` of TRANSFORM, from rows x cols ``in`` to its square ``out``: columns
-   first, then rows. */
-#define IN_TWO(name, TRANSFORM, in_side, out_side)                                                           \
-    INLINE void name(vec in[in_side][in_side], vec out[out_side][out_side]) {                                \
-        vec half[in_side][out_side];                                                                         \
-        _Pragma("GCC unroll 8") for (int j = 0; j < in_side; j++) {                                          \
-            vec column[in_side];                                                                             \
-            _Pragma("GCC unroll 8") for (int i = 0; i < in_side; i++) column[i] = in[i][j];                  \
-            TRANSFORM(column, half[j]);                                                                      \
-        }                                                                                                    \
-        _Pragma("GCC unroll 8") for (int i = 0; i < out_side; i++) {                                         \
-            vec row[in_side];                                                                                \
-            _Pragma("GCC unroll 8") for (int j = 0; j < in_side; j++) row[j] = half[j][i];                   \
-            TRANSFORM(row, out[i]);                                                                          \
-        }                                                                                                    \
+IN_TWO(inputs_in_two_4, input_points_4, 4, 4)
+IN_TWO(inputs_in_two_6, input_points_6, 6, 6)
+IN_TWO(inputs_in_two_7, input_points_7, 6, 7)
+IN_TWO(outputs_in_two_2_of_4, output_2_of_4, 4, 2)
+IN_TWO(outputs_in_two_2_of_6, output_2_of_6, 6, 2)
+IN_TWO(outputs_in_two_4_of_6, output_4_of_6, 6, 4)
+IN_TWO(deltas_in_two_4, delta_points_4, 2, 4)
+IN_TWO(deltas_in_two_7, delta_points_7, 2, 7)
+
+TO_POINTS(inputs_to_points_4, 4, 4, inputs_in_two_4)
+TO_POINTS(inputs_to_points_6, 6, 6, inputs_in_two_6)
+TO_POINTS(inputs_to_points_7, 6, 7, inputs_in_two_7)
+TO_POINTS(deltas_to_points_4, 2, 4, deltas_in_two_4)
+TO_POINTS(deltas_to_points_7, 2, 7, deltas_in_two_7)
+
+OF_POINTS(outputs_2_of_4, 2, 4, outputs_in_two_2_of_4)
+OF_POINTS(outputs_2_of_6, 2, 6, outputs_in_two_2_of_6)
+OF_POINTS(outputs_4_of_6, 4, 6, outputs_in_two_4_of_6)
+
+/* (1, p, p²...) / N, where N is the product of the differences of p to the other points; ∞ has the last tap
+ */
+static const double G_4_OF_3[4][3] = {{-1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+#define AT_0 (1 / (A_SQUARED * B_SQUARED))
+#define AT_A (1 / (2 * A_SQUARED * (A_SQUARED - B_SQUARED)))
+#define AT_B (1 / (2 * B_SQUARED * (B_SQUARED - A_SQUARED)))
+#define POWERS_3(p, at) {at, (p) * at, (p) * (p) * at}
+#define POWERS_5(p, at) {at, (p) * at, (p) * (p) * at, (p) * (p) * (p) * at, (p) * (p) * (p) * (p) * at}
+#define FINITE_POINTS(POWERS)                                                                                \
+    POWERS(0., AT_0), POWERS(POINT_A, AT_A), POWERS(-POINT_A, AT_A), POWERS(POINT_B, AT_B),                  \
+        POWERS(-POINT_B, AT_B)
+static const double G_6_OF_3[6][3] = {FINITE_POINTS(POWERS_3), {0, 0, 1}};
+static const double G_6_OF_5[6][5] = {FINITE_POINTS(POWERS_5), {0, 0, 0, 0, 1}};
+
+KERNELS_TO_POINTS(kernels_to_points_4_of_3, 3, 4, G_4_OF_3)
+KERNELS_TO_POINTS(kernels_to_points_6_of_3, 3, 6, G_6_OF_3)
+KERNELS_TO_POINTS(kernels_to_points_6_of_5, 5, 6, G_6_OF_5)
+
+/* Gᵀ u of numbers that are ``apart``, with the points 0, ±1 and ∞ */
+INLINE void taps_of_4_points(const kernels *u, int apart, kernels *g) {
+    const kernels sum = u[apart] + u[2 * apart], difference = u[apart] - u[2 * apart];
+    g[0] = 0.5 * sum - u[0];
+    g[1] = 0.5 * difference;
+    g[2] = 0.5 * sum + u[3 * apart];
+}
+
+/* Behind them those of 0, 1 and ∞. */
+INLINE void taps_of_7_points(const kernels *u, int apart, kernels *g) {
+    taps_of_4_points(u, apart, g);
+    g[3] = u[5 * apart] - u[4 * apart];
+    g[4] = u[5 * apart] + u[6 * apart];
+}
+
+/* g = Gᵀ u G */
+#define WEIGHTS_OF_POINTS(name, taps, points, TAPS_OF)                                                       \
+    static void name(const kernels *u, kernels *g) {                                                         \
+        kernels half[points][taps];                                                                          \
+        for (int j = 0; j < points; j++) TAPS_OF(u + j, points, half[j]);                                    \
+        for (int i = 0; i < taps; i++) TAPS_OF(half[0] + i, taps, g + i * taps);                             \
     }
-IN_TWO(inputs_in_two_3, input_points_3, 4, 4)
-IN_TWO(inputs_in_two_5, input_points_5, 6, 7)
-IN_TWO(kernel_in_two_3, kernel_points_3, 3, 4)
-IN_TWO(kernel_in_two_5, kernel_points_5, 5, 7)
-IN_TWO(outputs_in_two_3, output_of_points_3, 4, 2)
-IN_TWO(outputs_in_two_5, output_of_points_5, 7, 2)
-IN_TWO(deltas_in_two_3, output_points_3, 2, 4)
-IN_TWO(deltas_in_two_5, output_points_5, 2, 7)
-
-/* One vector of each of side x side arrays, transformed, to points x points arrays that are ``apart``. */
-#define TO_POINTS(name, side, points, IN_TWO_OF)                                                             \
-    INLINE void name##_vector(const real *const *from, long k, long count, real *to, long apart) {           \
-        vec in[side][side], out[points][points];                                                             \
-        _Pragma("GCC unroll 49") for (int i = 0; i < side * side; i++) in[i / side][i % side] =              \
-            count < VL ? load_part(from[i] + k, count) : load(from[i] + k);                                  \
-        IN_TWO_OF(in, out);                                                                                  \
-        _Pragma("GCC unroll 49") for (int i = 0; i < points * points; i++)                                   \
-            store(to + i * apart + k, out[i / points][i % points]);                                          \
-    }                                                                                                        \
-    static void name(const real *const *from, long count, real *to, long apart) {                            \
-        long k = 0;                                                                                          \
-        for (; k + VL <= count; k += VL) name##_vector(from, k, VL, to, apart);                              \
-        if (k < count) name##_vector(from, k, count - k, to, apart);                                         \
-    }
-TO_POINTS(inputs_to_points_3, 4, 4, inputs_in_two_3)
-TO_POINTS(inputs_to_points_5, 6, 7, inputs_in_two_5)
-TO_POINTS(kernels_to_points_3, 3, 4, kernel_in_two_3)
-TO_POINTS(kernels_to_points_5, 5, 7, kernel_in_two_5)
-TO_POINTS(deltas_to_points_3, 2, 4, deltas_in_two_3)
-TO_POINTS(deltas_to_points_5, 2, 7, deltas_in_two_5)
-
-/* One vector of 2 x 2 outputs of points x points arrays that are ``apart``. */
-#define OF_POINTS(name, points, IN_TWO_OF)                                                                   \
-    static void name(const real *from, long apart, vec out[2][2]) {                                          \
-        vec m[points][points];                                                                               \
-        _Pragma("GCC unroll 49") for (int i = 0; i < points * points; i++) m[i / points][i % points] =       \
-            load(from + i * apart);                                                                          \
-        IN_TWO_OF(m, out);                                                                                   \
-    }
-OF_POINTS(outputs_of_points_3, 4, outputs_in_two_3)
-OF_POINTS(outputs_of_points_5, 7, outputs_in_two_5)
-
-typedef void (*ToPoints)(const real *const *from, long count, real *to, long apart);
-
-/* What the number of taps decides. */
-typedef struct {
-    long taps, read, points; /* of an axis */
-    ToPoints inputs, kernels, deltas;
-    void (*outputs)(const real *from, long apart, vec out[2][2]);
-} Form;
-
-static const Form FORMS[2] = {
-    {3, 4, 4, inputs_to_points_3, kernels_to_points_3, deltas_to_points_3, outputs_of_points_3},
-    {5, 6, 7, inputs_to_points_5, kernels_to_points_5, deltas_to_points_5, outputs_of_points_5},
-};
-
-INLINE Form form_of(long taps) { return FORMS[taps == 5]; }
+WEIGHTS_OF_POINTS(weights_of_4_points, 3, 4, taps_of_4_points)
+WEIGHTS_OF_POINTS(weights_of_7_points, 5, 7, taps_of_7_points)
 
 #endif

@@ -1,0 +1,254 @@
+/* Convolution with stride 1, tile by tile, forward and ∂C/∂a: layers/winograd.py and layers/fourier.py.
+
+   Column (tile, sample) of V holds the values that a tile of inputs is transformed to, the same column of M
+   those of its outputs. Some columns at a time, so that both stay in the second-level cache. */
+#include "fourier.h"
+#include "halves.h"
+#include "spread.h"
+#include "winograd.h"
+
+#define BUDGET (384L << 10)             /* bytes of V and M */
+#define APART (64 / (long)sizeof(real)) /* numbers between values, which then share no set of a cache */
+
+typedef struct {
+    long taps, tile; /* of an axis */
+    long values;     /* of both, */
+    long reals;      /* of which these are no parts of complex numbers */
+    ToPoints inputs;
+    OfKernels kernels;
+    OfPoints outputs;
+} Form;
+
+/* In the order of native/tiles.py. */
+static const Form FORMS[] = {
+    {3, 2, 16, 16, inputs_to_points_4, kernels_to_points_4_of_3, outputs_2_of_4},
+    {3, 4, 36, 36, inputs_to_points_6, kernels_to_points_6_of_3, outputs_4_of_6},
+    {5, 2, 36, 36, inputs_to_points_6, kernels_to_points_6_of_5, outputs_2_of_6},
+    {5, 4, 64, REALS, inputs_to_waves, kernels_to_waves, outputs_of_waves},
+};
+
+typedef struct {
+    Form form;
+    const real *x, *bias;
+    real *z, *U, *V, *M, *zeros;
+    uint8_t *winners;
+    int has_relu;
+    long m, c, n;                       /* outputs, inputs, samples */
+    long height, width, top, left;      /* of inputs, and zeros around them */
+    long out_height, out_width, across; /* outputs, and tiles in a row of them */
+    long block, columns;                /* of V and M: so many in use, and with room for one more vector */
+    long U_apart, V_apart, M_apart;
+} Tiles;
+
+/* U[value, m, c] of W[m · w_out + c · w_in + tap], taps backwards if it is ``rotated``. */
+static void values_of_weights(const Tiles *p, const real *W, long w_out, long w_in, int rotated) {
+    const long taps = p->form.taps * p->form.taps;
+    kernels g[MOST_TAPS * MOST_TAPS] = {{0}}, u[MOST_VALUES];
+    for (long m = 0; m < p->m; m++)
+        for (long c = 0; c < p->c; c += KERNELS) {
+            const long some = least(KERNELS, p->c - c);
+            for (long k = 0; k < some; k++)
+                for (long t = 0; t < taps; t++)
+                    g[t][k] = (double)W[m * w_out + (c + k) * w_in + (rotated ? taps - 1 - t : t)];
+            p->form.kernels(g, u);
+            for (long i = 0; i < p->form.values; i++) {
+                real rounded[KERNELS];
+                for (int k = 0; k < KERNELS; k++) rounded[k] = (real)u[i][k];
+                memcpy(p->U + i * p->U_apart + m * p->c + c, rounded, sizeof(real) * (size_t)some);
+            }
+        }
+}
+
+/* Some samples of one tile: values of all of its inputs, to column ``at`` of V. */
+static void values_of_tile(const Tiles *p, long tile, long first, long count, long at) {
+    const long side = p->form.tile, read = side + p->form.taps - 1;
+    const long h0 = tile / p->across * side - p->top, w0 = tile % p->across * side - p->left;
+    const real *from[MOST_READ * MOST_READ];
+    long step[MOST_READ * MOST_READ]; /* 0 where there is only padding */
+    for (long i = 0; i < read * read; i++) {
+        const long h = h0 + i / read, w = w0 + i % read;
+        const int inside = h >= 0 && h < p->height && w >= 0 && w < p->width;
+        from[i] = inside ? p->x + (h * p->width + w) * p->n + first : p->zeros;
+        step[i] = inside ? p->height * p->width * p->n : 0;
+    }
+    for (long c = 0; c < p->c; c++) {
+        p->form.inputs(from, count, p->V + c * p->columns + at, p->V_apart);
+        for (long i = 0; i < read * read; i++) from[i] += step[i];
+    }
+}
+
+/* M[m] = U[u] V[v] of some c and columns, or what is added to it or, if ``adds`` is -1, subtracted from it */
+INLINE void product_of(const Tiles *p, const long of[3], long c, long count, long q, long width, int adds) {
+    const Factors f = {.A = p->U + of[1] * p->U_apart + c,
+                       .a_step = p->c,
+                       .B = p->V + of[2] * p->V_apart + c * p->columns + q,
+                       .b_step = p->columns,
+                       .count = count,
+                       .first = 1,
+                       .adds = adds};
+    panel_product(BY_ROW, f, p->c, p->m, p->M + of[0] * p->M_apart + q, p->columns, width);
+}
+
+/* The two halves of c one after the other: shorter chains round less. */
+static void real_product(const Tiles *p, long i, long q, long width) {
+    const long half = (p->c + 1) / 2, of[3] = {i, i, i};
+    product_of(p, of, 0, half, q, width, 0);
+    if (half < p->c) product_of(p, of, half, p->c - half, q, width, 1);
+}
+
+/* (r - i s) of the outputs = (r - i s) of the inputs times (r + i s) of the kernel */
+static void complex_product(const Tiles *p, long r, long q, long width) {
+    const long s = r + 1;
+    product_of(p, (const long[3]){r, r, r}, 0, p->c, q, width, 0);
+    product_of(p, (const long[3]){r, s, s}, 0, p->c, q, width, 1);
+    product_of(p, (const long[3]){s, r, s}, 0, p->c, q, width, 0);
+    product_of(p, (const long[3]){s, s, r}, 0, p->c, q, width, -1);
+}
+
+static void products(const Tiles *p, long count) {
+    const long whole = (count + VL - 1) / VL * VL, reals = p->form.reals;
+    for (long q = 0; q < whole; q += PANEL)
+        for (long i = 0; i < reals; i++) real_product(p, i, q, least(PANEL, whole - q));
+    for (long i = reals; i < p->form.values; i += 2)
+        for (long q = 0; q < whole; q += PANEL) complex_product(p, i, q, least(PANEL, whole - q));
+}
+
+/* One vector of samples of the outputs of a tile. */
+INLINE void outputs_of_vector(const Tiles *p, const real *M, vec b, vec *z) {
+    p->form.outputs(M, p->M_apart, z);
+    for (int i = 0; i < p->form.tile * p->form.tile; i++) {
+        z[i] += b;
+        if (p->has_relu) z[i] = positive(z[i]);
+    }
+}
+
+/* Some samples of one tile of all outputs, from column ``at`` of M. */
+static void write_tile(const Tiles *p, long tile, long first, long count, long at) {
+    const long side = p->form.tile, oh = tile / p->across * side, ow = tile % p->across * side;
+    const long tall = least(side, p->out_height - oh), wide = least(side, p->out_width - ow);
+    for (long m = 0; m < p->m; m++) {
+        real *out = p->z + ((m * p->out_height + oh) * p->out_width + ow) * p->n + first;
+        const real *M = p->M + m * p->columns + at;
+        const vec b = splat(p->bias ? p->bias[m] : 0);
+        for (long k = 0; k < count; k += VL) {
+            vec z[MOST_TILE * MOST_TILE];
+            outputs_of_vector(p, M + k, b, z);
+            for (long i = 0; i < tall; i++)
+                for (long j = 0; j < wide; j++)
+                    store_up_to(out + (i * p->out_width + j) * p->n + k, z[i * side + j], count - k);
+        }
+    }
+}
+
+/* The largest of every four neighbours in a tile, whose map has an even number of rows and columns, and which
+   of them it is. */
+static void pool_tile(const Tiles *p, long tile, long first, long count, long at) {
+    const long side = p->form.tile, oh = tile / p->across * side / 2, ow = tile % p->across * side / 2;
+    const long height = p->out_height / 2, width = p->out_width / 2;
+    const long tall = least(side / 2, height - oh), wide = least(side / 2, width - ow);
+    for (long m = 0; m < p->m; m++) {
+        const real *M = p->M + m * p->columns + at;
+        const vec b = splat(p->bias ? p->bias[m] : 0);
+        for (long k = 0; k < count; k += VL) {
+            vec z[MOST_TILE * MOST_TILE];
+            outputs_of_vector(p, M + k, b, z);
+            for (long i = 0; i < tall * wide; i++) {
+                const long h = i / wide, w = i % wide;
+                const long to = ((m * height + oh + h) * width + ow + w) * p->n + first + k;
+                vec best = {};
+                mask winner = {};
+                for (int tap = 0; tap < 4; tap++)
+                    compete(z[(2 * h + tap / 2) * side + 2 * w + tap % 2], tap, tap == 0, &best, &winner);
+                store_up_to(p->z + to, best, count - k);
+                put_winner(p->winners + to, 0, 0, winner, least(VL, count - k));
+            }
+        }
+    }
+}
+
+typedef void (*OfTile)(const Tiles *, long tile, long first, long count, long at);
+
+/* Do something with columns q .. q + count, tile by tile. */
+static void each_tile(const Tiles *p, OfTile of_tile, long q, long count) {
+    for (long at = 0; at < count;) {
+        const long tile = (q + at) / p->n, first = (q + at) % p->n, some = least(p->n - first, count - at);
+        of_tile(p, tile, first, some, at);
+        at += some;
+    }
+}
+
+static void *tiles_memory(Tiles *p, long columns) {
+    const long values = p->form.values;
+    const long per_column = values * (p->c + p->m) * (long)sizeof(real);
+    p->block = least(most(1, BUDGET / per_column / PANEL) * PANEL, (columns + VL - 1) / VL * VL);
+    p->columns = p->block + VL;
+    p->U_apart = p->m * p->c + APART;
+    p->V_apart = p->c * p->columns + APART, p->M_apart = p->m * p->columns + APART;
+    const long sizes[4] = {values * p->U_apart, values * p->V_apart, values * p->M_apart, p->n + VL};
+    real **parts[4] = {&p->U, &p->V, &p->M, &p->zeros};
+    long bytes = 4 * 64;
+    for (int i = 0; i < 4; i++) bytes += sizes[i] * (long)sizeof(real);
+    char *block = scratch(bytes), *pool = block;
+    if (!block) return NULL;
+    for (int i = 0; i < 4; i++) *parts[i] = piece(&pool, sizes[i] * (long)sizeof(real));
+    memset(p->zeros, 0, (size_t)sizes[3] * sizeof(real));
+    memset(p->V, 0, (size_t)sizes[1] * sizeof(real)); /* columns that nobody reads must not be slow */
+    return block;
+}
+
+static int convolve_tiles(Tiles p, const real *W, long w_out, long w_in, int rotated) {
+    const long side = p.form.tile, down = (p.out_height + side - 1) / side;
+    p.across = (p.out_width + side - 1) / side;
+    const long columns = down * p.across * p.n;
+    void *memory = tiles_memory(&p, columns);
+    if (!memory) return NO_MEMORY;
+    values_of_weights(&p, W, w_out, w_in, rotated);
+    for (long q = 0; q < columns; q += p.block) {
+        const long some = least(p.block, columns - q);
+        each_tile(&p, values_of_tile, q, some);
+        products(&p, some);
+        each_tile(&p, p.winners ? pool_tile : write_tile, q, some);
+    }
+    free(memory);
+    return 0;
+}
+
+/* Arguments from the fifth on as those of tiles_forward. */
+static int tiles(const Arg *arg, const real *a, const real *W, Tiles p) {
+    const Axis v = axis_of(arg + 3), h = axis_of(arg + 9);
+    p.form = FORMS[arg[15].i], p.x = a, p.m = arg[0].i, p.c = arg[1].i, p.n = arg[2].i;
+    p.height = v.length, p.width = h.length, p.top = v.before, p.left = h.before;
+    p.out_height = v.out, p.out_width = h.out;
+    return convolve_tiles(p, W, p.c * v.size * h.size, v.size * h.size, 0);
+}
+
+/* z = Aᵀ (Σ_c (G W Gᵀ) ⊙ (Bᵀ a B)) A + b of every tile, each point a chain over c */
+static int tiles_forward(const Arg *arg) {
+    const Tiles p = {.z = arg[0].w, .bias = arg[3].r, .has_relu = (int)arg[20].i};
+    return tiles(arg + 4, arg[1].r, arg[2].r, p);
+}
+
+/* The largest of every four neighbours of z, and which of them it is. */
+static int tiles_pool_forward(const Arg *arg) {
+    const Tiles p = {.z = arg[0].w, .winners = arg[1].bytes, .bias = arg[4].r};
+    return tiles(arg + 5, arg[2].r, arg[3].r, p);
+}
+
+/* da: the same of delta with the kernel rotated by 180°, each point a chain over f */
+static int tiles_da(const Arg *arg) {
+    const long f = arg[3].i, c = arg[4].i;
+    const Axis v = axis_of(arg + 6), h = axis_of(arg + 12);
+    const Tiles p = {.form = FORMS[arg[18].i],
+                     .x = arg[1].r,
+                     .z = arg[0].w,
+                     .m = c,
+                     .c = f,
+                     .n = arg[5].i,
+                     .height = v.out,
+                     .width = h.out,
+                     .top = v.size - 1 - v.before,
+                     .left = h.size - 1 - h.before,
+                     .out_height = v.length,
+                     .out_width = h.length};
+    return convolve_tiles(p, arg[2].r, v.size * h.size, c * v.size * h.size, 1);
+}
