@@ -2,25 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from cnntrain.errors import ShapeError
 from cnntrain.layers.activations import Relu
 from cnntrain.layers.base import Context, Example, Param, View, WeightedLayer
+from cnntrain.layers.conv_forms import FORMS, FORMULAS, Algorithm, Form, fastest
 from cnntrain.layers.initializers import Constant
-from cnntrain.layers.winograd import (
-    FORMULAS,
-    fits_winograd,
-    is_worth_winograd,
-    is_worth_winograd_dW,
-    winograd_da,
-    winograd_dW,
-    winograd_forward,
-)
 from cnntrain.native import conv2d as compiled
-from cnntrain.native import current, twinned, winograd
+from cnntrain.native import current, tiles, twinned
 from cnntrain.ops.stable import positive_part
 from cnntrain.ops.sums import column_sums, long_product, row_sums
 from cnntrain.ops.windows import (
@@ -192,16 +184,17 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     ``kernel``, ``stride`` and ``dilation`` a number or [vertical, horizontal]; ``padding`` the same
     (zeros on both sides), or ``valid`` (none), or ``same`` (OH = ceil(H / stride), an odd row or
     column at the end); ``groups``, the number of independent groups of channels and filters (C:
-    depth-wise convolution); ``algorithm``, ``direct`` (the sum as it stands), ``winograd`` (for 3x3
-    and 5x5 kernels with stride 1: the same numbers out of fewer products, rounded otherwise) or
-    ``auto`` (winograd where the compiled engine runs and it is faster: C and F multiples of 16, OH,
-    OW >= 8; with 5x5 kernels ∂C/∂W stays the sum);
-    ``activation: KIND`` appends that layer; ``bias``, ``init``,
-    ``trainable``, ``lr_mult``, ``decay_mult`` as for every layer with weights. Raises
-    ``ShapeError`` if the input is not an image, the kernel does not fit, the number of groups does
-    not divide both channels and filters, or the algorithm does not fit the kernel.
+    depth-wise convolution); ``algorithm``, ``direct`` (the sum as it stands), ``winograd`` (3x3 and
+    5x5 kernels with stride 1) or ``fourier`` (5x5), the same numbers out of fewer products, rounded
+    otherwise, or ``auto`` (what is fastest on the compiled engine: winograd for 3x3, C and F
+    multiples of 16, OH, OW >= 8; fourier for 5x5, C, F >= 16, unless the map is tiny);
+    ``activation: KIND`` appends that layer; ``bias``, ``init``, ``trainable``, ``lr_mult``,
+    ``decay_mult`` as for every layer with weights. Raises ``ShapeError`` if the input is not an
+    image, the kernel does not fit, the number of groups does not divide both channels and filters,
+    or the algorithm does not fit the kernel.
     Sources: LeCun et al. 1998, "Gradient-based learning applied to document recognition"; Lavin &
-    Gray 2016, "Fast algorithms for convolutional neural networks" (winograd).
+    Gray 2016, "Fast algorithms for convolutional neural networks" (winograd); Mathieu et al. 2014,
+    "Fast training of convolutional networks through FFTs" (fourier).
     """
 
     has_relu: ClassVar[bool] = False  # whether a = max(z, 0) is written in the place of z
@@ -220,25 +213,22 @@ class Conv2d(WeightedLayer, kind="conv2d"):
     padding: Padding = "valid"
     dilation: CountPair = 1
     groups: Count = 1
-    algorithm: Literal["direct", "winograd", "auto"] = "auto"
+    algorithm: Algorithm = "auto"
 
-    def uses_winograd(self, in_shape: Shape) -> bool:
-        """Whether Winograd's algorithm is taken: the engine and the shape of a sample decide."""
+    def form(self, in_shape: Shape) -> Form | None:
+        """The form that is taken, None for the sum over taps: the engine and the shape decide."""
         if self.algorithm != "auto":
-            return self.algorithm == "winograd"
-        axes = self.axes(in_shape)
-        fits = current().isa is not None and fits_winograd(*axes, self.groups)
-        return fits and is_worth_winograd(in_shape[0], self.filters, *axes)
-
-    def uses_winograd_dW(self, in_shape: Shape) -> bool:
-        """The same of ∂C/∂W."""
-        is_worth = self.algorithm != "auto" or is_worth_winograd_dW(self.axes(in_shape)[0])
-        return is_worth and self.uses_winograd(in_shape)
+            return FORMS.get(self.algorithm)
+        if current().isa is None:
+            return None
+        return fastest(in_shape[0], self.filters, self.groups, *self.axes(in_shape))
 
     def held_numbers(self, in_shape: Shape) -> int:
-        if self.uses_winograd(in_shape):
-            return winograd.held_numbers(in_shape[0], self.filters, as_pair(self.kernel)[0])
-        return super().held_numbers(in_shape)
+        form = self.form(in_shape)
+        if form is None:
+            return super().held_numbers(in_shape)
+        size = as_pair(self.kernel)[0]
+        return tiles.held_numbers(in_shape[0], self.filters, form.weights_form(size))
 
     def axes(self, in_shape: Shape) -> tuple[Axis, Axis]:
         """The windows along height and width."""
@@ -257,9 +247,10 @@ class Conv2d(WeightedLayer, kind="conv2d"):
                 f"{self.filters} filters",
                 ("groups",),
             )
-        if self.algorithm == "winograd" and not fits_winograd(vertical, horizontal, self.groups):
+        form = FORMS.get(self.algorithm)
+        if form and not form.fits(vertical, horizontal, self.groups):
             raise ShapeError(
-                "algorithm: winograd needs a 3x3 or 5x5 kernel, stride 1, dilation 1 and one "
+                f"algorithm: {self.algorithm} needs {form.KERNELS}, stride 1, dilation 1 and one "
                 "group; leave it out, and it is used where it is faster",
                 ("algorithm",),
             )
@@ -273,8 +264,8 @@ class Conv2d(WeightedLayer, kind="conv2d"):
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
         axes, W, b = self.axes(x.shape[:3]), params["W"], params.get("b")
-        if self.uses_winograd(x.shape[:3]):
-            z = winograd_forward(x, W, b, *axes, self.has_relu)
+        if form := self.form(x.shape[:3]):
+            z = form.forward(x, W, b, *axes, self.has_relu)
         else:
             z = conv2d_forward(x, W, b, *axes, self.groups, self.has_relu)
         return z, Cache(x, *axes, z if self.has_relu else None)
@@ -286,22 +277,20 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         W = params["W"]
         if positive is not None:
             dy = Relu().delta(dy, positive)
-        if self.uses_winograd_dW(a.shape[:3]):
-            dW = winograd_dW(dy, a, W.shape, vertical, horizontal)
+        if form := self.form(a.shape[:3]):
+            grads = {"W": form.dW(dy, a, W.shape, vertical, horizontal)}
+            da = form.da(dy, W, vertical, horizontal) if need_dx else None
         else:
-            dW = conv2d_dW(dy, a, W.shape, vertical, horizontal, self.groups)
-        da, grads = None, {"W": dW}
-        if need_dx and self.uses_winograd(a.shape[:3]):
-            da = winograd_da(dy, W, vertical, horizontal)
-        elif need_dx:
-            da = conv2d_da(dy, W, vertical, horizontal, self.groups)
+            grads = {"W": conv2d_dW(dy, a, W.shape, vertical, horizontal, self.groups)}
+            da = conv2d_da(dy, W, vertical, horizontal, self.groups) if need_dx else None
         if "b" in params:
             grads["b"] = conv2d_db(dy)
         return da, grads
 
     def flops(self, in_shape: Shape) -> int:
         kh, kw = as_pair(self.kernel)
-        return 2 * in_shape[0] // self.groups * kh * kw * int(np.prod(self.out_shape(in_shape)))
+        z_shape = Conv2d.out_shape(self, in_shape)  # also where it is pooled in the same pass
+        return 2 * in_shape[0] // self.groups * kh * kw * int(np.prod(z_shape))
 
     @classmethod
     def examples(cls) -> list[Example]:
@@ -318,18 +307,22 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=6, kernel=3, groups=3, dilation=2, padding="same"), (3, 5, 5)),
             Example(cls(filters=2, kernel=3, padding="same", stride=(1, 2)), (3, 3, 4)),
             Example(cls(filters=2, kernel=2, padding=2), (1, 3, 2)),
-            *cls._of_winograd(),
+            *cls._of_tiles(),
             *cls._of_long_rows(),
         ]
 
     @classmethod
-    def _of_winograd(cls) -> list[Example]:
+    def _of_tiles(cls) -> list[Example]:
         return [
             Example(cls(filters=3, kernel=3, padding=1, algorithm="winograd"), (2, 4, 5)),
             Example(cls(filters=2, kernel=3, padding=(0, 2), algorithm="winograd"), (3, 5, 2), 17),
             Example(cls(filters=1, kernel=3, algorithm="winograd", bias=False), (1, 6, 19), 5),
             Example(cls(filters=3, kernel=5, padding="same", algorithm="winograd"), (2, 5, 4)),
             Example(cls(filters=2, kernel=5, padding=(0, 4), algorithm="winograd"), (3, 9, 2), 17),
+            Example(cls(filters=1, kernel=3, padding=1, algorithm="winograd"), (32, 8, 8), 1),
+            Example(cls(filters=32, kernel=3, padding=1, algorithm="winograd"), (1, 8, 8), 1),
+            Example(cls(filters=3, kernel=5, padding="same", algorithm="fourier"), (2, 5, 4)),
+            Example(cls(filters=2, kernel=5, padding=(0, 4), algorithm="fourier"), (3, 9, 2), 17),
         ]
 
     @classmethod

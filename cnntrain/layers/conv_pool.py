@@ -12,7 +12,6 @@ from cnntrain.layers.pooling import (
     max_pool2d_forward,
     windows_of,
 )
-from cnntrain.layers.winograd import winograd_pool_forward
 from cnntrain.native import conv2d as compiled
 from cnntrain.native import twinned
 from cnntrain.ops.windows import Axis
@@ -46,8 +45,8 @@ class Conv2dMaxPool(Conv2d):
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:
         axes, pool_axes = self.axes(x.shape[:3]), self.pool_axes(x.shape[:3])
         W, b = params["W"], params.get("b")
-        if self.uses_winograd(x.shape[:3]):
-            y, winners = winograd_pool_forward(x, W, b, axes, pool_axes)
+        if form := self.form(x.shape[:3]):
+            y, winners = form.pool_forward(x, W, b, axes, pool_axes)
         else:
             y, winners = conv2d_pool_forward(x, W, b, axes, pool_axes, self.groups)
         return y, (Cache(x, *axes), winners, pool_axes)

@@ -26,7 +26,7 @@ def weights_form(taps: int) -> tiles.Form:
     return tiles.WEIGHTS_5 if taps == tiles.WEIGHTS_5.taps else tiles.WEIGHTS_3
 
 
-def winograd_forward(
+def forward(
     a: Array, W: Array, b: Array | None, vertical: Axis, horizontal: Axis, relu: bool = False
 ) -> Array:
     """z."""
@@ -34,7 +34,7 @@ def winograd_forward(
     return tiles.forward(a, W, b, (vertical, horizontal), form, relu)
 
 
-def winograd_pool_forward(
+def pool_forward(
     a: Array, W: Array, b: Array | None, axes: Sequence[Axis], pool_axes: Sequence[Axis]
 ) -> tuple[Array, Sequence[Array]]:
     """The largest of every four neighbours of z, and which of them it is."""
@@ -42,12 +42,12 @@ def winograd_pool_forward(
     return tiles.pool_forward(a, W, b, axes, pool_axes, form)
 
 
-def winograd_dW(delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
+def dW(delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
     """∂C/∂W."""
     return tiles.dW(delta, a, W_shape, (vertical, horizontal), weights_form(vertical.size))
 
 
-def winograd_da(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
+def da(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
     """∂C/∂a."""
     form = _form(vertical.size, len(W), (vertical.length, horizontal.length))
     return tiles.da(delta, W, (vertical, horizontal), form)

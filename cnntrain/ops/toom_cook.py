@@ -29,7 +29,7 @@ class Form(NamedTuple):
 def form_at(points: Sequence[float], tile: int) -> Form:
     """F(tile, taps) at these points and ∞, of which there are tile + taps - 1."""
     p = np.array(points, np.float64)
-    powers = p[:, None] ** np.arange(len(p))
+    powers = np.vander(p, increasing=True)  # products alone, exact of these points
     others = [np.delete(p, i) for i in range(len(p))]
     N = [np.prod(p[i] - others[i]) for i in range(len(p))]
     taps = len(p) + 2 - tile

@@ -33,6 +33,7 @@ from cnntrain.training.experiment import network_for
 
 LETTERS = kernel_letters()
 BATCHES = (1, 3, 17, 64)
+FORMS = (("direct", 3), ("winograd", 3), ("winograd", 5), ("fourier", 5))  # of convolutions
 
 
 class Recorder:
@@ -152,7 +153,7 @@ def batches(dtype: np.dtype, rng: np.random.Generator) -> None:
 
 def fused_layers(dtype: np.dtype, rng: np.random.Generator) -> None:
     """What the graph pass makes of pairs of layers."""
-    for algorithm, kernel in (("direct", 3), ("winograd", 3), ("winograd", 5)):
+    for algorithm, kernel in FORMS:
         options = {"filters": 3, "kernel": kernel, "padding": "same", "algorithm": algorithm}
         pairs_of_layers({"conv2d": options}, dtype, rng)
 

@@ -44,9 +44,10 @@ OPAQUE = {
     "max_pool2d_forward",
     "max_pool2d_backward",
     "conv2d_pool_forward",
-    "winograd_pool_forward",
+    "pool_forward",
 }  # the engines note winners differently
 CANCELS = {"sample_norm_dx"}  # of two channels 1 and -1 in x̂, nothing is left but rounding
+FORMS = (("direct", 3), ("winograd", 3), ("winograd", 5), ("fourier", 5))  # of convolutions
 TOLERANCE = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-11}
 
 
@@ -96,7 +97,7 @@ def run_batches(dtype):
 def run_fused(dtype):
     """What the graph pass makes of pairs of layers."""
     rng = np.random.default_rng(4)
-    for algorithm, kernel in (("direct", 3), ("winograd", 3), ("winograd", 5)):
+    for algorithm, kernel in FORMS:
         conv = Conv2d(filters=3, kernel=kernel, padding="same", algorithm=algorithm)
         run_pairs(conv, dtype, rng)
 

@@ -19,6 +19,7 @@ from cnntrain.network.network import Network, Pass, by_numpy
 ENGINES = [NUMPY, *(native(isa) for isa in available())]
 CONV = Conv2d(filters=3, kernel=3, padding="same")
 WINOGRAD = Conv2d(filters=3, kernel=3, padding="same", algorithm="winograd")
+FOURIER = Conv2d(filters=3, kernel=5, padding="same", algorithm="fourier")
 
 
 def residual(behind):
@@ -52,6 +53,9 @@ def networks(network_of):
                                    MaxPool2d(size=2), Flatten()),
         "winograd": network_of((2, 5, 6), WINOGRAD, Relu(), *behind),
         "winograd pool": network_of((2, 6, 8), WINOGRAD, MaxPool2d(size=2), Relu()),
+        "fourier": network_of((2, 5, 6), FOURIER, Relu(), *behind),
+        "fourier pool": network_of((2, 6, 10), FOURIER, MaxPool2d(size=2), Relu()),
+        "large tiles pool": network_of((32, 8, 10), WINOGRAD, MaxPool2d(size=2), Relu()),
         "norm": network_of((2, 5, 5), CONV, BatchNorm(), Relu(), *behind),
         "residual": residual(Relu()),
         "residual without ReLU": residual(Flatten()),
@@ -91,6 +95,13 @@ def test_fused_equals_separate_bit_for_bit(networks, engine, dtype, training):
             assert found.keys() == expected.keys()
             for key, array in expected.items():
                 assert found[key].tobytes() == array.tobytes(), (name, n, key)
+
+
+def test_a_convolution_counts_the_outputs_that_are_pooled(network_of):
+    network = network_of((2, 6, 6), CONV, MaxPool2d(size=2))
+    alone, together = network.nodes[0], fused(network).nodes[0]
+    assert together.out_shape != alone.out_shape
+    assert together.layer.flops(together.in_shape) == alone.layer.flops(alone.in_shape)
 
 
 def test_only_pairs_that_nobody_else_reads_are_fused(network_of):

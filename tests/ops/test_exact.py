@@ -92,6 +92,7 @@ EXCEPTIONS = {
     "layers/activations.py": {"_tanh"},
     "layers/conv2d.py": {"_taps_added", "_rows_times", "_columns_times", "conv2d_da_rows",
                          "conv2d_da_scatter"},
+    "layers/fourier.py": {"dW", "_by_tiles", "_waves", "_numbers"},
     "layers/winograd.py": {"_by_tiles", "_on_both_sides"},
     "losses/cross_entropy.py": {"soft_delta"},
     "ops/erf.py": {"_middle_complement", "_far_complement"},

@@ -58,74 +58,88 @@ INLINE void four_of_waves(const vec w[8], vec x[4]) {
 #define COLUMN_PAIR_AT(k, q) (16 + 2 * (3 * (q) + (k) - 1))
 #define FOUR_AT(k, l) (28 + 4 * (3 * ((k) - 1) + (l) - 1))
 
-/* Values in this order of products of waves, for one or several numbers at a time. */
-#define IN_ORDER(name, type)                                                                                 \
-    INLINE void name(type x[WAVES][WAVES], type *out) {                                                      \
-        _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                \
-            _Pragma("GCC unroll 2") for (int q = 0; q < 2; q++) out[REAL_AT(p, q)] = x[p][q];                \
-            _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++)                                              \
-                _Pragma("GCC unroll 2") for (int part = 0; part < 2; part++) {                               \
-                out[ROW_PAIR_AT(p, k) + part] = x[p][2 * k + part];                                          \
-                out[COLUMN_PAIR_AT(k, p) + part] = x[2 * k + part][p];                                       \
-            }                                                                                                \
-        }                                                                                                    \
-        _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++)                                                  \
-            _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                            \
-            type *four = out + FOUR_AT(k, l);                                                                \
-            four[0] = x[2 * k][2 * l] - x[2 * k + 1][2 * l + 1];                                             \
-            four[1] = x[2 * k + 1][2 * l] + x[2 * k][2 * l + 1];                                             \
-            four[2] = x[2 * k][2 * l] + x[2 * k + 1][2 * l + 1];                                             \
-            four[3] = x[2 * k + 1][2 * l] - x[2 * k][2 * l + 1];                                             \
-        }                                                                                                    \
+/* Rows of products of waves to their values: row p of c0 or c4, and rows c and s of frequency k */
+#define PUT_REAL_ROW(p, row, PUT)                                                                            \
+    _Pragma("GCC unroll 2") for (int q = 0; q < 2; q++) PUT(REAL_AT(p, q), row[q]);                          \
+    _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++) {                                                    \
+        PUT(ROW_PAIR_AT(p, k), row[2 * k]);                                                                  \
+        PUT(ROW_PAIR_AT(p, k) + 1, row[2 * k + 1]);                                                          \
     }
-IN_ORDER(in_order, vec)
-IN_ORDER(kernels_in_order, kernels)
+#define PUT_TWO_ROWS(k, c, s, PUT)                                                                           \
+    _Pragma("GCC unroll 2") for (int q = 0; q < 2; q++) {                                                    \
+        PUT(COLUMN_PAIR_AT(k, q), c[q]);                                                                     \
+        PUT(COLUMN_PAIR_AT(k, q) + 1, s[q]);                                                                 \
+    }                                                                                                        \
+    _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                                    \
+        PUT(FOUR_AT(k, l), c[2 * l] - s[2 * l + 1]);                                                         \
+        PUT(FOUR_AT(k, l) + 1, s[2 * l] + c[2 * l + 1]);                                                     \
+        PUT(FOUR_AT(k, l) + 2, c[2 * l] + s[2 * l + 1]);                                                     \
+        PUT(FOUR_AT(k, l) + 3, s[2 * l] - c[2 * l + 1]);                                                     \
+    }
 
 /* The reverse, but that products of two frequencies come out twice. */
-#define OUT_OF_ORDER(name, type)                                                                             \
-    INLINE void name(const type *in, type x[WAVES][WAVES]) {                                                 \
-        _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                \
-            _Pragma("GCC unroll 2") for (int q = 0; q < 2; q++) x[p][q] = in[REAL_AT(p, q)];                 \
-            _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++)                                              \
-                _Pragma("GCC unroll 2") for (int part = 0; part < 2; part++) {                               \
-                x[p][2 * k + part] = in[ROW_PAIR_AT(p, k) + part];                                           \
-                x[2 * k + part][p] = in[COLUMN_PAIR_AT(k, p) + part];                                        \
-            }                                                                                                \
-        }                                                                                                    \
-        _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++)                                                  \
-            _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                            \
-            const type *four = in + FOUR_AT(k, l);                                                           \
-            x[2 * k][2 * l] = four[0] + four[2];                                                             \
-            x[2 * k + 1][2 * l + 1] = four[2] - four[0];                                                     \
-            x[2 * k + 1][2 * l] = four[1] + four[3];                                                         \
-            x[2 * k][2 * l + 1] = four[1] - four[3];                                                         \
-        }                                                                                                    \
+#define GET_REAL_ROW(p, row, GET)                                                                            \
+    _Pragma("GCC unroll 2") for (int q = 0; q < 2; q++) row[q] = GET(REAL_AT(p, q));                         \
+    _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++) {                                                    \
+        row[2 * k] = GET(ROW_PAIR_AT(p, k));                                                                 \
+        row[2 * k + 1] = GET(ROW_PAIR_AT(p, k) + 1);                                                         \
     }
-OUT_OF_ORDER(out_of_order, vec)
-OUT_OF_ORDER(kernels_out_of_order, kernels)
+#define GET_TWO_ROWS(k, c, s, GET)                                                                           \
+    _Pragma("GCC unroll 2") for (int q = 0; q < 2; q++) {                                                    \
+        c[q] = GET(COLUMN_PAIR_AT(k, q));                                                                    \
+        s[q] = GET(COLUMN_PAIR_AT(k, q) + 1);                                                                \
+    }                                                                                                        \
+    _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                                    \
+        c[2 * l] = GET(FOUR_AT(k, l)) + GET(FOUR_AT(k, l) + 2);                                              \
+        s[2 * l + 1] = GET(FOUR_AT(k, l) + 2) - GET(FOUR_AT(k, l));                                          \
+        s[2 * l] = GET(FOUR_AT(k, l) + 1) + GET(FOUR_AT(k, l) + 3);                                          \
+        c[2 * l + 1] = GET(FOUR_AT(k, l) + 1) - GET(FOUR_AT(k, l) + 3);                                      \
+    }
 
-IN_TWO(waves_in_two_of_8, waves_of_8, 8, 8)
-IN_TWO(waves_in_two_of_4, waves_of_4, 4, 8)
-IN_TWO(four_in_two, four_of_waves, 8, 4)
+/* Some numbers of each of side x side arrays, transformed, to 64 arrays that are ``apart``. */
+#define STORE_VALUE(i, v) store(to + (i) * apart, v)
+#define TO_WAVES(name, side, TRANSFORM)                                                                      \
+    INLINE void name##_vector(const real *const *from, long at, long count, real *to, long apart) {          \
+        vec half[side][WAVES];                                                                               \
+        COLUMNS_OF(side, TRANSFORM, from, at, count, half)                                                   \
+        _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                \
+            ROW_OF(side, half, p, row)                                                                       \
+            vec out[WAVES];                                                                                  \
+            TRANSFORM(row, out);                                                                             \
+            PUT_REAL_ROW(p, out, STORE_VALUE)                                                                \
+        }                                                                                                    \
+        _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++) {                                                \
+            ROW_OF(side, half, 2 * k, c_row)                                                                 \
+            ROW_OF(side, half, 2 * k + 1, s_row)                                                             \
+            vec c[WAVES], s[WAVES];                                                                          \
+            TRANSFORM(c_row, c);                                                                             \
+            TRANSFORM(s_row, s);                                                                             \
+            PUT_TWO_ROWS(k, c, s, STORE_VALUE)                                                               \
+        }                                                                                                    \
+    }                                                                                                        \
+    EACH_VECTOR(name)
+TO_WAVES(inputs_to_waves, 8, waves_of_8)
+TO_WAVES(deltas_to_waves, 4, waves_of_4)
 
-INLINE void inputs_to_waves_in_two(vec in[8][8], vec out[8][8]) {
-    vec waves[8][8];
-    waves_in_two_of_8(in, waves);
-    in_order(waves, out[0]);
+/* One vector of a tile of outputs. */
+#define LOAD_VALUE(i) load(from + (i) * apart)
+static void outputs_of_waves(const real *from, long apart, vec *z) {
+    vec half[WAVES][4];
+#pragma GCC unroll 2
+    for (int p = 0; p < 2; p++) {
+        vec row[WAVES];
+        GET_REAL_ROW(p, row, LOAD_VALUE)
+        four_of_waves(row, half[p]);
+    }
+#pragma GCC unroll 3
+    for (int k = 1; k < 4; k++) {
+        vec c[WAVES], s[WAVES];
+        GET_TWO_ROWS(k, c, s, LOAD_VALUE)
+        four_of_waves(c, half[2 * k]);
+        four_of_waves(s, half[2 * k + 1]);
+    }
+    ROWS_TO_TILE(4, WAVES, four_of_waves, half, z)
 }
-INLINE void deltas_to_waves_in_two(vec in[4][4], vec out[8][8]) {
-    vec waves[8][8];
-    waves_in_two_of_4(in, waves);
-    in_order(waves, out[0]);
-}
-INLINE void outputs_of_waves_in_two(vec in[8][8], vec out[4][4]) {
-    vec waves[8][8];
-    out_of_order(in[0], waves);
-    four_in_two(waves, out);
-}
-TO_POINTS(inputs_to_waves, 8, 8, inputs_to_waves_in_two)
-TO_POINTS(deltas_to_waves, 4, 8, deltas_to_waves_in_two)
-OF_POINTS(outputs_of_waves, 4, 8, outputs_of_waves_in_two)
 
 /* cos and sin (πkn/4) of five taps n */
 static const double WAVES_OF_5[8][5] = {
@@ -140,16 +154,20 @@ INLINE double weight(int p, int q) {
 }
 
 static void kernels_to_waves(const kernels *g, kernels *u) {
-    kernels waves[8][8];
+    kernels waves[WAVES][WAVES];
     waves_of_kernels(g, waves[0]);
     for (int i = 0; i < 64; i++) waves[i / 8][i % 8] *= weight(i / 8, i % 8);
-    kernels_in_order(waves, u);
+#define KEEP(i, v) u[i] = v
+    for (int p = 0; p < 2; p++) { PUT_REAL_ROW(p, waves[p], KEEP) }
+    for (int k = 1; k < 4; k++) { PUT_TWO_ROWS(k, waves[2 * k], waves[2 * k + 1], KEEP) }
 }
 
 /* The kernels whose waves, in order, are u: transposed, what makes waves of them */
 static void weights_of_waves(const kernels *u, kernels *g) {
     kernels waves[WAVES][WAVES];
-    kernels_out_of_order(u, waves);
+#define KEPT(i) u[i]
+    for (int p = 0; p < 2; p++) { GET_REAL_ROW(p, waves[p], KEPT) }
+    for (int k = 1; k < 4; k++) { GET_TWO_ROWS(k, waves[2 * k], waves[2 * k + 1], KEPT) }
     for (int j = 0; j < 5; j++) {
         kernels half[WAVES];
         for (int p = 0; p < WAVES; p++) {

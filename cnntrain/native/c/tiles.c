@@ -14,6 +14,7 @@ typedef struct {
     long taps, tile; /* of an axis */
     long values;     /* of both, */
     long reals;      /* of which these are no parts of complex numbers */
+    long chains;     /* one after the other, for a sum over c of those: shorter ones round less */
     ToPoints inputs;
     OfKernels kernels;
     OfPoints outputs;
@@ -21,10 +22,10 @@ typedef struct {
 
 /* In the order of native/tiles.py. */
 static const Form FORMS[] = {
-    {3, 2, 16, 16, inputs_to_points_4, kernels_to_points_4_of_3, outputs_2_of_4},
-    {3, 4, 36, 36, inputs_to_points_6, kernels_to_points_6_of_3, outputs_4_of_6},
-    {5, 2, 36, 36, inputs_to_points_6, kernels_to_points_6_of_5, outputs_2_of_6},
-    {5, 4, 64, REALS, inputs_to_waves, kernels_to_waves, outputs_of_waves},
+    {3, 2, 16, 16, 1, inputs_to_points_4, kernels_to_points_4_of_3, outputs_2_of_4},
+    {3, 4, 36, 36, 2, inputs_to_points_6, kernels_to_points_6_of_3, outputs_4_of_6},
+    {5, 2, 36, 36, 1, inputs_to_points_6, kernels_to_points_6_of_5, outputs_2_of_6},
+    {5, 4, 64, REALS, 1, inputs_to_waves, kernels_to_waves, outputs_of_waves},
 };
 
 typedef struct {
@@ -89,11 +90,9 @@ INLINE void product_of(const Tiles *p, const long of[3], long c, long count, lon
     panel_product(BY_ROW, f, p->c, p->m, p->M + of[0] * p->M_apart + q, p->columns, width);
 }
 
-/* The two halves of c one after the other: shorter chains round less. */
 static void real_product(const Tiles *p, long i, long q, long width) {
-    const long half = (p->c + 1) / 2, of[3] = {i, i, i};
-    product_of(p, of, 0, half, q, width, 0);
-    if (half < p->c) product_of(p, of, half, p->c - half, q, width, 1);
+    const long each = (p->c + p->form.chains - 1) / p->form.chains, of[3] = {i, i, i};
+    for (long c = 0; c < p->c; c += each) product_of(p, of, c, least(each, p->c - c), q, width, c > 0);
 }
 
 /* (r - i s) of the outputs = (r - i s) of the inputs times (r + i s) of the kernel */

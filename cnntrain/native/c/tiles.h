@@ -18,45 +18,61 @@ typedef void (*OfPoints)(const real *from, long apart, vec *z);
 typedef double kernels __attribute__((vector_size(KERNELS * sizeof(double))));
 typedef void (*OfKernels)(const kernels *g, kernels *u);
 
-/* The two-dimensional form ``name`` of TRANSFORM, from ``in`` to its square ``out``: columns first, then
-   rows. */
-#define IN_TWO(name, TRANSFORM, in_side, out_side)                                                           \
-    INLINE void name(vec in[in_side][in_side], vec out[out_side][out_side]) {                                \
-        vec half[in_side][out_side];                                                                         \
-        _Pragma("GCC unroll 8") for (int j = 0; j < in_side; j++) {                                          \
-            vec column[in_side];                                                                             \
-            _Pragma("GCC unroll 8") for (int i = 0; i < in_side; i++) column[i] = in[i][j];                  \
-            TRANSFORM(column, half[j]);                                                                      \
-        }                                                                                                    \
-        _Pragma("GCC unroll 8") for (int i = 0; i < out_side; i++) {                                         \
-            vec row[in_side];                                                                                \
-            _Pragma("GCC unroll 8") for (int j = 0; j < in_side; j++) row[j] = half[j][i];                   \
-            TRANSFORM(row, out[i]);                                                                          \
-        }                                                                                                    \
+/* Numbers of a square, column by column: half[j] = TRANSFORM of what side x side arrays hold in column j */
+#define COLUMNS_OF(side, TRANSFORM, from, k, count, half)                                                    \
+    _Pragma("GCC unroll 8") for (int j = 0; j < side; j++) {                                                 \
+        vec column[side];                                                                                    \
+        _Pragma("GCC unroll 8") for (int i = 0; i < side; i++) column[i] =                                   \
+            count < VL ? load_part(from[i * side + j] + k, count) : load(from[i * side + j] + k);            \
+        TRANSFORM(column, half[j]);                                                                          \
     }
-/* Some numbers of each of side x side arrays, transformed, to points x points arrays that are ``apart``. */
-#define TO_POINTS(name, side, points, IN_TWO_OF)                                                             \
-    INLINE void name##_vector(const real *const *from, long k, long count, real *to, long apart) {           \
-        vec in[side][side], out[points][points];                                                             \
-        _Pragma("GCC unroll 64") for (int i = 0; i < side * side; i++) in[i / side][i % side] =              \
-            count < VL ? load_part(from[i] + k, count) : load(from[i] + k);                                  \
-        IN_TWO_OF(in, out);                                                                                  \
-        _Pragma("GCC unroll 64") for (int i = 0; i < points * points; i++)                                   \
-            store(to + i * apart + k, out[i / points][i % points]);                                          \
-    }                                                                                                        \
+
+/* Row i of half, which holds columns */
+#define ROW_OF(side, half, i, row)                                                                           \
+    vec row[side];                                                                                           \
+    _Pragma("GCC unroll 8") for (int j = 0; j < side; j++) row[j] = half[j][i];
+
+/* ``name`` for whole vectors and what is left. */
+#define EACH_VECTOR(name)                                                                                    \
     static void name(const real *const *from, long count, real *to, long apart) {                            \
         long k = 0;                                                                                          \
-        for (; k + VL <= count; k += VL) name##_vector(from, k, VL, to, apart);                              \
-        if (k < count) name##_vector(from, k, count - k, to, apart);                                         \
+        for (; k + VL <= count; k += VL) name##_vector(from, k, VL, to + k, apart);                          \
+        if (k < count) name##_vector(from, k, count - k, to + k, apart);                                     \
     }
+
+/* Some numbers of each of side x side arrays, transformed, to points x points arrays that are ``apart``. */
+#define TO_POINTS(name, side, points, TRANSFORM)                                                             \
+    INLINE void name##_vector(const real *const *from, long k, long count, real *to, long apart) {           \
+        vec half[side][points];                                                                              \
+        COLUMNS_OF(side, TRANSFORM, from, k, count, half)                                                    \
+        _Pragma("GCC unroll 8") for (int i = 0; i < points; i++) {                                           \
+            ROW_OF(side, half, i, row)                                                                       \
+            vec out[points];                                                                                 \
+            TRANSFORM(row, out);                                                                             \
+            _Pragma("GCC unroll 8") for (int j = 0; j < points; j++)                                         \
+                store(to + (i * points + j) * apart, out[j]);                                                \
+        }                                                                                                    \
+    }                                                                                                        \
+    EACH_VECTOR(name)
+
 /* One vector of a tile of outputs, of points x points arrays that are ``apart``. */
-#define OF_POINTS(name, side, points, IN_TWO_OF)                                                             \
+#define OF_POINTS(name, side, points, TRANSFORM)                                                             \
     static void name(const real *from, long apart, vec *z) {                                                 \
-        vec m[points][points], out[side][side];                                                              \
-        _Pragma("GCC unroll 64") for (int i = 0; i < points * points; i++) m[i / points][i % points] =       \
-            load(from + i * apart);                                                                          \
-        IN_TWO_OF(m, out);                                                                                   \
-        _Pragma("GCC unroll 16") for (int i = 0; i < side * side; i++) z[i] = out[i / side][i % side];       \
+        vec half[points][side];                                                                              \
+        _Pragma("GCC unroll 8") for (int i = 0; i < points; i++) {                                           \
+            vec row[points];                                                                                 \
+            _Pragma("GCC unroll 8") for (int j = 0; j < points; j++) row[j] =                                \
+                load(from + (i * points + j) * apart);                                                       \
+            TRANSFORM(row, half[i]);                                                                         \
+        }                                                                                                    \
+        ROWS_TO_TILE(side, points, TRANSFORM, half, z)                                                       \
+    }
+#define ROWS_TO_TILE(side, points, TRANSFORM, half, z)                                                       \
+    _Pragma("GCC unroll 8") for (int j = 0; j < side; j++) {                                                 \
+        vec column[points], out[side];                                                                       \
+        _Pragma("GCC unroll 8") for (int i = 0; i < points; i++) column[i] = half[i][j];                     \
+        TRANSFORM(column, out);                                                                              \
+        _Pragma("GCC unroll 8") for (int i = 0; i < side; i++) z[i * side + j] = out[i];                     \
     }
 
 /* u = G g Gᵀ of some kernels */

@@ -86,24 +86,15 @@ INLINE void delta_points_7(const vec d[2], vec p[7]) {
     p[6] = d[1];
 }
 
-IN_TWO(inputs_in_two_4, input_points_4, 4, 4)
-IN_TWO(inputs_in_two_6, input_points_6, 6, 6)
-IN_TWO(inputs_in_two_7, input_points_7, 6, 7)
-IN_TWO(outputs_in_two_2_of_4, output_2_of_4, 4, 2)
-IN_TWO(outputs_in_two_2_of_6, output_2_of_6, 6, 2)
-IN_TWO(outputs_in_two_4_of_6, output_4_of_6, 6, 4)
-IN_TWO(deltas_in_two_4, delta_points_4, 2, 4)
-IN_TWO(deltas_in_two_7, delta_points_7, 2, 7)
+TO_POINTS(inputs_to_points_4, 4, 4, input_points_4)
+TO_POINTS(inputs_to_points_6, 6, 6, input_points_6)
+TO_POINTS(inputs_to_points_7, 6, 7, input_points_7)
+TO_POINTS(deltas_to_points_4, 2, 4, delta_points_4)
+TO_POINTS(deltas_to_points_7, 2, 7, delta_points_7)
 
-TO_POINTS(inputs_to_points_4, 4, 4, inputs_in_two_4)
-TO_POINTS(inputs_to_points_6, 6, 6, inputs_in_two_6)
-TO_POINTS(inputs_to_points_7, 6, 7, inputs_in_two_7)
-TO_POINTS(deltas_to_points_4, 2, 4, deltas_in_two_4)
-TO_POINTS(deltas_to_points_7, 2, 7, deltas_in_two_7)
-
-OF_POINTS(outputs_2_of_4, 2, 4, outputs_in_two_2_of_4)
-OF_POINTS(outputs_2_of_6, 2, 6, outputs_in_two_2_of_6)
-OF_POINTS(outputs_4_of_6, 4, 6, outputs_in_two_4_of_6)
+OF_POINTS(outputs_2_of_4, 2, 4, output_2_of_4)
+OF_POINTS(outputs_2_of_6, 2, 6, output_2_of_6)
+OF_POINTS(outputs_4_of_6, 4, 6, output_4_of_6)
 
 /* (1, p, p²...) / N, where N is the product of the differences of p to the other points; ∞ has the last tap
  */

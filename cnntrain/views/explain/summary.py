@@ -117,8 +117,9 @@ def _notes(
     for letter, param in node.params.items():
         if not param.is_buffer:
             yield from (f"{letter} {note}" for note in exceptions(param, is_weight=letter == "W"))
-    if isinstance(node.layer, Conv2d) and node.layer.uses_winograd(node.in_shape):
-        yield "by Winograd's algorithm, in tiles of 2x2 outputs"
+    form = node.layer.form(node.in_shape) if isinstance(node.layer, Conv2d) else None
+    if form:
+        yield f"by {form.NAME}, in tiles"
     if is_head:
         yield "output used by a loss"
     if moved_behind:

@@ -122,7 +122,8 @@ def test_the_list_fits_the_width():
     assert text.count("\n\n") == len(families()) - 1
 
 
-def test_a_convolution_shows_both_of_its_algorithms():
+def test_a_convolution_shows_all_of_its_algorithms():
     formulas = {name: str(formula) for name, formula in describe(Conv2d).formulas.items()}
     assert formulas["forward"] == "z_f = Σ_c W[f,c] ⋆ a_c + b_f"
     assert formulas["winograd, forward"] == "z_f = Aᵀ [Σ_c (G W[f,c] Gᵀ) ⊙ (Bᵀ a_c B)] A + b_f"
+    assert formulas["fourier, forward"] == ("z_f = idft [Σ_c dft(a_c) ⊙ conj(dft(W[f,c]))] + b_f")

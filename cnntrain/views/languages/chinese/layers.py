@@ -13,12 +13,12 @@ LAYERS = {
         "``stride``（步幅）和 ``dilation``（空洞）是一个数或 [竖直, 水平]；``padding``（填充）也"
         "是如此（两侧补零），或 ``valid``（不填充），或 ``same``（OH = ceil(H / stride)，多出的一"
         "行或一列放在末端）；``groups`` 把通道和卷积核分成互相独立的组（等于 C 时为深度卷积）；"
-        "``algorithm``：``direct``（按定义求和）、``winograd``（步幅为 1 的 3x3 或 5x5 卷积核，用"
-        "更少的乘法得到同样的数，舍入不同）或 ``auto``（使用编译内核且更快时采用 winograd：3x3，C "
-        "和 F 是 16 的倍数且 ≥ 32，OH, OW ≥ 8）；``activation: KIND`` 附加一个激活层；其余选项与"
-        "所有带权重的层相同。输入不"
+        "``algorithm``：``direct``（按定义求和）、``winograd``（步幅为 1 的 3x3 或 5x5 卷积核）或 "
+        "``fourier``（5x5）用更少的乘法得到同样的数，舍入不同；``auto`` 在编译内核上取最快的一种"
+        "（3x3、C 和 F 是 16 的倍数、OH, OW ≥ 8 时用 winograd；5x5、C 和 F ≥ 16 且图不太小时用 "
+        "fourier）；``activation: KIND`` 附加一个激活层；其余选项与所有带权重的层相同。输入不"
         "是图像、卷积核放不下、组数不能整除通道数和卷积核数、或算法不适合卷积核时会报错。出处："
-        "LeCun et al. 1998；Lavin & Gray 2016（winograd）。"
+        "LeCun et al. 1998；Lavin & Gray 2016（winograd）；Mathieu et al. 2014（fourier）。"
     ),
     "layer conv_transpose2d": (
         "转置卷积层：z[f] = b[f] + Σ_c W[c, f] 按 a[c] 的每个值缩放后的叠加。相邻的副本相距 "
