@@ -70,11 +70,11 @@ INLINE void four_of_waves(const vec w[8], vec x[4]) {
         PUT(COLUMN_PAIR_AT(k, q), c[q]);                                                                     \
         PUT(COLUMN_PAIR_AT(k, q) + 1, s[q]);                                                                 \
     }                                                                                                        \
-    _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                                    \
-        PUT(FOUR_AT(k, l), c[2 * l] - s[2 * l + 1]);                                                         \
-        PUT(FOUR_AT(k, l) + 1, s[2 * l] + c[2 * l + 1]);                                                     \
-        PUT(FOUR_AT(k, l) + 2, c[2 * l] + s[2 * l + 1]);                                                     \
-        PUT(FOUR_AT(k, l) + 3, s[2 * l] - c[2 * l + 1]);                                                     \
+    _Pragma("GCC unroll 3") for (int m = 1; m < 4; m++) {                                                    \
+        PUT(FOUR_AT(k, m), c[2 * m] - s[2 * m + 1]);                                                         \
+        PUT(FOUR_AT(k, m) + 1, s[2 * m] + c[2 * m + 1]);                                                     \
+        PUT(FOUR_AT(k, m) + 2, c[2 * m] + s[2 * m + 1]);                                                     \
+        PUT(FOUR_AT(k, m) + 3, s[2 * m] - c[2 * m + 1]);                                                     \
     }
 
 /* The reverse, but that products of two frequencies come out twice. */
@@ -89,37 +89,32 @@ INLINE void four_of_waves(const vec w[8], vec x[4]) {
         c[q] = GET(COLUMN_PAIR_AT(k, q));                                                                    \
         s[q] = GET(COLUMN_PAIR_AT(k, q) + 1);                                                                \
     }                                                                                                        \
-    _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                                    \
-        c[2 * l] = GET(FOUR_AT(k, l)) + GET(FOUR_AT(k, l) + 2);                                              \
-        s[2 * l + 1] = GET(FOUR_AT(k, l) + 2) - GET(FOUR_AT(k, l));                                          \
-        s[2 * l] = GET(FOUR_AT(k, l) + 1) + GET(FOUR_AT(k, l) + 3);                                          \
-        c[2 * l + 1] = GET(FOUR_AT(k, l) + 1) - GET(FOUR_AT(k, l) + 3);                                      \
+    _Pragma("GCC unroll 3") for (int m = 1; m < 4; m++) {                                                    \
+        c[2 * m] = GET(FOUR_AT(k, m)) + GET(FOUR_AT(k, m) + 2);                                              \
+        s[2 * m + 1] = GET(FOUR_AT(k, m) + 2) - GET(FOUR_AT(k, m));                                          \
+        s[2 * m] = GET(FOUR_AT(k, m) + 1) + GET(FOUR_AT(k, m) + 3);                                          \
+        c[2 * m + 1] = GET(FOUR_AT(k, m) + 1) - GET(FOUR_AT(k, m) + 3);                                      \
     }
 
-/* Some numbers of each of side x side arrays, transformed, to 64 arrays that are ``apart``. */
+/* Numbers of each of side x side arrays, transformed, to 64 arrays that are ``apart``. */
 #define STORE_VALUE(i, v) store(to + (i) * apart, v)
-#define TO_WAVES(name, side, TRANSFORM)                                                                      \
-    INLINE void name##_vector(const real *const *from, long at, long count, real *to, long apart) {          \
-        vec half[side][WAVES];                                                                               \
-        COLUMNS_OF(side, TRANSFORM, from, at, count, half)                                                   \
-        _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                \
-            ROW_OF(side, half, p, row)                                                                       \
-            vec out[WAVES];                                                                                  \
-            TRANSFORM(row, out);                                                                             \
-            PUT_REAL_ROW(p, out, STORE_VALUE)                                                                \
-        }                                                                                                    \
-        _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++) {                                                \
-            ROW_OF(side, half, 2 * k, c_row)                                                                 \
-            ROW_OF(side, half, 2 * k + 1, s_row)                                                             \
-            vec c[WAVES], s[WAVES];                                                                          \
-            TRANSFORM(c_row, c);                                                                             \
-            TRANSFORM(s_row, s);                                                                             \
-            PUT_TWO_ROWS(k, c, s, STORE_VALUE)                                                               \
-        }                                                                                                    \
+#define ROWS_TO_WAVES(side, points, TRANSFORM, half, to, apart)                                              \
+    _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                    \
+        ROW_OF(side, half, p, row)                                                                           \
+        vec out[WAVES];                                                                                      \
+        TRANSFORM(row, out);                                                                                 \
+        PUT_REAL_ROW(p, out, STORE_VALUE)                                                                    \
     }                                                                                                        \
-    EACH_VECTOR(name)
-TO_WAVES(inputs_to_waves, 8, waves_of_8)
-TO_WAVES(deltas_to_waves, 4, waves_of_4)
+    _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                                    \
+        ROW_OF(side, half, 2 * l, c_row)                                                                     \
+        ROW_OF(side, half, 2 * l + 1, s_row)                                                                 \
+        vec c[WAVES], s[WAVES];                                                                              \
+        TRANSFORM(c_row, c);                                                                                 \
+        TRANSFORM(s_row, s);                                                                                 \
+        PUT_TWO_ROWS(l, c, s, STORE_VALUE)                                                                   \
+    }
+BOTH_WAYS(inputs_to_waves, 8, WAVES, waves_of_8, ROWS_TO_WAVES)
+BOTH_WAYS(deltas_to_waves, 4, WAVES, waves_of_4, ROWS_TO_WAVES)
 
 /* One vector of a tile of outputs. */
 #define LOAD_VALUE(i) load(from + (i) * apart)

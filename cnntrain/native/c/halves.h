@@ -15,6 +15,17 @@ INLINE void put_winner(uint8_t *bytes, int wide, long at, mask winner, long n) {
         for (long k = 0; k < n; k++) bytes[at + k] = (uint8_t)tap[k];
 }
 
+/* The same of lanes lo to hi - 1. */
+INLINE void put_winners(uint8_t *bytes, mask winner, int lo, int hi) {
+    if (hi - lo == VL) {
+        put_winner(bytes, 0, 0, winner, VL);
+        return;
+    }
+    bits tap[VECTOR_BYTES / sizeof(real)];
+    memcpy(tap, &winner, sizeof tap);
+    for (int k = lo; k < hi; k++) bytes[k - lo] = (uint8_t)tap[k];
+}
+
 /* The next number of a window, tap ``tap``: of equals the first wins, and NaN over every number. */
 INLINE void compete(vec rival, bits tap, int is_first, vec *best, mask *winner) {
     const mask wins = is_first ? ~(mask){} : rival > *best;

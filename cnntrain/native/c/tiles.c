@@ -16,16 +16,20 @@ typedef struct {
     long reals;      /* of which these are no parts of complex numbers */
     long chains;     /* one after the other, for a sum over c of those: shorter ones round less */
     ToPoints inputs;
+    OfPieces inputs_of_pieces;
     OfKernels kernels;
     OfPoints outputs;
 } Form;
 
 /* In the order of native/tiles.py. */
 static const Form FORMS[] = {
-    {3, 2, 16, 16, 1, inputs_to_points_4, kernels_to_points_4_of_3, outputs_2_of_4},
-    {3, 4, 36, 36, 2, inputs_to_points_6, kernels_to_points_6_of_3, outputs_4_of_6},
-    {5, 2, 36, 36, 1, inputs_to_points_6, kernels_to_points_6_of_5, outputs_2_of_6},
-    {5, 4, 64, REALS, 1, inputs_to_waves, kernels_to_waves, outputs_of_waves},
+    {3, 2, 16, 16, 1, inputs_to_points_4, inputs_to_points_4_of_pieces, kernels_to_points_4_of_3,
+     outputs_2_of_4},
+    {3, 4, 36, 36, 2, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_3,
+     outputs_4_of_6},
+    {5, 2, 36, 36, 1, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_5,
+     outputs_2_of_6},
+    {5, 4, 64, REALS, 1, inputs_to_waves, inputs_to_waves_of_pieces, kernels_to_waves, outputs_of_waves},
 };
 
 typedef struct {
@@ -60,21 +64,79 @@ static void values_of_weights(const Tiles *p, const real *W, long w_out, long w_
         }
 }
 
-/* Some samples of one tile: values of all of its inputs, to column ``at`` of V. */
-static void values_of_tile(const Tiles *p, long tile, long first, long count, long at) {
-    const long side = p->form.tile, read = side + p->form.taps - 1;
-    const long h0 = tile / p->across * side - p->top, w0 = tile % p->across * side - p->left;
+/* Lanes lo to hi - 1 of a vector of columns: samples from ``first`` on of a tile. */
+typedef struct {
+    long oh, ow; /* where its outputs begin */
+    long first;
+    int lo, hi;
+} Piece;
+
+/* What is left of the tile of column q, at most ``most`` columns, from lane lo on. */
+INLINE Piece piece_of(const Tiles *p, long q, long some, int lo) {
+    const long tile = q / p->n, first = q % p->n, side = p->form.tile;
+    const int hi = lo + (int)least(p->n - first, some);
+    return (Piece){tile / p->across * side, tile % p->across * side, first, lo, hi};
+}
+
+/* Where every place of the square of a piece begins, and how far it is to the next channel. */
+static void places_of(const Tiles *p, const Piece *of, const real **from, long *step) {
+    const long read = p->form.tile + p->form.taps - 1, plane = p->height * p->width * p->n;
+    for (long i = 0; i < read; i++)
+        for (long j = 0; j < read; j++, from++, step++) {
+            const long h = of->oh - p->top + i, w = of->ow - p->left + j;
+            const int inside = h >= 0 && h < p->height && w >= 0 && w < p->width;
+            *from = inside ? p->x + (h * p->width + w) * p->n + of->first : p->zeros;
+            *step = inside ? plane : 0;
+        }
+}
+
+/* Values of whole vectors of a tile, to column ``at`` of V. */
+static void values_of_run(const Tiles *p, const Piece *of, long count, long at) {
+    const long places = (p->form.tile + p->form.taps - 1) * (p->form.tile + p->form.taps - 1);
     const real *from[MOST_READ * MOST_READ];
-    long step[MOST_READ * MOST_READ]; /* 0 where there is only padding */
-    for (long i = 0; i < read * read; i++) {
-        const long h = h0 + i / read, w = w0 + i % read;
-        const int inside = h >= 0 && h < p->height && w >= 0 && w < p->width;
-        from[i] = inside ? p->x + (h * p->width + w) * p->n + first : p->zeros;
-        step[i] = inside ? p->height * p->width * p->n : 0;
-    }
+    long step[MOST_READ * MOST_READ];
+    places_of(p, of, from, step);
     for (long c = 0; c < p->c; c++) {
         p->form.inputs(from, count, p->V + c * p->columns + at, p->V_apart);
-        for (long i = 0; i < read * read; i++) from[i] += step[i];
+        for (long i = 0; i < places; i++) from[i] += step[i];
+    }
+}
+
+/* The pieces of columns q .. q + some, which are no more than a vector. */
+static int pieces_of(const Tiles *p, long q, long some, Piece *pieces) {
+    int count = 0;
+    for (int lo = 0; lo < some; count++) {
+        pieces[count] = piece_of(p, q + lo, some - lo, lo);
+        lo = pieces[count].hi;
+    }
+    return count;
+}
+
+static void values_of_pieces(const Tiles *p, long q, long some, long at) {
+    const long places = (p->form.tile + p->form.taps - 1) * (p->form.tile + p->form.taps - 1);
+    Piece piece[LANES];
+    Pieces of;
+    of.count = pieces_of(p, q, some, piece);
+    for (int k = 0; k < of.count; k++) {
+        of.lo[k] = piece[k].lo, of.hi[k] = piece[k].hi;
+        places_of(p, piece + k, of.from[k], of.step[k]);
+    }
+    for (long c = 0; c < p->c; c++) {
+        p->form.inputs_of_pieces(&of, p->V + c * p->columns + at, p->V_apart);
+        for (int k = 0; k < of.count; k++)
+            for (long i = 0; i < places; i++) of.from[k][i] += of.step[k][i];
+    }
+}
+
+/* Values of columns q .. q + count. */
+static void values_of_columns(const Tiles *p, long q, long count) {
+    for (long at = 0; at < count;) {
+        const Piece piece = piece_of(p, q + at, count - at, 0);
+        const long whole = piece.hi / VL * VL;
+        if (whole) values_of_run(p, &piece, whole, at);
+        else
+            values_of_pieces(p, q + at, least(VL, count - at), at);
+        at += most(VL, whole);
     }
 }
 
@@ -121,58 +183,51 @@ INLINE void outputs_of_vector(const Tiles *p, const real *M, vec b, vec *z) {
     }
 }
 
-/* Some samples of one tile of all outputs, from column ``at`` of M. */
-static void write_tile(const Tiles *p, long tile, long first, long count, long at) {
-    const long side = p->form.tile, oh = tile / p->across * side, ow = tile % p->across * side;
-    const long tall = least(side, p->out_height - oh), wide = least(side, p->out_width - ow);
-    for (long m = 0; m < p->m; m++) {
-        real *out = p->z + ((m * p->out_height + oh) * p->out_width + ow) * p->n + first;
-        const real *M = p->M + m * p->columns + at;
-        const vec b = splat(p->bias ? p->bias[m] : 0);
-        for (long k = 0; k < count; k += VL) {
-            vec z[MOST_TILE * MOST_TILE];
-            outputs_of_vector(p, M + k, b, z);
-            for (long i = 0; i < tall; i++)
-                for (long j = 0; j < wide; j++)
-                    store_up_to(out + (i * p->out_width + j) * p->n + k, z[i * side + j], count - k);
-        }
-    }
+INLINE void put_lanes(real *to, vec v, const Piece *of) {
+    if (of->hi - of->lo == VL) store(to, v);
+    else
+        store_between(to, v, of->lo, of->hi);
+}
+
+/* One vector of the outputs m of a tile. */
+static void write_tile(const Tiles *p, const Piece *of, long m, const vec *z) {
+    const long side = p->form.tile;
+    const long tall = least(side, p->out_height - of->oh), wide = least(side, p->out_width - of->ow);
+    real *out = p->z + ((m * p->out_height + of->oh) * p->out_width + of->ow) * p->n + of->first;
+    for (long i = 0; i < tall; i++)
+        for (long j = 0; j < wide; j++) put_lanes(out + (i * p->out_width + j) * p->n, z[i * side + j], of);
 }
 
 /* The largest of every four neighbours in a tile, whose map has an even number of rows and columns, and which
    of them it is. */
-static void pool_tile(const Tiles *p, long tile, long first, long count, long at) {
-    const long side = p->form.tile, oh = tile / p->across * side / 2, ow = tile % p->across * side / 2;
-    const long height = p->out_height / 2, width = p->out_width / 2;
+static void pool_tile(const Tiles *p, const Piece *of, long m, const vec *z) {
+    const long side = p->form.tile, height = p->out_height / 2, width = p->out_width / 2;
+    const long oh = of->oh / 2, ow = of->ow / 2;
     const long tall = least(side / 2, height - oh), wide = least(side / 2, width - ow);
-    for (long m = 0; m < p->m; m++) {
-        const real *M = p->M + m * p->columns + at;
-        const vec b = splat(p->bias ? p->bias[m] : 0);
-        for (long k = 0; k < count; k += VL) {
-            vec z[MOST_TILE * MOST_TILE];
-            outputs_of_vector(p, M + k, b, z);
-            for (long i = 0; i < tall * wide; i++) {
-                const long h = i / wide, w = i % wide;
-                const long to = ((m * height + oh + h) * width + ow + w) * p->n + first + k;
-                vec best = {};
-                mask winner = {};
-                for (int tap = 0; tap < 4; tap++)
-                    compete(z[(2 * h + tap / 2) * side + 2 * w + tap % 2], tap, tap == 0, &best, &winner);
-                store_up_to(p->z + to, best, count - k);
-                put_winner(p->winners + to, 0, 0, winner, least(VL, count - k));
-            }
-        }
+    for (long i = 0; i < tall * wide; i++) {
+        const long h = i / wide, w = i % wide;
+        const long to = ((m * height + oh + h) * width + ow + w) * p->n + of->first;
+        vec best = {};
+        mask winner = {};
+        for (int tap = 0; tap < 4; tap++)
+            compete(z[(2 * h + tap / 2) * side + 2 * w + tap % 2], tap, tap == 0, &best, &winner);
+        put_lanes(p->z + to, best, of);
+        put_winners(p->winners + to, winner, of->lo, of->hi);
     }
 }
 
-typedef void (*OfTile)(const Tiles *, long tile, long first, long count, long at);
+typedef void (*PutTile)(const Tiles *, const Piece *, long m, const vec *z);
 
-/* Do something with columns q .. q + count, tile by tile. */
-static void each_tile(const Tiles *p, OfTile of_tile, long q, long count) {
-    for (long at = 0; at < count;) {
-        const long tile = (q + at) / p->n, first = (q + at) % p->n, some = least(p->n - first, count - at);
-        of_tile(p, tile, first, some, at);
-        at += some;
+/* Outputs of columns q .. q + count, vector by vector. */
+static void outputs_of_columns(const Tiles *p, long q, long count, PutTile put) {
+    for (long at = 0; at < count; at += VL) {
+        Piece pieces[LANES];
+        const int some = pieces_of(p, q + at, least(VL, count - at), pieces);
+        for (long m = 0; m < p->m; m++) {
+            vec z[MOST_TILE * MOST_TILE];
+            outputs_of_vector(p, p->M + m * p->columns + at, splat(p->bias ? p->bias[m] : 0), z);
+            for (int k = 0; k < some; k++) put(p, pieces + k, m, z);
+        }
     }
 }
 
@@ -204,9 +259,9 @@ static int convolve_tiles(Tiles p, const real *W, long w_out, long w_in, int rot
     values_of_weights(&p, W, w_out, w_in, rotated);
     for (long q = 0; q < columns; q += p.block) {
         const long some = least(p.block, columns - q);
-        each_tile(&p, values_of_tile, q, some);
+        values_of_columns(&p, q, some);
         products(&p, some);
-        each_tile(&p, p.winners ? pool_tile : write_tile, q, some);
+        outputs_of_columns(&p, q, some, p.winners ? pool_tile : write_tile);
     }
     free(memory);
     return 0;

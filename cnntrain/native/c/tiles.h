@@ -18,12 +18,29 @@ typedef void (*OfPoints)(const real *from, long apart, vec *z);
 typedef double kernels __attribute__((vector_size(KERNELS * sizeof(double))));
 typedef void (*OfKernels)(const kernels *g, kernels *u);
 
-/* Numbers of a square, column by column: half[j] = TRANSFORM of what side x side arrays hold in column j */
-#define COLUMNS_OF(side, TRANSFORM, from, k, count, half)                                                    \
+/* A vector of inputs of several tiles: piece by piece, the lanes and where each place of the square begins.
+ */
+typedef struct {
+    int count;
+    int lo[LANES], hi[LANES];
+    const real *from[LANES][MOST_READ * MOST_READ];
+    long step[LANES][MOST_READ * MOST_READ]; /* from channel to channel: 0 where there is only padding */
+} Pieces;
+
+typedef void (*OfPieces)(const Pieces *pieces, real *to, long apart);
+
+INLINE vec load_pieces(const Pieces *p, int place) {
+    vec v = load_between(p->from[0][place], p->lo[0], p->hi[0]);
+    for (int i = 1; i < p->count; i++)
+        v = (vec)((mask)v | (mask)load_between(p->from[i][place], p->lo[i], p->hi[i]));
+    return v;
+}
+
+/* Numbers of a square, column by column: half[j] = TRANSFORM of column j */
+#define COLUMNS_OF(side, TRANSFORM, LOAD, half)                                                              \
     _Pragma("GCC unroll 8") for (int j = 0; j < side; j++) {                                                 \
         vec column[side];                                                                                    \
-        _Pragma("GCC unroll 8") for (int i = 0; i < side; i++) column[i] =                                   \
-            count < VL ? load_part(from[i * side + j] + k, count) : load(from[i * side + j] + k);            \
+        _Pragma("GCC unroll 8") for (int i = 0; i < side; i++) column[i] = LOAD(i * side + j);               \
         TRANSFORM(column, half[j]);                                                                          \
     }
 
@@ -32,28 +49,33 @@ typedef void (*OfKernels)(const kernels *g, kernels *u);
     vec row[side];                                                                                           \
     _Pragma("GCC unroll 8") for (int j = 0; j < side; j++) row[j] = half[j][i];
 
-/* ``name`` for whole vectors and what is left. */
-#define EACH_VECTOR(name)                                                                                    \
+/* What ROWS makes of the columns, for a run of whole vectors, and for a vector of pieces. */
+#define LOAD_RUN(place) load(from[place] + k)
+#define LOAD_PIECES(place) load_pieces(pieces, place)
+#define BOTH_WAYS(name, side, points, TRANSFORM, ROWS)                                                       \
     static void name(const real *const *from, long count, real *to, long apart) {                            \
-        long k = 0;                                                                                          \
-        for (; k + VL <= count; k += VL) name##_vector(from, k, VL, to + k, apart);                          \
-        if (k < count) name##_vector(from, k, count - k, to + k, apart);                                     \
-    }
-
-/* Some numbers of each of side x side arrays, transformed, to points x points arrays that are ``apart``. */
-#define TO_POINTS(name, side, points, TRANSFORM)                                                             \
-    INLINE void name##_vector(const real *const *from, long k, long count, real *to, long apart) {           \
-        vec half[side][points];                                                                              \
-        COLUMNS_OF(side, TRANSFORM, from, k, count, half)                                                    \
-        _Pragma("GCC unroll 8") for (int i = 0; i < points; i++) {                                           \
-            ROW_OF(side, half, i, row)                                                                       \
-            vec out[points];                                                                                 \
-            TRANSFORM(row, out);                                                                             \
-            _Pragma("GCC unroll 8") for (int j = 0; j < points; j++)                                         \
-                store(to + (i * points + j) * apart, out[j]);                                                \
+        for (long k = 0; k < count; k += VL, to += VL) {                                                     \
+            vec half[side][points];                                                                          \
+            COLUMNS_OF(side, TRANSFORM, LOAD_RUN, half)                                                      \
+            ROWS(side, points, TRANSFORM, half, to, apart)                                                   \
         }                                                                                                    \
     }                                                                                                        \
-    EACH_VECTOR(name)
+    __attribute__((unused)) static void name##_of_pieces(const Pieces *pieces, real *to, long apart) {       \
+        vec half[side][points];                                                                              \
+        COLUMNS_OF(side, TRANSFORM, LOAD_PIECES, half)                                                       \
+        ROWS(side, points, TRANSFORM, half, to, apart)                                                       \
+    }
+
+/* Numbers of each of side x side arrays, transformed, to points x points arrays that are ``apart``. */
+#define TO_POINTS(name, side, points, TRANSFORM) BOTH_WAYS(name, side, points, TRANSFORM, ROWS_TO_POINTS)
+#define ROWS_TO_POINTS(side, points, TRANSFORM, half, to, apart)                                             \
+    _Pragma("GCC unroll 8") for (int i = 0; i < points; i++) {                                               \
+        ROW_OF(side, half, i, row)                                                                           \
+        vec out[points];                                                                                     \
+        TRANSFORM(row, out);                                                                                 \
+        _Pragma("GCC unroll 8") for (int j = 0; j < points; j++)                                             \
+            store(to + (i * points + j) * apart, out[j]);                                                    \
+    }
 
 /* One vector of a tile of outputs, of points x points arrays that are ``apart``. */
 #define OF_POINTS(name, side, points, TRANSFORM)                                                             \

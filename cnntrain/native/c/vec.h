@@ -211,6 +211,34 @@ INLINE void store_up_to(real *p, vec v, long n) {
         store_part(p, v, n);
 }
 
+/* Lanes lo to hi - 1, of which p is the first one in memory; the others are 0, or not stored. */
+#if defined(ISA_V4) && defined(REAL_IS_DOUBLE)
+#define BETWEEN(lo, hi) ((__mmask8)(((1u << (hi)) - 1) & ~((1u << (lo)) - 1)))
+INLINE vec load_between(const real *p, int lo, int hi) {
+    return (vec)_mm512_maskz_loadu_pd(BETWEEN(lo, hi), p - lo);
+}
+INLINE void store_between(real *p, vec v, int lo, int hi) {
+    _mm512_mask_storeu_pd(p - lo, BETWEEN(lo, hi), (__m512d)v);
+}
+#elif defined(ISA_V4)
+#define BETWEEN(lo, hi) ((__mmask16)(((1u << (hi)) - 1) & ~((1u << (lo)) - 1)))
+INLINE vec load_between(const real *p, int lo, int hi) {
+    return (vec)_mm512_maskz_loadu_ps(BETWEEN(lo, hi), p - lo);
+}
+INLINE void store_between(real *p, vec v, int lo, int hi) {
+    _mm512_mask_storeu_ps(p - lo, BETWEEN(lo, hi), (__m512)v);
+}
+#else
+INLINE vec load_between(const real *p, int lo, int hi) {
+    vec v = {};
+    for (int i = lo; i < hi; i++) v[i] = p[i - lo];
+    return v;
+}
+INLINE void store_between(real *p, vec v, int lo, int hi) {
+    for (int i = lo; i < hi; i++) p[i - lo] = v[i];
+}
+#endif
+
 /* Keep a loaded vector in its register: compilers would fold the load into each of its uses. */
 #if defined(ISA_V4)
 #define PIN(v) __asm__("" : "+v"(v))
