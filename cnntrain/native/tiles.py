@@ -18,19 +18,25 @@ class Form:
     taps: int
 
 
+FORWARD = 96 << 10  # numbers that ``forward`` holds, unless a few columns need more
 SMALL_3, LARGE_3, SMALL_5, WAVES_5 = (Form(k, taps) for k, taps in enumerate((3, 3, 5, 5)))
 WEIGHTS_3, WEIGHTS_5, WEIGHTS_WAVES_5 = (Form(k, taps) for k, taps in enumerate((3, 5, 5)))
 
 
 def held_numbers(channels: int, filters: int, form: Form) -> int:
-    """About how many numbers ``dW``, which needs most, holds while it works.
+    """About how many numbers ``forward`` and ``dW`` together hold while they work.
 
-    The values of some columns, the maps that they are made of, and sums, also as doubles.
+    Of the first, the values of some columns and of the kernels; of the second, the values of some
+    columns, the maps that they are made of, and sums, also as doubles. What one of them gives back
+    does not fit the other one.
     """
     values, columns, maps = {
         WEIGHTS_3: (16, 128, 9), WEIGHTS_5: (49, 64, 15), WEIGHTS_WAVES_5: (64, 32, 12)
     }[form]  # fmt: skip
-    return (values + maps) * columns * (channels + filters) + 3 * values * channels * filters
+    both, pairs = channels + filters, channels * filters
+    at_most = 36 if form.taps == 3 else values
+    forward = at_most * (both * max(64, FORWARD // (at_most * both)) + pairs)
+    return forward + (values + maps) * columns * both + 3 * values * pairs
 
 
 def _check(maps: Shape, outputs: Shape, W: Shape, axes: Sequence[Axis], form: Form) -> None:

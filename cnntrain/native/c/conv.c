@@ -265,7 +265,7 @@ static int convolve(const Arg *arg, const real *a, const real *W, const real *b,
             if (to.winners && oh % 2) write_halves(&p, &to, g, oh, v.out, h.out);
         }
     }
-    free(memory);
+    release(memory);
     return 0;
 }
 
@@ -325,6 +325,6 @@ static int conv2d_da(const Arg *arg) {
             }
         }
     }
-    free(memory);
+    release(memory);
     return 0;
 }

@@ -117,7 +117,7 @@ static int conv2d_dW(const Arg *arg) {
                      least(block, v.out - o), m, offset, at, taps, in.row, h.size,
                      sum + g * m * per_group * kernel);
     for (long k = 0; k < f * per_group * kernel; k++) dW[k] = (real)sum[k];
-    free(memory);
+    release(memory);
     return 0;
 }
 

@@ -34,7 +34,7 @@ static int product(const real *A, long a_row, long a_col, const real *B, real *o
             panel_product(form, p, a_row, m, out + n0, n, width);
         }
     }
-    free(panel);
+    release(panel);
     return 0;
 }
 

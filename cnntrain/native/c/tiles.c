@@ -263,7 +263,7 @@ static int convolve_tiles(Tiles p, const real *W, long w_out, long w_in, int rot
         products(&p, some);
         outputs_of_columns(&p, q, some, p.winners ? pool_tile : write_tile);
     }
-    free(memory);
+    release(memory);
     return 0;
 }
 

@@ -208,6 +208,6 @@ static int tiles_dW(const Arg *arg) {
         }
     add_products(&p);
     write_weights(&p, arg[0].w);
-    free(memory);
+    release(memory);
     return 0;
 }

@@ -256,7 +256,21 @@ INLINE long most(long a, long b) { return a > b ? a : b; }
 #define NO_MEMORY 1 /* returned by a kernel that got none; otherwise it returns 0 */
 
 /* Memory for the duration of a call, on a cache line, with room for one vector beyond its end. */
-INLINE void *scratch(long bytes) { return aligned_alloc(64, ((size_t)bytes + 64 + 63) / 64 * 64); }
+INLINE void *scratch(long bytes) {
+    char *block =
+        malloc((size_t)bytes + 3 * 64); /* aligned_alloc of glibc splits blocks that it cannot reuse */
+    if (!block) return NULL;
+    char *line = block + 128 - (uintptr_t)block % 64;
+    memcpy(line - sizeof block, &block, sizeof block);
+    return line;
+}
+
+INLINE void release(void *line) {
+    char *block;
+    if (!line) return;
+    memcpy(&block, (char *)line - sizeof block, sizeof block);
+    free(block);
+}
 
 /* The next piece of a scratch block, on a cache line. */
 INLINE void *piece(char **pool, long bytes) {
