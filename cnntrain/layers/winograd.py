@@ -24,20 +24,20 @@ so ∂C/∂U = Σ (A δ Aᵀ) ⊙ V, and with dU = G dg Gᵀ, ⟨X, G dg Gᵀ⟩
 Points 0, ±1, ∞ serve F(2x2, 3x3), 16 products for 36. F(4x4, 3x3) and F(2x2, 5x5), 36 for 144 and
 100, need six. 0, ±1, ±2, ∞ would have 4.2 and 2.9 times the error of the direct sum for z (32
 channels), 0, ±1, 1/2, -2, ∞ 2.7 and 1.9; 0, ±5/8, ±3/2, ∞, all of whose constants are exact, have
-1.9 and 1.2, and 1.5 and 1.0 if the sum over channels is cut in two halves, as the compiled kernels
-do. For ∂C/∂W, whose direct sums are more exact, that is still too much: it keeps 0, ±1, ∞, tiles of
-2x2, and takes five taps as three and two: A, B and G hold those of F(2, 3) and, beside them, those
-of F(2, 2) at 0, 1 and ∞, 49 products for 100.
+1.9 and 1.2, the first 1.5 if its sum over channels is cut in two halves, as in the compiled
+kernels. With 16 channels, of which the direct sum is short, it would have 2.0; so F(4x4, 3x3) is
+taken from 32 channels on. For ∂C/∂W, whose direct sums are more exact, six points are too much: it
+keeps 0, ±1, ∞, tiles of 2x2, and takes five taps as three and two: A, B and G hold those of F(2, 3)
+and, beside them, those of F(2, 2) at 0, 1 and ∞, 49 products for 100.
 
 From 16 channels on, the compiled kernels take 0.35 to 0.9 times as long as the direct ones for z
 and ∂C/∂a, 0.6 to 0.75 times for ∂C/∂W; with 5x5 kernels, 0.5 to 1.3 times, Fourier series do better
-(``layers/fourier.py``), so those are taken by themselves. Of a single sample, which leaves most
-lanes of the transforms empty, they may take longer, because the choice must not depend on how a
-batch is cut. Of normally distributed maps in float32, with 16 to 128 channels, sides of 8 to 32 and
-8 to 50 samples, their error against float64 (root of the mean square) is 0.6 to 1.8 times that of
-the direct ones for z and ∂C/∂a, and 1.3 to 1.6 times for ∂C/∂W; if half of the numbers are zeros,
-which the direct sums do not round, up to 2.5 and 1.9 times. An infinity in a tile makes all of it
-NaN.
+(``layers/fourier.py``), so those are taken by themselves. The choice does not depend on the number
+of samples, so that it does not matter how a batch is cut. Of normally distributed maps in float32,
+with 16 to 128 channels, sides of 8 to 32 and 8 to 50 samples, their error against float64 (root of
+the mean square) is 0.6 to 1.8 times that of the direct ones for z and ∂C/∂a, and 1.3 to 1.6 times
+for ∂C/∂W; if half of the numbers are zeros, which the direct sums do not round, up to 2.5 and 1.9
+times. An infinity in a tile makes all of it NaN.
 
 Sources: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", section 4;
 Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution for deep

@@ -71,7 +71,7 @@ typedef struct {
     int lo, hi;
 } Piece;
 
-/* What is left of the tile of column q, at most ``most`` columns, from lane lo on. */
+/* What is left of the tile of column q, at most ``some`` columns, from lane lo on. */
 INLINE Piece piece_of(const Tiles *p, long q, long some, int lo) {
     const long tile = q / p->n, first = q % p->n, side = p->form.tile;
     const int hi = lo + (int)least(p->n - first, some);

@@ -41,7 +41,8 @@ typedef struct {
     WeightsForm form;
     Strip in, out;  /* a and delta */
     real *V, *D;    /* values of a and delta, (value, column, channel) */
-    real *products; /* of them: dU (value, filter, channel) of the last columns */
+    real *products; /* of them: dU (value, filter, channel) of the last columns, */
+    int turned;     /* or (value, channel, filter), where filters leave fewer lanes empty */
     double *sum;    /* dU */
     long held;      /* columns that ``products`` stands for */
     long top, left, V_apart, D_apart;
@@ -87,20 +88,22 @@ static void values_of_block(const Strip *p, long h0, long side, long tile, const
         }
 }
 
-/* products[to] of D[d]ᵀ V[v] over ``count`` columns; ``sign`` -1: subtracted from what is there */
+/* products[of[0]] of D[of[1]]ᵀ V[of[2]] over ``count`` columns; ``sign`` -1: subtracted from what is there */
 static void product_of_columns(const Transposed *p, const long of[3], long count, int sign) {
-    const long f = p->out.channels, c = p->in.channels;
-    real *to = p->products + of[0] * f * c;
-    for (long q = 0; q < c; q += PANEL)
+    const Strip *rows = p->turned ? &p->in : &p->out, *lanes = p->turned ? &p->out : &p->in;
+    const real *D = p->D + of[1] * p->D_apart, *V = p->V + of[2] * p->V_apart;
+    const long width = lanes->channels;
+    real *to = p->products + of[0] * rows->channels * width;
+    for (long q = 0; q < width; q += PANEL)
         for (long k = 0; k < count; k += CHAIN) {
-            const Factors factors = {.A = p->D + of[1] * p->D_apart + k * p->out.lanes,
-                                     .a_step = p->out.lanes,
-                                     .B = p->V + of[2] * p->V_apart + k * p->in.lanes + q,
-                                     .b_step = p->in.lanes,
+            const Factors factors = {.A = (p->turned ? V : D) + k * rows->lanes,
+                                     .a_step = rows->lanes,
+                                     .B = (p->turned ? D : V) + k * lanes->lanes + q,
+                                     .b_step = lanes->lanes,
                                      .count = least(CHAIN, count - k),
                                      .first = 1,
                                      .adds = sign};
-            panel_product(BY_COLUMN, factors, 1, f, to + q, c, least(PANEL, c - q));
+            panel_product(BY_COLUMN, factors, 1, rows->channels, to + q, width, least(PANEL, width - q));
         }
 }
 
@@ -135,13 +138,15 @@ static const WeightsForm WEIGHTS_FORMS[] = {
 
 /* dW[f, c] of dU[f, c] */
 static void write_weights(const Transposed *p, real *dW) {
-    const long size = p->out.channels * p->in.channels, taps = p->form.taps * p->form.taps;
+    const long f = p->out.channels, c = p->in.channels, size = f * c, taps = p->form.taps * p->form.taps;
     for (long at = 0; at < size; at += KERNELS) {
         kernels u[MOST_VALUES], g[MOST_TAPS * MOST_TAPS];
         for (long i = 0; i < p->form.values; i++) memcpy(u + i, p->sum + i * size + at, sizeof *u);
         p->form.weights(u, g);
-        for (long k = 0; k < least(KERNELS, size - at); k++)
-            for (long t = 0; t < taps; t++) dW[(at + k) * taps + t] = (real)g[t][k];
+        for (long k = at; k < least(at + KERNELS, size); k++) {
+            real *out = dW + (p->turned ? k % f * c + k / f : k) * taps;
+            for (long t = 0; t < taps; t++) out[t] = (real)g[t][k - at];
+        }
     }
 }
 
@@ -150,6 +155,7 @@ static void *transposed_memory(Transposed *p) {
     const long columns = p->form.tiles * SAMPLES;
     const long strip = p->in.rows * p->in.columns * SAMPLES * p->in.lanes;
     const long out_strip = p->out.rows * p->out.columns * SAMPLES * p->out.lanes;
+    p->turned = f * p->in.lanes > c * p->out.lanes;
     p->V_apart = columns * p->in.lanes + 64 / (long)sizeof(real);
     p->D_apart = columns * p->out.lanes + 64 / (long)sizeof(real);
     const long sizes[5] = {strip, out_strip, values * p->V_apart, values * p->D_apart, values * f * c};

@@ -228,6 +228,23 @@ INLINE vec load_between(const real *p, int lo, int hi) {
 INLINE void store_between(real *p, vec v, int lo, int hi) {
     _mm512_mask_storeu_ps(p - lo, BETWEEN(lo, hi), (__m512)v);
 }
+#elif defined(ISA_V3)
+INLINE __m256i lanes_between(int lo, int hi) { return _mm256_andnot_si256(first_of(lo), first_of(hi)); }
+#if defined(REAL_IS_DOUBLE)
+INLINE vec load_between(const real *p, int lo, int hi) {
+    return (vec)_mm256_maskload_pd(p - lo, lanes_between(lo, hi));
+}
+INLINE void store_between(real *p, vec v, int lo, int hi) {
+    _mm256_maskstore_pd(p - lo, lanes_between(lo, hi), (__m256d)v);
+}
+#else
+INLINE vec load_between(const real *p, int lo, int hi) {
+    return (vec)_mm256_maskload_ps(p - lo, lanes_between(lo, hi));
+}
+INLINE void store_between(real *p, vec v, int lo, int hi) {
+    _mm256_maskstore_ps(p - lo, lanes_between(lo, hi), (__m256)v);
+}
+#endif
 #else
 INLINE vec load_between(const real *p, int lo, int hi) {
     vec v = {};
