@@ -73,8 +73,20 @@ FAULTS = {
     ),
     "tiles: a square read one row too low": (
         "tiles.c",
-        "tile / p->across * side - p->top, w0",
-        "tile / p->across * side - p->top + 1, w0",
+        "h = of->oh - p->top + i",
+        "h = of->oh - p->top + i + 1",
+        "conv2d",
+    ),
+    "tiles: all lanes from the first of several tiles": (
+        "tiles.h",
+        "(mask)load_between(p->from[i][place]",
+        "(mask)load_between(p->from[0][place]",
+        "conv2d",
+    ),
+    "tiles: dW of filters and channels mixed up": (
+        "tiles_weights.c",
+        "k % f * c + k / f",
+        "k",
         "conv2d",
     ),
     "tiles: padding read from the map": (
