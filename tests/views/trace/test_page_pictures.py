@@ -15,6 +15,11 @@ from cnntrain.training.state import start
 pytestmark = pytest.mark.slow
 
 CONFIGS = Path(__file__).parents[3] / "configs"
+# Pictures are drawn as they are opened, which a browser tells in an event that may come later.
+OPENED = """() => {
+  const bar = document.getElementById("play-bar");
+  window.opened = new Promise((done) => bar.addEventListener("toggle", done, { once: true }));
+}"""
 
 
 @pytest.fixture
@@ -26,7 +31,9 @@ def page_of(visit, tmp_path):
         path = CONFIGS / f"{config}.yaml"
         assert run_trace(path, TraceOptions(html=html, samples=[0])) == 0
         page = visit(html, reduced_motion="reduce", **{"width": 1440, "height": 900, **options})
+        page.evaluate(OPENED)
         page.click("#play-title")
+        page.evaluate("window.opened.then(() => true)")
         return page
 
     return opened

@@ -45,7 +45,7 @@ class PlayBar {
     const title = say(pictures.length ? "playWithPictures" : "playTitle");
     root.append(make("summary", { id: "play-title" }, title), this.obstacle, this.row, this.nudges,
       make("div", { class: "row" }, ...pictures));
-    root.addEventListener("toggle", () => render());
+    root.addEventListener("toggle", () => this.draw());
   }
 
   choose(name, k) {
@@ -116,6 +116,13 @@ class PlayBar {
     return found ? new Block("", found.array, false).at(k) : undefined;
   }
 
+  // The pictures, only while they can be seen.
+  draw() {
+    if (!this.root.open) return;
+    this.neurons?.show(...this.now);
+    this.boundary?.show();
+  }
+
   show(at, seen) {
     const step = updateNow();
     const why = obstacle(original.get(chosen.update) ?? step);
@@ -123,10 +130,8 @@ class PlayBar {
     this.obstacle.textContent = why;
     this.lr.value = step.lr;
     this.cost.textContent = `C = ${write(step.cost[0], 8)} \u2192 ${write(step.cost[1], 8)}`;
-    if (this.root.open) {
-      this.neurons?.show(at, seen);
-      this.boundary?.show();
-    }
+    this.now = [at, seen];
+    this.draw();
     if (!this.target) return;
     const block = changeable(step, this.target.name);
     this.name.textContent = block.label(this.target.k);
