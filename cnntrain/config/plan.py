@@ -102,6 +102,9 @@ class Clip(Spec):
     value: Positive | None = None
     norm: Positive | None = None
 
+    def __bool__(self) -> bool:
+        return self.value is not None or self.norm is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Spec):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -84,6 +83,7 @@ class Reading:
     ) -> None:
         self._batches, self._indices, self._draw = batches, indices, draw
         self._ready = ready
+        self._targets: Array | None = None
 
     def take(self) -> tuple[Array, Array]:
         """Inputs and targets, which are not kept."""
@@ -97,10 +97,16 @@ class Reading:
         self._ready = self.take()
         return self._ready
 
-    @cached_property
+    @property
     def targets(self) -> Array:
         """The targets alone."""
-        return self._batches.targets(self._indices) if self._ready is None else self._ready[1]
+        if self._targets is None:
+            ready, batches = self._ready, self._batches
+            self._targets = batches.targets(self._indices) if ready is None else ready[1]
+        return self._targets
+
+    def __len__(self) -> int:
+        return len(self._indices)
 
     @property
     def rows(self) -> Array:

@@ -59,7 +59,7 @@ def check_reach(experiment: Experiment, workers: Workers) -> Finding:
 def flow_of(small: Experiment, params: Arrays, workers: Workers) -> Flow:
     """The sizes of the gradients of all samples of ``small``."""
     found = gradients(small, params, np.arange(len(small.data.train)), 0, workers).grads
-    trained = {name: p for name, p in small.network.params.items() if p.trainable}
+    trained = small.network.trained
     sizes = {name: float(np.sqrt(np.mean(np.square(found[name], dtype=float)))) for name in trained}
     weights = tuple(name for name, param in trained.items() if param.decay_mult)
     last = sizes[weights[-1]] if weights else max(sizes.values(), default=1.0)

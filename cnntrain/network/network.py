@@ -78,6 +78,16 @@ class Network:
         }
 
     @cached_property
+    def trained(self) -> dict[str, Param]:
+        """Those that are trained."""
+        return {name: param for name, param in self.params.items() if param.trainable}
+
+    @cached_property
+    def rates(self) -> list[tuple[float, float]]:
+        """(``lr_mult``, ``decay_mult``) of each of them."""
+        return [(param.lr_mult, param.decay_mult) for param in self.trained.values()]
+
+    @cached_property
     def couples_samples(self) -> bool:
         """Whether a layer needs sums over the whole batch, so that all shards run together."""
         return any(isinstance(node.layer, WholeBatchLayer) for node in self.nodes)

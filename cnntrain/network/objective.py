@@ -5,6 +5,7 @@ Penalties: λ₂/2m Σ W² + λ₁/m Σ |W| over all weights, each array times i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,12 @@ class Objective:
 
     terms: tuple[LossTerm, ...]
 
-    @property
+    @cached_property
     def main(self) -> LossTerm:
         """The loss on the last layer."""
         return next(term for term in self.terms if term.output is None)
 
-    @property
+    @cached_property
     def on_heads(self) -> tuple[LossTerm, ...]:
         """The losses on outputs inside the network, in the order of ``Network.heads``."""
         return tuple(term for term in self.terms if term.output is not None)

@@ -9,6 +9,7 @@ relied on.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import is_
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -43,6 +44,7 @@ class Samples(Inputs, Protocol):
 
     @property
     def targets(self) -> Array: ...
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,12 @@ class RecordedPass:
         self, samples: Samples, run: Pass, m: int, params: Arrays, ready: Leaves | None = None
     ) -> Steps[Outcome]:
         """``forward_backward_steps``, noted; where gradients leave, a part ends."""
-        self.params = dict(params)
+        params = dict(params)
+        declared = self.network.params
+        self._read = {n: W for n, W in params.items() if not declared[n].is_buffer}
         run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
         x, y = self._input.read(samples)
-        self._z, caches = yield from self._noted(self.network.forward_steps(self.params, x, run))
+        self._z, caches = yield from self._noted(self.network.forward_steps(params, x, run))
         del x  # its memory is free for other arrays when no layer needs it any more
         self._heads, self._kept = caches.heads, Caches(self._of_buffers(caches))
         self._m, self._forward_parts = m, self._recorder.parts
@@ -116,10 +120,10 @@ class RecordedPass:
         heads = dict(zip(self._heads, rest, strict=True))
         told = None if ready is None else partial(self._note_leaving, ready)
         _, self._grads = yield from self._noted(
-            self.network.backward_steps(self.params, caches, delta, head_deltas=heads, ready=told)
+            self.network.backward_steps(params, caches, delta, head_deltas=heads, ready=told)
         )
         self._programs = self._recorder.programs
-        return self.outcome(self.params)
+        return self.outcome(params)
 
     def _note_losses(self, y: Array) -> list[Array]:
         """δ at the output and the heads. Losses that prepare the targets stay in Python."""
@@ -183,12 +187,7 @@ class RecordedPass:
 
     def reads(self, params: Arrays) -> bool:
         """Whether its calls read these very arrays; running statistics are not read in training."""
-        declared = self.network.params
-        return all(
-            array is params.get(name)
-            for name, array in self.params.items()
-            if not declared[name].is_buffer
-        )
+        return all(map(is_, self._read.values(), map(params.get, self._read)))
 
     def program(self, part: int) -> Program:
         """The calls of one part."""
@@ -226,9 +225,10 @@ class RecordedPass:
 
     def _noted_total(self) -> float:
         """Σ cost of all losses, each with its weight, added up as the objective does."""
-        terms = (self.objective.main, *self.objective.on_heads)
-        costs = zip(terms, self._recorder.costs, strict=True)
-        return sum(term.weight * (factor * float(cost[0])) for term, (cost, factor) in costs)
+        objective, recorded = self.objective, self._recorder.costs
+        costs = [factor * float(cost[0]) for cost, factor in recorded]
+        terms = (objective.main, *objective.on_heads)
+        return sum(term.weight * cost for term, cost in zip(terms, costs, strict=True))
 
 
 def repeat(

@@ -20,6 +20,7 @@ from cnntrain.training.memory import (
     check_training_memory,
     training_bytes,
 )
+from cnntrain.training.shards import groups
 from cnntrain.types import Array, Shape
 
 
@@ -136,8 +137,30 @@ class Experiment:
         """The metric that decides which epoch is best."""
         return self.plan.train.monitored("val" in self.data.splits, self.task != "numbers")
 
+    def shard_groups(self, samples: int) -> list[list[slice]]:
+        """How a batch of so many samples is cut, in groups that run one after the other."""
+        found = self._shard_groups.get(samples)
+        if found is None:
+            found = groups(self.network, samples, self.plan.train.accumulate)
+            self._shard_groups[samples] = found
+        return found
+
+    @cached_property
+    def _shard_groups(self) -> dict[int, list[list[slice]]]:
+        return {}
+
     def batches(self, split: SplitName) -> Batches:
         """The batches of a split, in the form that the network reads."""
+        found = self._batches.get(split)
+        if found is None:
+            found = self._batches[split] = self._batches_of(split)
+        return found
+
+    @cached_property
+    def _batches(self) -> dict[SplitName, Batches]:
+        return {}
+
+    def _batches_of(self, split: SplitName) -> Batches:
         classes = None if self.data.classes is None else self.network.out_shape[0]
         return Batches(
             self.data.splits[split],

@@ -13,7 +13,6 @@ from cnntrain.data.by_index import ByIndex
 from cnntrain.optimizers.schedules import Clock
 from cnntrain.rng import Purpose, stream
 from cnntrain.training.experiment import Experiment
-from cnntrain.training.shards import groups
 from cnntrain.training.team import ALONE, Team
 from cnntrain.types import Array
 
@@ -40,14 +39,9 @@ def batch_indices(plan: Plan, samples: int, step: int, clock: Clock) -> Array:
     return part_of_order(samples, plan.seed, epoch, places)
 
 
-def shard_groups(experiment: Experiment, samples: int) -> list[list[slice]]:
-    """How a batch of ``samples`` samples is cut, in groups that run one after the other."""
-    return groups(experiment.network, samples, experiment.plan.train.accumulate)
-
-
 def shard_slices(experiment: Experiment, samples: int) -> list[slice]:
     """How a batch of ``samples`` samples is cut."""
-    return [part for group in shard_groups(experiment, samples) for part in group]
+    return [part for group in experiment.shard_groups(samples) for part in group]
 
 
 def own_shards(experiment: Experiment, samples: int, team: Team) -> list[int]:
@@ -61,7 +55,7 @@ def own_shards(experiment: Experiment, samples: int, team: Team) -> list[int]:
 
 def dealt_groups(experiment: Experiment, samples: int) -> list[list[slice]]:
     """What is dealt to the ranks: the whole batch, or, if samples are coupled, group by group."""
-    found = shard_groups(experiment, samples)
+    found = experiment.shard_groups(samples)
     if experiment.network.couples_samples:
         return found
     return [[part for group in found for part in group]]

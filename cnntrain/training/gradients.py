@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from operator import and_
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -47,7 +46,8 @@ def gradients(
     tree adds them up. The next call may use the same arrays again.
     """
     batch = Batch(experiment.fast_network, experiment.objective, params, len(indices))
-    work = _Work(experiment, indices, step, workers, loaded)
+    parts = shard_slices(experiment, len(indices))
+    work = _Work(experiment, indices, step, workers, loaded, parts)
     if workers.messenger is not None and work.runs_at_once:
         return work.leaving_early(batch, workers.messenger)
     if batch.network.couples_samples:
@@ -64,11 +64,7 @@ class _Work:
     step: int
     workers: Workers
     loaded: Mapping[int, Shard]
-
-    @cached_property
-    def parts(self) -> list[slice]:
-        """The samples of every shard."""
-        return shard_slices(self.experiment, len(self.indices))
+    parts: list[slice]  # the samples of every shard
 
     @property
     def runs_at_once(self) -> bool:

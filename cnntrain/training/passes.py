@@ -126,7 +126,7 @@ class Passes:
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
     ) -> list[Outcome]:
         """The outcome of every shard."""
-        key = (batch.m, *(len(shard.targets.T) for shard in shards))
+        key = (batch.m, *map(len, shards))
         known = self._recorded.get(key)
         if known is None or (known.is_noted and not known.fits(batch)):
             self._recorded.pop(key, None)  # its memory is free before other passes are noted

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from cnntrain.config.plan import Plan
 from cnntrain.metrics.sums import Sums
+from cnntrain.native.update import Updates
 from cnntrain.network.network import Network
 from cnntrain.types import Params
 
@@ -35,6 +37,7 @@ class State:
     stale_epochs: int = 0  # epochs since the best one
     drops: int = 0  # times that a plateau has lowered the learning rate
     largest_change: float | None = None  # of any W or b, in the last update; None: not measured
+    updates: Updates[Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     def evaluated(self) -> Params:
         """The arrays to evaluate: the moving averages of the weights where there are any."""
@@ -53,8 +56,7 @@ def optimizer_state_names(plan: Plan, network: Network) -> dict[str, str]:
     return {
         f"{slot}:{name}": name
         for slot in (slots if plan.train.average is None else (*slots, AVERAGE))
-        for name, param in network.params.items()
-        if param.trainable
+        for name in network.trained
     }
 
 

@@ -83,7 +83,8 @@ def _not_finite_sums(
         )
         return reason_of_loss(experiment, state, shards)
     for name, value in sums.items():
-        if not (isinstance(value, int) or np.isfinite(value).all()):
+        is_number = isinstance(value, int | float)
+        if not (math.isfinite(value) if is_number else np.isfinite(value).all()):
             return f"{name.replace('_', ' ')}, summed over the batch, is not finite"
     return None
 

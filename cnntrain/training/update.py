@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -9,13 +10,16 @@ from cnntrain.config.plan import Clip
 from cnntrain.layers import Param
 from cnntrain.native import current
 from cnntrain.native import gradients as compiled
-from cnntrain.native.update import Rule, update_arrays
+from cnntrain.native.engine import solid
+from cnntrain.native.update import Rule, Updates
 from cnntrain.optimizers import Optimizer
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import AVERAGE, State
 from cnntrain.types import Array, Arrays, Params
 
 Trained = dict[str, Param]  # the arrays that are trained
+Rates = tuple[float, float]  # ``Network.rates``
+Rules = dict[Rates, tuple[Rule, float]]  # with weight decays
 
 
 def add_penalties(experiment: Experiment, params: Arrays, grads: Params) -> str | None:
@@ -42,10 +46,10 @@ def _shows_in_update(experiment: Experiment, grads: Params) -> bool:
 
     It makes the weights or what the optimizer remembers infinite or NaN, whatever the rule.
     """
-    plan, declared = experiment.plan, experiment.network.params
-    is_changed = experiment.penalty or plan.train.clip != Clip()
+    plan, trained = experiment.plan, experiment.network.trained
+    is_changed = experiment.penalty or plan.train.clip
     rule = _has_own_rule(type(plan.optimizer)) and plan.optimizer.compiled(1.0, 0)
-    return bool(rule) and not is_changed and all(declared[name].trainable for name in grads)
+    return bool(rule) and not is_changed and grads.keys() <= trained.keys()
 
 
 def _penalized(experiment: Experiment, params: Arrays, grads: Params) -> list[str]:
@@ -68,31 +72,29 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
 
     What the optimizer remembers counts too: a squared gradient overflows long before the weights.
     """
-    trained = {name: p for name, p in experiment.network.params.items() if p.trainable}
+    trained = experiment.network.trained
     clip_gradients(experiment.plan.train.clip, grads, trained)
-    rules = _compiled_rules(experiment, state, lr, trained)
-    if rules:
+    if rules := _compiled_rules(experiment, state, lr):
         return _in_one_call(experiment, state, grads, lr, rules)
     return _one_by_one(experiment, state, grads, lr, trained)
 
 
-def _compiled_rules(
-    experiment: Experiment, state: State, lr: float, trained: Trained
-) -> dict[str, tuple[Rule, float]]:
-    """The compiled rule and the weight decay of every array; none if NumPy is to change them."""
+def _compiled_rules(experiment: Experiment, state: State, lr: float) -> Rules:
+    """The compiled rules; none if NumPy is to change the arrays."""
     optimizer = experiment.plan.optimizer
     if current().isa is None or not _has_own_rule(type(optimizer)):
         return {}
-    rules = {}
-    for name, param in trained.items():
-        own_lr = lr * param.lr_mult
+    found: Rules = {}
+    for lr_mult, decay_mult in set(experiment.network.rates):
+        own_lr = lr * lr_mult
         rule = optimizer.compiled(own_lr, state.step)
         if rule is None:
             return {}
-        rules[name] = (rule, own_lr * optimizer.weight_decay * param.decay_mult)
-    return rules
+        found[lr_mult, decay_mult] = rule, own_lr * optimizer.weight_decay * decay_mult
+    return found
 
 
+@cache
 def _has_own_rule(kind: type[Optimizer]) -> bool:
     """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
     compiles, changes = (
@@ -103,31 +105,37 @@ def _has_own_rule(kind: type[Optimizer]) -> bool:
 
 
 def _in_one_call(
-    experiment: Experiment,
-    state: State,
-    grads: Params,
-    lr: float,
-    rules: dict[str, tuple[Rule, float]],
+    experiment: Experiment, state: State, grads: Params, lr: float, rules: Rules
 ) -> str | None:
     """Bit for bit what ``_one_by_one`` does."""
-    plan, memory = experiment.plan, state.optimizer_state
-    slots, largest = plan.optimizer.active_slots(), plan.train.max_norm
-    # the average is of weights that are limited, so with max_norm it is taken afterwards
-    keep = plan.train.average if largest is None else None
-    found = update_arrays(
-        [state.params[name] for name in rules],
-        [np.ascontiguousarray(grads[name]) for name in rules],
-        [[memory[f"{slot}:{name}"] for name in rules] for slot in slots],
-        list(rules.values()),
-        *([], 0.0) if keep is None else ([memory[f"{AVERAGE}:{n}"] for n in rules], keep),
-    )
-    if found[:, 1:].any():
-        return _first_bad(grads) or _named_bad(slots, rules, found, lr)
-    for name in rules if largest is not None else ():
+    plan, names = experiment.plan, experiment.network.trained
+    updates = _updates(experiment, state)
+    if not updates.make([solid(grads[name]) for name in names], rules):
+        slots = plan.optimizer.active_slots()
+        return _first_bad(grads) or _named_bad(slots, names, updates.found, lr)
+    for name in names if plan.train.max_norm is not None else ():
         _limit_and_average(experiment, state, name)
     measured = plan.train.stop.threshold is not None
-    state.largest_change = float(found[:, 0].max()) if measured else None
+    state.largest_change = float(updates.found[:, 0].max()) if measured else None
     return None
+
+
+def _updates(experiment: Experiment, state: State) -> Updates[Rates]:
+    """Those of the arrays of a state, prepared once."""
+    names = experiment.network.trained
+    weights = [state.params[name] for name in names]
+    if state.updates is None or not state.updates.are_of(weights):
+        train, memory = experiment.plan.train, state.optimizer_state
+        slots = [
+            [memory[f"{slot}:{name}"] for name in names]
+            for slot in experiment.plan.optimizer.active_slots()
+        ]
+        # the average is of weights that are limited, so with max_norm it is taken afterwards
+        keep = train.average if train.max_norm is None else None
+        averages = [] if keep is None else [memory[f"{AVERAGE}:{name}"] for name in names]
+        rates = experiment.network.rates
+        state.updates = Updates(weights, slots, rates, averages, keep or 0.0)
+    return state.updates
 
 
 def _named_bad(slots: Sequence[str], names: Iterable[str], found: Array, lr: float) -> str | None:
@@ -195,7 +203,7 @@ def _change(
 
 def clip_gradients(clip: Clip, grads: Params, trained: dict[str, Param]) -> None:
     """Bound every entry, then the norm of all gradients of trained arrays together."""
-    if current().isa and (clip.value is not None or clip.norm is not None):
+    if current().isa and clip:
         found = compiled.clipped([grads[name] for name in trained], clip.value, clip.norm)
         grads |= zip(trained, found, strict=True)
         return

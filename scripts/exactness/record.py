@@ -25,7 +25,7 @@ from cnntrain.metrics import sums
 from cnntrain.native import Engine, engine_named, using
 from cnntrain.native.activations import elementwise
 from cnntrain.native.twins import kernel_letters
-from cnntrain.native.update import update_arrays
+from cnntrain.native.update import Updates
 from cnntrain.network.fuse import fused
 from cnntrain.network.network import Pass
 from cnntrain.optimizers import Optimizer
@@ -128,11 +128,12 @@ def optimizers(dtype: np.dtype, rng: np.random.Generator) -> None:
         optimizer = kind()
         weights, averages = (list(rng.standard_normal((2, 37)).astype(dtype)) for _ in range(2))
         slots = [[np.zeros_like(W) for W in weights] for _ in optimizer.active_slots()]
+        updates = Updates(weights, slots, "aa", averages, 0.9)
         for step in range(3):
             rule = optimizer.compiled(0.1, step)
             if rule is not None:
                 gradients = list(rng.standard_normal((2, 37)).astype(dtype))
-                update_arrays(weights, gradients, slots, [(rule, 0.01)] * 2, averages, 0.9)
+                updates.make(gradients, {"a": (rule, 0.01)})
 
 
 def elementary(dtype: np.dtype) -> None:

@@ -5,12 +5,13 @@ import pytest
 
 from cnntrain.native import available
 from cnntrain.native.engine import native, using
-from cnntrain.native.update import update_arrays
+from cnntrain.native.update import Updates
 from cnntrain.optimizers import Optimizer
 from cnntrain.optimizers.rmsprop import Rmsprop
 from cnntrain.optimizers.sgd import Sgd
 
 SIZES = (1, 7, 16, 37, 300)
+KINDS = "aabba"  # with one rule here
 MEMBERS = [
     *(kind() for kind in Optimizer.kinds.values()),
     Sgd(momentum=0.9),
@@ -52,12 +53,13 @@ def by_kernel(optimizer, dtype, decay, keep):
     weights, averages = arrays(dtype, 0), arrays(dtype, 9)
     names = optimizer.active_slots()
     slots = [[np.zeros_like(W) for W in weights] for _ in names]
+    updates = Updates(weights, slots, KINDS, averages, keep)
     for step in range(5):
-        rules = [(optimizer.compiled(0.1, step), decay)] * len(SIZES)
-        found = update_arrays(weights, arrays(dtype, step + 1), slots, rules, averages, keep)
-    assert not found[:, 1:].any()
+        rules = dict.fromkeys(KINDS, (optimizer.compiled(0.1, step), decay))
+        assert updates.make(arrays(dtype, step + 1), rules)
+    assert not updates.found[:, 1:].any()
     by_array = [dict(zip(names, own, strict=True)) for own in zip(*slots, strict=True)]
-    return weights, by_array or [{} for _ in SIZES], averages, found[:, 0].tolist()
+    return weights, by_array or [{} for _ in SIZES], averages, updates.found[:, 0].tolist()
 
 
 @pytest.mark.parametrize("isa", available())
@@ -84,14 +86,17 @@ def test_what_is_no_longer_finite_is_found_in_its_array(bad, isa):
     gradients[3][36] = bad
     optimizer = Sgd(momentum=0.5)
     slots = [[np.zeros_like(W) for W in weights]]
-    rules = [(optimizer.compiled(0.1, 0), 0.0)] * len(SIZES)
+    updates = Updates(weights, slots, KINDS)
     with using(native(isa)):
-        found = update_arrays(weights, gradients, slots, rules)
+        assert not updates.make(gradients, dict.fromkeys(KINDS, (optimizer.compiled(0.1, 0), 0.0)))
+    found = updates.found
     assert found[:, 1].tolist() == found[:, 2].tolist() == [0, 0, 0, 1, 0]
 
 
 def test_arrays_of_different_sizes_are_refused():
     weights, gradients = arrays(np.float32, 0), arrays(np.float32, 1)
-    rules = [(Sgd().compiled(0.1, 0), 0.0)] * len(SIZES)
+    rules = dict.fromkeys(KINDS, (Sgd().compiled(0.1, 0), 0.0))
     with pytest.raises(ValueError, match="differ in size"):
-        update_arrays(weights, [g[:1] for g in gradients], [], rules)
+        Updates(weights, [], KINDS).make([g[:1] for g in gradients], rules)
+    with pytest.raises(ValueError, match="differ in size"):
+        Updates(weights, [gradients[:2]], KINDS)

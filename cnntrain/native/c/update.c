@@ -130,7 +130,9 @@ static int update_part(const Arg *arg, long part, long parts) {
     const Arrays *W = arg[0].arrays, *g = arg[1].arrays, *average = arg[5].arrays;
     const double *each = arg[6].read_doubles;
     double *found = arg[7].doubles + part * W->count * 5;
-    const int rule = (int)arg[8].i, slots = (int)arg[9].i;
+    unsigned char *is_bad = arg[8].bytes + part;
+    const int rule = (int)arg[9].i, slots = (int)arg[10].i;
+    *is_bad = 0;
     for (long a = 0; a < W->count; a++, each += 8, found += 5) {
         const long from = part_start(W->sizes[a], part, parts, VL),
                    to = part_start(W->sizes[a], part + 1, parts, VL);
@@ -139,8 +141,8 @@ static int update_part(const Arg *arg, long part, long parts) {
                      .g = (const real *)g->data[a] + from,
                      .average = average->count ? (real *)average->data[a] + from : NULL,
                      .decay = splat((real)each[7]),
-                     .keep = splat((real)arg[10].f),
-                     .rest = splat((real)arg[11].f)};
+                     .keep = splat((real)arg[11].f),
+                     .rest = splat((real)arg[12].f)};
         for (int k = 0; k < 7; k++) e.c[k] = splat((real)each[k]);
         for (int k = 0; k < slots; k++) u.s[k] = (real *)arg[2 + k].arrays->data[a] + from;
         switch (4 * rule + slots) {
@@ -172,11 +174,12 @@ static int update_part(const Arg *arg, long part, long parts) {
         for (int k = 0; k < VL; k++) found[0] = largest[k] > found[0] ? (double)largest[k] : found[0];
         found[1] = any(u.bad_W);
         for (int k = 0; k < slots; k++) found[2 + k] = any(u.bad_slot[k]);
+        for (int k = 0; k <= slots; k++) *is_bad |= found[1 + k] != 0;
     }
     return 0;
 }
 
 /* W, g, three slots and averages: one array each, in the same order. ``each``: eight numbers per array, seven
    constants of the rule and the weight decay; ``found``: for every part five per array, the largest change
-   and whether W and the slots are no longer finite. */
-static int update_arrays(const Arg *arg) { return in_parts(update_part, arg, arg[12].i); }
+   and whether W and the slots are no longer finite; ``is_bad``: whether any of a part is not. */
+static int update_arrays(const Arg *arg) { return in_parts(update_part, arg, arg[13].i); }
