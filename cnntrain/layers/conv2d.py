@@ -308,6 +308,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=2, kernel=3, padding="same", stride=(1, 2)), (3, 3, 4)),
             Example(cls(filters=2, kernel=2, padding=2), (1, 3, 2)),
             *cls._of_tiles(),
+            *cls._of_short_rows(),
             *cls._of_long_rows(),
         ]
 
@@ -323,6 +324,14 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=32, kernel=3, padding=1, algorithm="winograd"), (1, 8, 8), 1),
             Example(cls(filters=3, kernel=5, padding="same", algorithm="fourier"), (2, 5, 4)),
             Example(cls(filters=2, kernel=5, padding=(0, 4), algorithm="fourier"), (3, 9, 2), 17),
+        ]
+
+    @classmethod
+    def _of_short_rows(cls) -> list[Example]:
+        return [
+            Example(cls(filters=3, kernel=3, padding=(1, 2)), (2, 6, 3), batch=1),
+            Example(cls(filters=4, kernel=(2, 1), groups=2), (4, 5, 4), batch=1),
+            Example(cls(filters=2, kernel=2, dilation=(2, 1), padding=1), (1, 5, 4), batch=1),
         ]
 
     @classmethod

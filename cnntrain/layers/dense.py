@@ -85,4 +85,5 @@ class Dense(WeightedLayer, kind="dense"):
             Example(cls(units=3), (4,)),
             Example(cls(units=1, bias=False), (1,), batch=1),
             Example(cls(units=2, init={"b": Constant(value=0.5)}), (5,), batch=7),
+            Example(cls(units=3), (6,), batch=1),
         ]

@@ -151,6 +151,7 @@ class Pool2d(Layer):
     def examples(cls) -> list[Example]:
         return [
             Example(cls(size=2), (2, 4, 6)),
+            Example(cls(size=2), (2, 4, 10), batch=1),
             Example(cls(size=(2, 3), stride=(1, 2)), (1, 5, 5)),
             Example(cls(size=3, stride=2, padding=1), (2, 5, 6), batch=1),
             Example(cls(size=(4, 5)), (2, 4, 5)),

@@ -47,6 +47,30 @@ FAULTS = {
         "p.cols.offset[j] = (left - p.cols.shift[j]) * n;",
         "conv2d",
     ),
+    "conv2d: taps of small maps not reversed in da": (
+        "conv_small.h",
+        "return step < 0 ? reach + i * step : i * step;",
+        "return step < 0 ? -i * step : i * step;",
+        "conv2d",
+    ),
+    "conv2d: rows of the kernel left out that meet a small map": (
+        "conv_small.h",
+        "if (last + tap >= s->top &&",
+        "if (first + tap >= s->top &&",
+        "conv2d",
+    ),
+    "conv2d: small maps with the ends of their rows": (
+        "conv_small.h",
+        "const real *from = flat + r * wide;",
+        "const real *from = flat + r * row;",
+        "conv2d",
+    ),
+    "conv2d: small maps padded on the wrong side": (
+        "conv_small.h",
+        "padded + c * plane + (r + s->top) * wide + s->left * n + k,",
+        "padded + c * plane + (r + s->top) * wide + k,",
+        "conv2d",
+    ),
     "conv2d: dW without the stride of the rows": (
         "conv_weights.c",
         ".x_row = v.stride * in.row",
@@ -184,6 +208,24 @@ FAULTS = {
         "(p < 2 ? 1 : 2) * (q < 2 ? 1 : 2)",
         "2 * (q < 2 ? 1 : 2)",
         "conv2d",
+    ),
+    "dense: dW of one sample by its first input": (
+        "dense.c",
+        "fused(splat(delta[k]), load_up_to(a + i, j - i), (vec){})",
+        "fused(splat(delta[k]), load_up_to(a, j - i), (vec){})",
+        "dense",
+    ),
+    "max_pool2d: the winners of one sample in the other row": (
+        "pool.c",
+        "pick(won == tap + splat(2), shares, (vec){})",
+        "pick(won == tap, shares, (vec){})",
+        "max_pool2d",
+    ),
+    "max_pool2d: the second half of a vector as the first": (
+        "pool.c",
+        "const vec won = twice(winner, half), shares = twice(share, half);",
+        "const vec won = twice(winner, 0), shares = twice(share, 0);",
+        "max_pool2d",
     ),
     "max_pool2d: the wrong winner": (
         "pool.c",

@@ -97,12 +97,24 @@ static int dense_da(const Arg *arg) {
     return 0;
 }
 
+/* δ aᵀ of one sample: each a chain of one. */
+static void outer_product(const real *delta, const real *a, real *dW, long units, long j) {
+    for (long k = 0; k < units; k++)
+        for (long i = 0; i < j; i += VL)
+            store_up_to(dW + k * j + i, fused(splat(delta[k]), load_up_to(a + i, j - i), (vec){}), j - i);
+}
+
 static int part_of_dW(const Arg *arg, long part, long parts) {
     real *dW = arg[0].w, *db = arg[1].w;
     const real *delta = arg[2].r, *a = arg[4].w ? arg[4].w : arg[3].r;
     const long units = arg[5].i, j = arg[6].i, n = arg[7].i;
     const long from = part_start(units, part, parts, TILE_ROWS),
                to = part_start(units, part + 1, parts, TILE_ROWS);
+    if (n == 1) {
+        for (long k = from; db && k < to; k++) db[k] = delta[k] + 0; /* as a sum is: not -0 */
+        outer_product(delta + from, a, dW + from * j, to - from, j);
+        return 0;
+    }
     for (long k = from; db && k < to; k++) db[k] = (real)sum_of(delta + k * n, n);
     return product(delta + from * n, n, 1, a, dW + from * j, to - from, n, j);
 }

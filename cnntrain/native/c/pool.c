@@ -102,6 +102,30 @@ INLINE void give_to_winners(real *maps, vec delta, vec winner, const Place *p, c
     }
 }
 
+/* Every number of one half of a vector, twice. */
+INLINE vec twice(vec v, const int half) {
+    mask places;
+    for (int i = 0; i < VL; i++) places[i] = half * VL / 2 + i / 2;
+    return (vec)__builtin_shuffle(v, places);
+}
+
+/* Of one sample in windows of 2x2: two rows of dx. */
+INLINE void give_pairs(real *top, real *bottom, const real *delta, const uint8_t *winners, long out) {
+    vec tap;
+    for (int i = 0; i < VL; i++) tap[i] = (real)(i % 2);
+    for (long at = 0; at < out; at += VL) {
+        uint8_t few[VECTOR_BYTES / sizeof(real)] = {0};
+        memcpy(few, winners + at, (size_t)least(VL, out - at));
+        const vec share = load_up_to(delta + at, out - at), winner = load_bytes(few);
+        for (int half = 0; half < 2 && 2 * (out - at) > half * VL; half++) {
+            const long to = 2 * at + half * VL, left = 2 * out - to;
+            const vec won = twice(winner, half), shares = twice(share, half);
+            store_up_to(top + to, pick(won == tap, shares, (vec){}), left);
+            store_up_to(bottom + to, pick(won == tap + splat(2), shares, (vec){}), left);
+        }
+    }
+}
+
 /* dx = delta where a tap won, added up in the order of the outputs; ``covers``: every input has one window */
 static int max_pool2d_backward(const Arg *arg) {
     real *dx = arg[0].w;
@@ -111,6 +135,12 @@ static int max_pool2d_backward(const Arg *arg) {
     const Window v = window_of(arg + 6), h = window_of(arg + 12);
     const int covers = v.size == v.stride && h.size == h.stride && v.before == 0 && h.before == 0 &&
                        v.out * v.size == v.length && h.out * h.size == h.length;
+    if (n == 1 && !wide && is_halved(&v) && is_halved(&h)) {
+        for (long r = 0; r < channels * v.out; r++)
+            give_pairs(dx + 4 * r * h.out, dx + (4 * r + 2) * h.out, arg[2].r + r * h.out,
+                       winners + r * h.out, h.out);
+        return 0;
+    }
     if (!covers || n == 1) memset(dx, 0, (size_t)(channels * v.length * h.length * n) * sizeof(real));
     EACH_WINDOW (channels, v, h) {
         const Place p = place_of(&v, &h, c, oh, ow, n);
