@@ -109,6 +109,10 @@ class Reading:
         return len(self._indices)
 
     @property
+    def stored(self) -> None:
+        """Samples of a split stay where they are."""
+
+    @property
     def rows(self) -> Array:
         """The numbers of the stored samples."""
         return self._batches.split.stored_rows(self._indices)

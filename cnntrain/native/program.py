@@ -81,6 +81,7 @@ class Recorder:
         self._kept: list[Any] = []  # arrays that are not in the arena, such as weights
         self.layer = 0  # that is at work now
         self.rows: Array | None = None  # numbers of the samples that are gathered, if they are
+        self.stored: Array | None = None  # those samples, if others will lie elsewhere
         self.given: Array | None = None  # targets that the losses are asked about
         self.targets: list[Array] = []  # copies of them, if the losses read them as they are
         self.costs: list[tuple[Array, float]] = []  # Σ cost of every loss, and a factor
@@ -103,6 +104,11 @@ class Recorder:
     def note_stream(self, stream: Array) -> None:
         """This array says which random numbers are drawn; another pass has other numbers."""
         self.streams.append((self.layer, stream))
+
+    def note_stored(self, samples: Array) -> Array:
+        """A copy of the samples that a kernel gathers; another pass has others."""
+        self.stored = np.array(samples, order="C")
+        return self.stored
 
     def note_rows(self, rows: Array) -> Array:
         """A copy of the numbers of samples that a kernel gathers; another pass has others."""

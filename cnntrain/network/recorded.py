@@ -37,6 +37,8 @@ class Inputs(Protocol):
     def load(self) -> tuple[Array, Array]: ...
     @property
     def rows(self) -> Array: ...
+    @property
+    def stored(self) -> Array | None: ...  # samples that lie elsewhere each time
 
 
 class Samples(Inputs, Protocol):
@@ -85,10 +87,14 @@ class Input:
 
     def renew(self, samples: Inputs) -> None:
         """Put other samples in the place of the last ones."""
+        recorder = self._recorder
         if self._x is not None:
-            np.copyto(self._x, samples.load()[0])
-        if self._recorder.rows is not None:
-            np.copyto(self._recorder.rows, samples.rows)
+            with np.errstate(all="ignore"):
+                np.copyto(self._x, samples.load()[0])
+        elif recorder.stored is not None and samples.stored is not None:
+            np.copyto(recorder.stored, samples.stored)
+        elif recorder.rows is not None:
+            np.copyto(recorder.rows, samples.rows)
 
 
 class RecordedPass:

@@ -4,7 +4,7 @@ As in ``passes``: the first pass of a size is noted while it is made, with the s
 calls must give the same bits, and from the third on they stand alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from threading import Lock
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from cnntrain.network.network import Network, Pass, by_numpy
 from cnntrain.network.recorded import Input, Inputs
 from cnntrain.types import Array, Arrays
 
-Batch = tuple[Inputs, int]  # and the number of samples
+Batch = tuple[Inputs, Hashable]  # and what is the same in all for which one pass is noted: their number
 MOST_SIZES = 4  # of batches, for which calls are kept
 
 
@@ -36,24 +36,24 @@ class Forwards:
     def __init__(self, network: Network, params: Arrays, often: bool = True) -> None:
         self._network, self._params = network, params
         self.is_recorded = often and current().can_note and not by_numpy(network)
-        self._idle: dict[int, list[RecordedForward]] = {}  # by the number of samples
+        self._idle: dict[Hashable, list[RecordedForward]] = {}
         self._lock = Lock()
 
     def outputs(self, *batches: Batch) -> list[Outputs]:
         """Of batches that run side by side."""
-        with np.errstate(all="ignore"):  # what overflows is found in the outputs
-            if not self.is_recorded:
+        if not self.is_recorded:
+            with np.errstate(all="ignore"):  # what overflows is found in the outputs
                 return [plain(self._network, self._params, samples) for samples, _ in batches]
-            passes = [self._taken(count) for _, count in batches]
-            found = _side_by_side(passes, [samples for samples, _ in batches])
+        passes = [self._taken(key) for _, key in batches]
+        found = _side_by_side(passes, [samples for samples, _ in batches])
         with self._lock:
-            for one, (_, count) in zip(passes, batches, strict=True):
-                self._idle.setdefault(count, []).append(one)
+            for one, (_, key) in zip(passes, batches, strict=True):
+                self._idle.setdefault(key, []).append(one)
         return found
 
-    def _taken(self, count: int) -> "RecordedForward":
+    def _taken(self, key: Hashable) -> "RecordedForward":
         with self._lock:
-            if idle := self._idle.get(count):
+            if idle := self._idle.get(key):
                 return idle.pop()
             if len(self._idle) >= MOST_SIZES:
                 self._idle.clear()
@@ -108,7 +108,8 @@ class RecordedForward:
 
 def _side_by_side(passes: Sequence[RecordedForward], batches: Sequence[Inputs]) -> list[Outputs]:
     if not all(one.is_proved for one in passes):
-        return [one.outputs(samples) for one, samples in zip(passes, batches, strict=True)]
+        with np.errstate(all="ignore"):
+            return [one.outputs(samples) for one, samples in zip(passes, batches, strict=True)]
     run_programs([one.begin(samples) for one, samples in zip(passes, batches, strict=True)])
     return [one.end() for one in passes]
 

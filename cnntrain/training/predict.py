@@ -1,6 +1,7 @@
 """What a trained network says about samples whose targets are not known."""
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ import numpy as np
 from cnntrain.data.normalize import Normalizer
 from cnntrain.losses import Loss
 from cnntrain.metrics.sums import predicted
-from cnntrain.native import recording
+from cnntrain.native import recorder
 from cnntrain.network.fuse import fast
 from cnntrain.network.network import Network
 from cnntrain.network.objective import Objective
@@ -28,20 +29,20 @@ SHARES = ("softmax", "sigmoid")  # layers whose outputs are probabilities
 class Given:
     """Samples as they are in the data."""
 
-    x: Array
+    stored: Array
     normalizer: Normalizer
     dtype: np.dtype
 
     def load(self) -> tuple[Array, Array]:
         """Normalized, with the batch axis last; there are no targets."""
-        rows = self.rows
-        with recording(None):  # other samples will lie elsewhere
-            return self.normalizer.gather(self.x, rows, self.dtype), rows
+        at_work, rows = recorder(), self.rows
+        stored = at_work.note_stored(self.stored) if at_work else self.stored
+        return self.normalizer.gather(stored, rows, self.dtype), rows
 
     @property
     def rows(self) -> Array:
         """The number of each."""
-        return np.arange(len(self.x))
+        return np.arange(len(self.stored))
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,26 @@ class Predictor:
 
     def outputs(self, x: Array, workers: Workers) -> Array:
         """The outputs z (K, ..., N) of the last layer for samples x (N, ...)."""
-        least = min(workers.threads, len(x) // WORTH_A_THREAD)
-        slices = cut(len(x), max(1, least, math.ceil(len(x) / samples_at_a_time(self.network))))
-        each = workers.threads if self.is_compiled else 1  # compiled kernels have their own threads
+        batches = [self._given(x[part]) for part in self._slices(len(x), workers.threads)]
+        if self.is_compiled:  # its kernels have their own threads
+            each = workers.threads
+            groups = [batches[k : k + each] for k in range(0, len(batches), each)]
+            found = [z for group in groups for z, _ in self._forwards.outputs(*group)]
+        else:
+            numbers = range(len(batches))
+            found = list(workers.results(lambda k: self._forwards.outputs(batches[k])[0].z, numbers))
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
 
-        def part(k: int) -> Array:
-            batches = [self._given(x[part]) for part in slices[k * each : (k + 1) * each]]
-            return np.concatenate([z for z, _ in self._forwards.outputs(*batches)], axis=-1)
+    def _slices(self, samples: int, threads: int) -> list[slice]:
+        least = min(threads, samples // WORTH_A_THREAD)
+        return cut(samples, max(1, least, -(-samples // self._at_a_time)))
 
-        groups = range(math.ceil(len(slices) / each))
-        parts = map(part, groups) if self.is_compiled else workers.results(part, groups)
-        return np.concatenate(list(parts), axis=-1)
+    def _given(self, x: Array) -> tuple[Given, Hashable]:
+        return Given(x, self.known.normalizer, self.dtype), (len(x), x.dtype)
 
-    def _given(self, x: Array) -> tuple[Given, int]:
-        return Given(x, self.known.normalizer, self.dtype), len(x)
+    @cached_property
+    def _at_a_time(self) -> int:
+        return samples_at_a_time(self.network)
 
     @property
     def is_compiled(self) -> bool:

@@ -40,13 +40,15 @@ static int product(const real *A, long a_row, long a_col, const real *B, real *o
 
 /* z (M) = W (M, J) a (J): the lanes are units, of which VL have their weights turned at a time. */
 static void one_sample(const real *W, const real *a, real *z, long m, long j) {
-    real square[VECTOR_BYTES / sizeof(real) * VECTOR_BYTES / sizeof(real)];
     for (long i = 0; i < m; i += VL) {
         vec sum = {};
         for (long k = 0; k < j; k += VL) {
-            turn_up_to(W + i * j + k, j, m - i, j - k, square, VL);
-            for (long q = 0; q < least(VL, j - k); q++)
-                sum = fused(load(square + q * VL), splat(a[k + q]), sum);
+            vec weights[SQUARE];
+            load_square(W + i * j + k, j, m - i, j - k, weights);
+            turn(weights);
+            if (j - k >= VL) EACH_OF_SQUARE(q) sum = fused(weights[COLUMN(q)], splat(a[k + q]), sum);
+            else
+                for (long q = 0; q < j - k; q++) sum = fused(weights[COLUMN(q)], splat(a[k + q]), sum);
         }
         store_part(z + i, sum, least(VL, m - i));
     }
