@@ -76,6 +76,17 @@ INLINE void write_doubles(real *out, const double *in, double near, double rest,
         const long n = arg[6].i, features = arg[7].i, sharing = arg[8].i, count = arg[9].i;                  \
         for (long i = 0; i < n; i++)                                                                         \
             if (rows[i] < 0 || rows[i] >= count) return NO_SUCH_ROW;                                         \
+        if (n == 1) {                                                                                        \
+            const stored_in *x = stored + rows[0] * features;                                                \
+            for (long f = 0, some; f < features; f += some) {                                                \
+                const long s = f / sharing;                                                                  \
+                stored_in few[SIDE] = {0};                                                                   \
+                some = least(SIDE, (s + 1) * sharing - f);                                                   \
+                if (some < SIDE) memcpy(few, x + f, (size_t)some * sizeof(stored_in));                       \
+                WRITE_ROW(arg[0].w + f, some < SIDE ? few : x + f, near[s], rest[s], inverse[s], some);      \
+            }                                                                                                \
+            return 0;                                                                                        \
+        }                                                                                                    \
         for (long i = 0; i < n; i += SIDE) {                                                                 \
             const long some = least(SIDE, n - i);                                                            \
             const stored_in *row[SIDE];                                                                      \

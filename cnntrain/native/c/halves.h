@@ -5,14 +5,13 @@
 #include "vec.h"
 
 INLINE void put_winner(uint8_t *bytes, int wide, long at, mask winner, long n) {
+    if (!wide) {
+        store_bytes(bytes + at, winner, n);
+        return;
+    }
     bits tap[VECTOR_BYTES / sizeof(real)];
     memcpy(tap, &winner, sizeof tap);
-    if (wide)
-        for (long k = 0; k < n; k++) ((int32_t *)bytes)[at + k] = (int32_t)tap[k];
-    else if (n == VL) /* a loop of known length, which compilers turn into vectors */
-        for (long k = 0; k < VL; k++) bytes[at + k] = (uint8_t)tap[k];
-    else
-        for (long k = 0; k < n; k++) bytes[at + k] = (uint8_t)tap[k];
+    for (long k = 0; k < n; k++) ((int32_t *)bytes)[at + k] = (int32_t)tap[k];
 }
 
 /* The same of lanes lo to hi - 1. */

@@ -203,6 +203,27 @@ typedef uint8_t few_bytes __attribute__((vector_size(VECTOR_BYTES / sizeof(real)
 INLINE vec load_bytes(const uint8_t *p) { return __builtin_convertvector(*(const few_bytes *)p, vec); }
 #endif
 
+/* The first n of VL lanes as bytes. */
+#if defined(ISA_V4)
+INLINE void store_bytes(uint8_t *p, mask lanes, long n) {
+#if defined(REAL_IS_DOUBLE)
+    const __m128i found = _mm512_cvtepi64_epi8((__m512i)lanes);
+#else
+    const __m128i found = _mm512_cvtepi32_epi8((__m512i)lanes);
+#endif
+    _mm_mask_storeu_epi8(p, (__mmask16)((1u << n) - 1), found);
+}
+#else
+INLINE void store_bytes(uint8_t *p, mask lanes, long n) {
+    bits each[VECTOR_BYTES / sizeof(real)];
+    memcpy(each, &lanes, sizeof each);
+    if (n == VL) /* a loop of known length, which compilers turn into vectors */
+        for (long k = 0; k < VL; k++) p[k] = (uint8_t)each[k];
+    else
+        for (long k = 0; k < n; k++) p[k] = (uint8_t)each[k];
+}
+#endif
+
 /* The numbers at p, of which n, one or more, are there. */
 INLINE vec load_up_to(const real *p, long n) { return n >= VL ? load(p) : load_part(p, n); }
 INLINE void store_up_to(real *p, vec v, long n) {
