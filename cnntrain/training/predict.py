@@ -25,7 +25,7 @@ WORTH_A_THREAD = 16  # samples
 SHARES = ("softmax", "sigmoid")  # layers whose outputs are probabilities
 
 
-@dataclass(frozen=True)
+@dataclass
 class Given:
     """Samples as they are in the data."""
 
