@@ -17,14 +17,15 @@ With e = F⁻¹[F(d) F(g)*], that is e[n] = Σ_t d[n + t] g[t], the cost changes
     ∂C/∂g = F⁻¹[Σ F(d) F(δ)*],    Σ over tiles and samples,
 
 of which the first 5x5 numbers are taps: n + t < 8, so that none meets another end. ∂C/∂a is a
-convolution of δ with the kernel rotated by 180°.
+convolution of δ with the kernel rotated by 180°; if δ has fewer tiles than a, every 4x4 of them give
+a share F⁻¹[F(δ) F(g)] to the 8x8 inputs that they have read, and shares are added up ("overlap and
+add"): the same function, which the compiled kernels work out.
 
 F is orthogonal but for a factor, so it does not amplify rounding, and sums are shorter: of normally
 distributed maps in float32 the compiled kernels have 0.2 to 0.5 times the error of the direct ones
 against float64 for z and ∂C/∂a, and 0.9 to 1.1 times for ∂C/∂W (root of the mean square; 6 to 128
 channels, sides of 7 to 32, 16 to 64 samples). From 16 channels on, they take 0.4 to 0.8 times as
-long for z, 0.4 to 0.95 times for ∂C/∂a, of which a valid convolution has more tiles, and 0.4 to 0.9
-times for ∂C/∂W. An infinity in a tile makes all of it NaN.
+long for z and ∂C/∂a, and 0.4 to 0.9 times for ∂C/∂W. An infinity in a tile makes all of it NaN.
 
 Sources: Mathieu, Henaff & LeCun 2014, "Fast training of convolutional networks through FFTs";
 tiles: Zlateski, Jia, Li & Durand 2018, "FFT convolutions are faster than Winograd on modern CPUs".

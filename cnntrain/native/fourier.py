@@ -1,10 +1,13 @@
 """Compiled twins of ``layers/fourier.py``."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from cnntrain.native import tiles
 from cnntrain.native.windows import Axis
 from cnntrain.types import Array, Shape
+
+TILE = 4  # of outputs of an axis
 
 
 def weights_form(taps: int) -> tiles.Form:
@@ -32,5 +35,12 @@ def dW(delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis)
 
 
 def da(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
-    """∂C/∂a."""
-    return tiles.da(delta, W, (vertical, horizontal), tiles.WAVES_5)
+    """∂C/∂a: every tile from those that gave to it, or from shares of them if there are fewer."""
+    axes = (vertical, horizontal)
+    of_delta, of_a = (_tiles(axis.out for axis in axes), _tiles(axis.length for axis in axes))
+    form = tiles.SHARES_5 if of_delta < of_a else tiles.WAVES_5
+    return tiles.da(delta, W, axes, form)
+
+
+def _tiles(lengths: Iterable[int]) -> int:
+    return math.prod(-(-length // TILE) for length in lengths)

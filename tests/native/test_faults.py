@@ -187,8 +187,20 @@ FAULTS = {
     ),
     "fourier: the conjugate of the inputs": (
         "tiles.c",
-        "{s, s, r}, 0, p->c, q, width, -1)",
-        "{s, s, r}, 0, p->c, q, width, 1)",
+        "{s, s, r}, 0, p->c, q, width, -sign)",
+        "{s, s, r}, 0, p->c, q, width, sign)",
+        "conv2d",
+    ),
+    "fourier: shares of delta where its tile begins": (
+        "tiles.c",
+        "left = of->ow - p->left_of;",
+        "left = of->ow;",
+        "conv2d",
+    ),
+    "fourier: shares of delta not added up": (
+        "tiles.c",
+        "put_lanes(to, load_between(to, of->lo, of->hi) + z[i * side + j], of);",
+        "put_lanes(to, z[i * side + j], of);",
         "conv2d",
     ),
     "fourier: dW with a wrong sign of sines": (

@@ -11,6 +11,7 @@
 #define WAVES 8
 #define REALS 4 /* values that are no parts of complex numbers: the first ones */
 #define ROOT_HALF 0.70710678118654752440
+#define EACH_OF_FOUR(n) _Pragma("GCC unroll 4") for (int n = 0; n < 4; n++)
 
 INLINE void waves_of_8(const vec x[8], vec w[8]) {
     const vec h = splat((real)ROOT_HALF);
@@ -49,6 +50,18 @@ INLINE void four_of_waves(const vec w[8], vec x[4]) {
     x[1] = fused(h, sum, fused(h, difference, odd + w[5]));
     x[2] = even - w[4] + (w[3] - w[7]);
     x[3] = fused(h, sum, fused(-h, difference, odd - w[5]));
+}
+
+/* All of the eight. */
+INLINE void eight_of_waves(const vec w[8], vec x[8]) {
+    const vec h = splat((real)ROOT_HALF);
+    const vec even = w[0] + w[1], odd = w[0] - w[1], difference = w[2] - w[6], sum = w[3] + w[7];
+    const vec of_even[4] = {even + w[4], odd + w[5], even - w[4], odd - w[5]};
+    const vec of_odd[4] = {w[2] + w[6], h * (sum + difference), w[3] - w[7], h * (sum - difference)};
+    EACH_OF_FOUR(n) {
+        x[n] = of_even[n] + of_odd[n];
+        x[n + 4] = of_even[n] - of_odd[n];
+    }
 }
 
 /* Where the values of both axes are: the real ones, twelve pairs (r, s) of an axis, the other one of which is
@@ -118,23 +131,24 @@ BOTH_WAYS(deltas_to_waves, 4, WAVES, waves_of_4, ROWS_TO_WAVES)
 
 /* One vector of a tile of outputs. */
 #define LOAD_VALUE(i) load(from + (i) * apart)
-static void outputs_of_waves(const real *from, long apart, vec *z) {
-    vec half[WAVES][4];
-#pragma GCC unroll 2
-    for (int p = 0; p < 2; p++) {
-        vec row[WAVES];
-        GET_REAL_ROW(p, row, LOAD_VALUE)
-        four_of_waves(row, half[p]);
+#define OF_WAVES(name, side, TRANSFORM)                                                                      \
+    static void name(const real *from, long apart, vec *z) {                                                 \
+        vec half[WAVES][side];                                                                               \
+        _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                \
+            vec row[WAVES];                                                                                  \
+            GET_REAL_ROW(p, row, LOAD_VALUE)                                                                 \
+            TRANSFORM(row, half[p]);                                                                         \
+        }                                                                                                    \
+        _Pragma("GCC unroll 3") for (int k = 1; k < 4; k++) {                                                \
+            vec c[WAVES], s[WAVES];                                                                          \
+            GET_TWO_ROWS(k, c, s, LOAD_VALUE)                                                                \
+            TRANSFORM(c, half[2 * k]);                                                                       \
+            TRANSFORM(s, half[2 * k + 1]);                                                                   \
+        }                                                                                                    \
+        ROWS_TO_TILE(side, WAVES, TRANSFORM, half, z)                                                        \
     }
-#pragma GCC unroll 3
-    for (int k = 1; k < 4; k++) {
-        vec c[WAVES], s[WAVES];
-        GET_TWO_ROWS(k, c, s, LOAD_VALUE)
-        four_of_waves(c, half[2 * k]);
-        four_of_waves(s, half[2 * k + 1]);
-    }
-    ROWS_TO_TILE(4, WAVES, four_of_waves, half, z)
-}
+OF_WAVES(outputs_of_waves, 4, four_of_waves)
+OF_WAVES(shares_of_waves, 8, eight_of_waves)
 
 /* cos and sin (πkn/4) of five taps n */
 static const double WAVES_OF_5[8][5] = {

@@ -11,10 +11,11 @@
 #define APART (64 / (long)sizeof(real)) /* numbers between values, which then share no set of a cache */
 
 typedef struct {
-    long taps, tile; /* of an axis */
-    long values;     /* of both, */
-    long reals;      /* of which these are no parts of complex numbers */
-    long chains;     /* one after the other, for a sum over c of those: shorter ones round less */
+    long taps, read, tile; /* of an axis: of a kernel, inputs of a tile, and its outputs, */
+    long step;   /* from one tile to the next: less than these if outputs overlap and are added up */
+    long values; /* of both axes, */
+    long reals;  /* of which these are no parts of complex numbers */
+    long chains; /* one after the other, for a sum over c of those: shorter ones round less */
     ToPoints inputs;
     OfPieces inputs_of_pieces;
     OfKernels kernels;
@@ -23,13 +24,15 @@ typedef struct {
 
 /* In the order of native/tiles.py. */
 static const Form FORMS[] = {
-    {3, 2, 16, 16, 1, inputs_to_points_4, inputs_to_points_4_of_pieces, kernels_to_points_4_of_3,
+    {3, 4, 2, 2, 16, 16, 1, inputs_to_points_4, inputs_to_points_4_of_pieces, kernels_to_points_4_of_3,
      outputs_2_of_4},
-    {3, 4, 36, 36, 2, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_3,
+    {3, 6, 4, 4, 36, 36, 2, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_3,
      outputs_4_of_6},
-    {5, 2, 36, 36, 1, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_5,
+    {5, 6, 2, 2, 36, 36, 1, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_5,
      outputs_2_of_6},
-    {5, 4, 64, REALS, 1, inputs_to_waves, inputs_to_waves_of_pieces, kernels_to_waves, outputs_of_waves},
+    {5, 8, 4, 4, 64, REALS, 1, inputs_to_waves, inputs_to_waves_of_pieces, kernels_to_waves,
+     outputs_of_waves},
+    {5, 4, 8, 4, 64, REALS, 1, deltas_to_waves, deltas_to_waves_of_pieces, kernels_to_waves, shares_of_waves},
 };
 
 typedef struct {
@@ -41,7 +44,8 @@ typedef struct {
     long m, c, n;                       /* outputs, inputs, samples */
     long height, width, top, left;      /* of inputs, and zeros around them */
     long out_height, out_width, across; /* outputs, and tiles in a row of them */
-    long block, columns;                /* of V and M: so many in use, and with room for one more vector */
+    long before, left_of; /* outputs of the first tile that are beyond the maps, if these overlap */
+    long block, columns;  /* of V and M: so many in use, and with room for one more vector */
     long U_apart, V_apart, M_apart;
 } Tiles;
 
@@ -73,14 +77,14 @@ typedef struct {
 
 /* What is left of the tile of column q, at most ``some`` columns, from lane lo on. */
 INLINE Piece piece_of(const Tiles *p, long q, long some, int lo) {
-    const long tile = q / p->n, first = q % p->n, side = p->form.tile;
+    const long tile = q / p->n, first = q % p->n, side = p->form.step;
     const int hi = lo + (int)least(p->n - first, some);
     return (Piece){tile / p->across * side, tile % p->across * side, first, lo, hi};
 }
 
 /* Where every place of the square of a piece begins, and how far it is to the next channel. */
 static void places_of(const Tiles *p, const Piece *of, const real **from, long *step) {
-    const long read = p->form.tile + p->form.taps - 1, plane = p->height * p->width * p->n;
+    const long read = p->form.read, plane = p->height * p->width * p->n;
     for (long i = 0; i < read; i++)
         for (long j = 0; j < read; j++, from++, step++) {
             const long h = of->oh - p->top + i, w = of->ow - p->left + j;
@@ -92,7 +96,7 @@ static void places_of(const Tiles *p, const Piece *of, const real **from, long *
 
 /* Values of whole vectors of a tile, to column ``at`` of V. */
 static void values_of_run(const Tiles *p, const Piece *of, long count, long at) {
-    const long places = (p->form.tile + p->form.taps - 1) * (p->form.tile + p->form.taps - 1);
+    const long places = p->form.read * p->form.read;
     const real *from[MOST_READ * MOST_READ];
     long step[MOST_READ * MOST_READ];
     places_of(p, of, from, step);
@@ -113,7 +117,7 @@ static int pieces_of(const Tiles *p, long q, long some, Piece *pieces) {
 }
 
 static void values_of_pieces(const Tiles *p, long q, long some, long at) {
-    const long places = (p->form.tile + p->form.taps - 1) * (p->form.tile + p->form.taps - 1);
+    const long places = p->form.read * p->form.read;
     Piece piece[LANES];
     Pieces of;
     of.count = pieces_of(p, q, some, piece);
@@ -157,13 +161,15 @@ static void real_product(const Tiles *p, long i, long q, long width) {
     for (long c = 0; c < p->c; c += each) product_of(p, of, c, least(each, p->c - c), q, width, c > 0);
 }
 
-/* (r - i s) of the outputs = (r - i s) of the inputs times (r + i s) of the kernel */
+/* (r - i s) of the outputs = (r - i s) of the inputs times (r + i s) of the kernel, or times (r - i s) if
+   tiles overlap: every input goes to outputs behind it. */
 static void complex_product(const Tiles *p, long r, long q, long width) {
     const long s = r + 1;
+    const int sign = p->form.tile > p->form.step ? -1 : 1;
     product_of(p, (const long[3]){r, r, r}, 0, p->c, q, width, 0);
-    product_of(p, (const long[3]){r, s, s}, 0, p->c, q, width, 1);
+    product_of(p, (const long[3]){r, s, s}, 0, p->c, q, width, sign);
     product_of(p, (const long[3]){s, r, s}, 0, p->c, q, width, 0);
-    product_of(p, (const long[3]){s, s, r}, 0, p->c, q, width, -1);
+    product_of(p, (const long[3]){s, s, r}, 0, p->c, q, width, -sign);
 }
 
 static void products(const Tiles *p, long count) {
@@ -196,6 +202,17 @@ static void write_tile(const Tiles *p, const Piece *of, long m, const vec *z) {
     real *out = p->z + ((m * p->out_height + of->oh) * p->out_width + of->ow) * p->n + of->first;
     for (long i = 0; i < tall; i++)
         for (long j = 0; j < wide; j++) put_lanes(out + (i * p->out_width + j) * p->n, z[i * side + j], of);
+}
+
+/* The same, where tiles overlap: added to what others have given. */
+static void add_tile(const Tiles *p, const Piece *of, long m, const vec *z) {
+    const long side = p->form.tile, top = of->oh - p->before, left = of->ow - p->left_of;
+    real *out = p->z + ((m * p->out_height + top) * p->out_width + left) * p->n + of->first;
+    for (long i = most(0, -top); i < least(side, p->out_height - top); i++)
+        for (long j = most(0, -left); j < least(side, p->out_width - left); j++) {
+            real *to = out + (i * p->out_width + j) * p->n;
+            put_lanes(to, load_between(to, of->lo, of->hi) + z[i * side + j], of);
+        }
 }
 
 /* The largest of every four neighbours in a tile, whose map has an even number of rows and columns, and which
@@ -251,17 +268,19 @@ static void *tiles_memory(Tiles *p, long columns) {
 }
 
 static int convolve_tiles(Tiles p, const real *W, long w_out, long w_in, int rotated) {
-    const long side = p.form.tile, down = (p.out_height + side - 1) / side;
-    p.across = (p.out_width + side - 1) / side;
+    const long step = p.form.step, overlap = p.form.tile > step;
+    const long down = ((overlap ? p.height : p.out_height) + step - 1) / step;
+    p.across = ((overlap ? p.width : p.out_width) + step - 1) / step;
     const long columns = down * p.across * p.n;
     void *memory = tiles_memory(&p, columns);
     if (!memory) return NO_MEMORY;
-    values_of_weights(&p, W, w_out, w_in, rotated);
+    values_of_weights(&p, W, w_out, w_in, rotated && !overlap);
+    if (overlap) memset(p.z, 0, (size_t)(p.m * p.out_height * p.out_width * p.n) * sizeof(real));
     for (long q = 0; q < columns; q += p.block) {
         const long some = least(p.block, columns - q);
         values_of_columns(&p, q, some);
         products(&p, some);
-        outputs_of_columns(&p, q, some, p.winners ? pool_tile : write_tile);
+        outputs_of_columns(&p, q, some, overlap ? add_tile : p.winners ? pool_tile : write_tile);
     }
     release(memory);
     return 0;
@@ -288,21 +307,23 @@ static int tiles_pool_forward(const Arg *arg) {
     return tiles(arg + 5, arg[2].r, arg[3].r, p);
 }
 
-/* da: the same of delta with the kernel rotated by 180°, each point a chain over f */
+/* da: the same of delta with the kernel rotated by 180°, each point a chain over f; where tiles overlap,
+   every tile of delta gives its share to all that it has read */
 static int tiles_da(const Arg *arg) {
     const long f = arg[3].i, c = arg[4].i;
     const Axis v = axis_of(arg + 6), h = axis_of(arg + 12);
-    const Tiles p = {.form = FORMS[arg[18].i],
-                     .x = arg[1].r,
-                     .z = arg[0].w,
-                     .m = c,
-                     .c = f,
-                     .n = arg[5].i,
-                     .height = v.out,
-                     .width = h.out,
-                     .top = v.size - 1 - v.before,
-                     .left = h.size - 1 - h.before,
-                     .out_height = v.length,
-                     .out_width = h.length};
+    Tiles p = {.form = FORMS[arg[18].i],
+               .x = arg[1].r,
+               .z = arg[0].w,
+               .m = c,
+               .c = f,
+               .n = arg[5].i,
+               .height = v.out,
+               .width = h.out,
+               .before = v.before,
+               .left_of = h.before,
+               .out_height = v.length,
+               .out_width = h.length};
+    if (p.form.tile == p.form.step) p.top = v.size - 1 - v.before, p.left = h.size - 1 - h.before;
     return convolve_tiles(p, arg[2].r, v.size * h.size, c * v.size * h.size, 1);
 }

@@ -7,7 +7,7 @@
 #include "vec.h"
 
 #define MOST_TAPS 5
-#define MOST_TILE 4    /* outputs of an axis */
+#define MOST_TILE 8    /* outputs of an axis */
 #define MOST_READ 8    /* inputs of an axis that a tile reads */
 #define MOST_VALUES 64 /* of both axes */
 
