@@ -67,8 +67,8 @@ FAULTS = {
     ),
     "conv2d: small maps padded on the wrong side": (
         "conv_small.h",
-        "padded + c * plane + (r + s->top) * wide + s->left * n + k,",
-        "padded + c * plane + (r + s->top) * wide + k,",
+        "padded + c * plane + (r + s->top) * wide + s->left * n,",
+        "padded + c * plane + (r + s->top) * wide,",
         "conv2d",
     ),
     "conv2d: dW without the stride of the rows": (

@@ -48,8 +48,7 @@ static void convolve_row(Pass *p, long group, const real *x, long columns, real 
     if (p->bias || p->has_relu) finish_row(p, p->bias ? p->bias + group * p->m : NULL, to, to_row, width);
     for (long m = 0; stride > 1 && m < p->m; m++)
         for (long u = 0; u < columns; u++)
-            memcpy(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n,
-                   (size_t)p->n * sizeof(real));
+            copy_few(out + m * out_row + u * stride * p->n, to + m * to_row + u * p->n, p->n);
 }
 
 /* Taps of output ``o`` that lie on the map: tap i reads input o · stride + i · dilation - before. */

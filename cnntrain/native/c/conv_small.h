@@ -41,11 +41,8 @@ static void pad_maps(const Small *s, long channels, long n, real *padded) {
     memset(padded, 0, (size_t)(channels * plane + PANEL) * sizeof(real));
     for (long c = 0; c < channels; c++)
         for (long r = 0; r < least(s->rows, small_tall(s) - s->top); r++)
-            for (long k = 0; k < some; k += VL) {
-                const real *from = s->maps + (c * s->rows + r) * s->columns * n + k;
-                store_up_to(padded + c * plane + (r + s->top) * wide + s->left * n + k,
-                            load_up_to(from, some - k), some - k);
-            }
+            copy_few(padded + c * plane + (r + s->top) * wide + s->left * n,
+                     s->maps + (c * s->rows + r) * s->columns * n, some);
 }
 
 static void write_small(const Pass *p, const Small *s, const Written *to, long g, const real *flat,
@@ -59,8 +56,7 @@ static void write_small(const Pass *p, const Small *s, const Written *to, long g
                 max_of_fours(to->z + first / 2 * row / 2, to->winners + first / 2 * row / 2, from,
                              from + wide, s->out_columns / 2, p->n);
             else
-                for (long k = 0; k < row; k += VL)
-                    store_up_to(to->z + first * row + k, load(from + k), row - k);
+                copy_few(to->z + first * row, from, row);
         }
 }
 

@@ -39,7 +39,7 @@ static Source spread(const real *x, long channels, long rows, long length, long 
                 memcpy(out + first * n, in + (first - left) * n, (size_t)((stop - first) * n) * sizeof(real));
             else
                 for (long u = first; u < stop; u++)
-                    memcpy(out + u * n, in + (u * phases + phase - left) * n, (size_t)n * sizeof(real));
+                    copy_few(out + u * n, in + (u * phases + phase - left) * n, n);
             memset(out + stop * n, 0, (size_t)((part - stop) * n) * sizeof(real));
         }
     memset(copy + channels * to.plane, 0, PANEL * sizeof(real));

@@ -232,6 +232,11 @@ INLINE void store_up_to(real *p, vec v, long n) {
         store_part(p, v, n);
 }
 
+/* Few numbers: a call of memcpy takes longer. */
+INLINE void copy_few(real *to, const real *from, long n) {
+    for (long k = 0; k < n; k += VL) store_up_to(to + k, load_up_to(from + k, n - k), n - k);
+}
+
 /* Lanes lo to hi - 1, of which p is the first one in memory; the others are 0, or not stored. */
 #if defined(ISA_V4) && defined(REAL_IS_DOUBLE)
 #define BETWEEN(lo, hi) ((__mmask8)(((1u << (hi)) - 1) & ~((1u << (lo)) - 1)))
