@@ -17,9 +17,9 @@ With e = F⁻¹[F(d) F(g)*], that is e[n] = Σ_t d[n + t] g[t], the cost changes
     ∂C/∂g = F⁻¹[Σ F(d) F(δ)*],    Σ over tiles and samples,
 
 of which the first 5x5 numbers are taps: n + t < 8, so that none meets another end. ∂C/∂a is a
-convolution of δ with the kernel rotated by 180°; if δ has fewer tiles than a, every 4x4 of them give
-a share F⁻¹[F(δ) F(g)] to the 8x8 inputs that they have read, and shares are added up ("overlap and
-add"): the same function, which the compiled kernels work out.
+convolution of δ with the kernel rotated by 180°; if δ has fewer tiles than a, the compiled kernels
+let every 4x4 of them give a share F⁻¹[F(δ) F(g)] to the 8x8 inputs that they have read, and add up
+the shares ("overlap and add").
 
 F is orthogonal but for a factor, so it does not amplify rounding, and sums are shorter: of normally
 distributed maps in float32 the compiled kernels have 0.2 to 0.5 times the error of the direct ones

@@ -62,6 +62,13 @@ def scaled(x: Array, factor: float) -> Array:
     return out
 
 
+def put(place: Array, x: Array) -> None:
+    """Copy x to a place that is contiguous."""
+    if (x.shape, x.dtype) != (place.shape, place.dtype) or not place.flags.c_contiguous:
+        raise ValueError(f"{x.shape} does not fit into {place.shape}")
+    kernel("copied", x)(place, solid(x), x.size)
+
+
 def added(a: Array, b: Array) -> Array:
     """a + b."""
     if a.shape != b.shape:

@@ -6,7 +6,7 @@ no kernel does is not noted, so a recorded pass must be compared with a plain on
 relied on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from operator import is_
@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from cnntrain.layers import BatchSums, Context, Steps, within
-from cnntrain.native import Program, Recorder, recording, run_programs
+from cnntrain.native import Program, Recorder, recording
 from cnntrain.native.dropout import stream_of
 from cnntrain.network.network import Caches, Network, Pass
 from cnntrain.network.objective import (
@@ -27,7 +27,6 @@ from cnntrain.network.objective import (
 from cnntrain.types import Array, Arrays, Params
 
 T = TypeVar("T")
-Add = Callable[[Sequence[BatchSums]], BatchSums]
 Leaves = Callable[[Params], bool]  # told final gradients; whether all that it was told leave now
 
 
@@ -235,32 +234,3 @@ class RecordedPass:
         costs = [factor * float(cost[0]) for cost, factor in recorded]
         terms = (objective.main, *objective.on_heads)
         return sum(term.weight * cost for term, cost in zip(terms, costs, strict=True))
-
-
-def repeat(
-    passes: Sequence[RecordedPass],
-    shards: Sequence[Samples],
-    runs: Sequence[Pass],
-    params: Arrays,
-    add: Add,
-    ready: Callable[[int, Params], object] | None = None,
-) -> list[Outcome]:
-    """Make the recorded passes of all shards again, side by side, with other samples.
-
-    ``ready`` is told the number of a shard and gradients of it that are final.
-    """
-    for recorded, samples, run in zip(passes, shards, runs, strict=True):
-        recorded.begin(samples, run)
-    for part in passes[0].parts:
-        run_programs([recorded.program(part) for recorded in passes])
-        exchanges = [found for p in passes if (found := p.exchange(part)) is not None]
-        if exchanges:
-            total = add([exchange.own for exchange in exchanges])
-            for exchange in exchanges:
-                for name, place in exchange.total.items():
-                    np.copyto(place, total[name])
-        for recorded, samples, run in zip(passes, shards, runs, strict=True):
-            recorded.turn(part, samples.targets)
-            if ready is not None and (grads := recorded.leaving(part)):
-                ready(run.shard, grads)
-    return [recorded.outcome(params) for recorded in passes]

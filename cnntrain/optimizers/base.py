@@ -1,6 +1,7 @@
 """The optimizer interface: an update rule for one array, with its state in named slots."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 from cnntrain.native.update import Rule
@@ -31,6 +32,16 @@ class Optimizer(Registered, family="optimizer"):
     def change(self, dW: Array, state: Params, lr: float, step: int) -> Array:
         """ΔW for gradient dW at ``step`` (from 0); updates ``state`` in place."""
         raise NotImplementedError
+
+    @classmethod
+    @cache
+    def has_own_rule(cls) -> bool:
+        """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
+        compiles, changes = (
+            next(k for k, base in enumerate(cls.__mro__) if name in vars(base))
+            for name in ("compiled", "change")
+        )
+        return compiles <= changes
 
     def compiled(self, lr: float, step: int) -> Rule | None:
         """The compiled rule that does the same as ``change``, and its constants; None: NumPy."""

@@ -16,7 +16,9 @@ from cnntrain.network.network import Network, Pass, by_numpy
 from cnntrain.network.recorded import Input, Inputs
 from cnntrain.types import Array, Arrays
 
-Batch = tuple[Inputs, Hashable]  # and what is the same in all for which one pass is noted: their number
+Batch = tuple[
+    Inputs, Hashable
+]  # and what is the same in all for which one pass is noted: their number
 MOST_SIZES = 4  # of batches, for which calls are kept
 
 

@@ -13,11 +13,11 @@ from cnntrain.layers import BatchSums, Steps, alone, within
 from cnntrain.metrics.sums import Sums, add_sums
 from cnntrain.network.network import Pass
 from cnntrain.network.objective import Outcome
+from cnntrain.ops.tree_sum import pairwise_sum
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.feed import Shard, dealt_groups, reading, shard_slices
 from cnntrain.training.messenger import Departures, Messenger, add_gradients
 from cnntrain.training.passes import MOST_SHARDS, Batch
-from cnntrain.training.tree_sum import pairwise_sum
 from cnntrain.training.workers import Workers
 from cnntrain.types import Array, Arrays, Params
 
@@ -164,6 +164,11 @@ class SideBySide:
     def plain(self, passes: Sequence[Steps[Outcome]]) -> list[Outcome]:
         """The outcomes of passes in Python."""
         return self.workers.together([silenced(steps) for steps in passes], add_sums, self.of)
+
+    @property
+    def has_all_shards(self) -> bool:
+        """Whether there are none on other ranks."""
+        return self.workers.team.size == 1
 
     def total(self, parts: Sequence[BatchSums]) -> BatchSums:
         """The sums over all shards."""

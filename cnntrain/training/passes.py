@@ -17,7 +17,8 @@ from cnntrain.layers import BatchSums, Steps
 from cnntrain.native import Engine, current
 from cnntrain.network.network import Network, Pass, by_numpy
 from cnntrain.network.objective import Objective, Outcome, forward_backward_steps
-from cnntrain.network.recorded import RecordedPass, Samples, repeat
+from cnntrain.network.recorded import RecordedPass, Samples
+from cnntrain.network.repetition import Repetition
 from cnntrain.types import Array, Arrays, Params
 
 MOST_SHARDS = 8  # recorded passes keep the memory of all shards
@@ -28,6 +29,10 @@ class Together(Protocol):
 
     def plain(self, passes: Sequence[Steps[Outcome]]) -> list[Outcome]:
         """The outcomes of passes in Python."""
+
+    @property
+    def has_all_shards(self) -> bool:
+        """Whether there are none on other ranks."""
 
     def total(self, parts: Sequence[BatchSums]) -> BatchSums:
         """The sums over all shards."""
@@ -69,6 +74,7 @@ class Recorded:
         self.passes = [RecordedPass(*of) for _ in range(shards)]
         self.is_noted = False
         self.is_proved: bool | None = None  # None: not yet compared
+        self.repetition: Repetition | None = None
 
     def fits(self, batch: Batch) -> bool:
         """Whether it is of this network, with these very arrays."""
@@ -93,7 +99,8 @@ class Recorded:
         self, batch: Batch, shards: Sequence[Samples], runs: Sequence[Pass], together: Together
     ) -> list[Outcome]:
         """The outcomes of plain passes, after a look whether the recorded ones give the same."""
-        again = repeat(self.passes, shards, runs, batch.params, together.total)
+        self.repetition = Repetition(self.passes, together.has_all_shards)
+        again = self.repetition.outcomes(shards, runs, batch.params, together.total)
         digests = list(map(_digest, again))  # of arrays that the plain passes overwrite
         triples = zip(self.passes, shards, runs, strict=True)
         expected = together.plain(
@@ -137,9 +144,9 @@ class Passes:
             found = known.proved(batch, shards, runs, together)
             self._after_failure(key, known, batch)
             return found
-        if known.is_proved:
-            of = (known.passes, shards, runs, batch.params)
-            return repeat(*of, together.total, batch.leaves)
+        if known.is_proved and known.repetition is not None:
+            of = (shards, runs, batch.params)
+            return known.repetition.outcomes(*of, together.total, batch.leaves)
         return together.plain(
             [batch.plain(*s.load(), run=run) for s, run in zip(shards, runs, strict=True)]
         )
@@ -152,6 +159,7 @@ class Passes:
             self._recorded[key] = Recorded(batch, len(known.passes), with_losses=False)
         else:
             known.passes = known.passes[:1]  # the memory of the others is free again
+            known.repetition = None
 
 
 def can_record(network: Network, shards: int) -> bool:

@@ -63,7 +63,9 @@ class Predictor:
             found = [z for group in groups for z, _ in self._forwards.outputs(*group)]
         else:
             numbers = range(len(batches))
-            found = list(workers.results(lambda k: self._forwards.outputs(batches[k])[0].z, numbers))
+            found = list(
+                workers.results(lambda k: self._forwards.outputs(batches[k])[0].z, numbers)
+            )
         return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
 
     def _slices(self, samples: int, threads: int) -> list[slice]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from cnntrain.training.tree_sum import left_part, pairwise_sum
+from cnntrain.ops.tree_sum import left_part, pairwise_sum
 
 T = TypeVar("T")
 

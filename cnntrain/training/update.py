@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from cnntrain.native import current
 from cnntrain.native import gradients as compiled
 from cnntrain.native.engine import solid
 from cnntrain.native.update import Rule, Updates
-from cnntrain.optimizers import Optimizer
 from cnntrain.training.experiment import Experiment
 from cnntrain.training.state import AVERAGE, State
 from cnntrain.types import Array, Arrays, Params
@@ -48,7 +46,7 @@ def _shows_in_update(experiment: Experiment, grads: Params) -> bool:
     """
     plan, trained = experiment.plan, experiment.network.trained
     is_changed = experiment.penalty or plan.train.clip
-    rule = _has_own_rule(type(plan.optimizer)) and plan.optimizer.compiled(1.0, 0)
+    rule = plan.optimizer.has_own_rule() and plan.optimizer.compiled(1.0, 0)
     return bool(rule) and not is_changed and grads.keys() <= trained.keys()
 
 
@@ -82,7 +80,7 @@ def update(experiment: Experiment, state: State, grads: Params, lr: float) -> st
 def _compiled_rules(experiment: Experiment, state: State, lr: float) -> Rules:
     """The compiled rules; none if NumPy is to change the arrays."""
     optimizer = experiment.plan.optimizer
-    if current().isa is None or not _has_own_rule(type(optimizer)):
+    if current().isa is None or not optimizer.has_own_rule():
         return {}
     found: Rules = {}
     for lr_mult, decay_mult in set(experiment.network.rates):
@@ -92,16 +90,6 @@ def _compiled_rules(experiment: Experiment, state: State, lr: float) -> Rules:
             return {}
         found[lr_mult, decay_mult] = rule, own_lr * optimizer.weight_decay * decay_mult
     return found
-
-
-@cache
-def _has_own_rule(kind: type[Optimizer]) -> bool:
-    """Whether the compiled rule is that of this ``change``, not of one that it overrides."""
-    compiles, changes = (
-        next(k for k, base in enumerate(kind.__mro__) if name in vars(base))
-        for name in ("compiled", "change")
-    )
-    return compiles <= changes
 
 
 def _in_one_call(

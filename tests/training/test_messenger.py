@@ -5,11 +5,11 @@ import pytest
 from helpers.ranks import on_all_ranks
 
 from cnntrain.native import engine_named, using
+from cnntrain.ops.tree_sum import pairwise_sum
 from cnntrain.training.gradients import gradients
 from cnntrain.training.messenger import LEAST_BYTES, Departures, Messenger
 from cnntrain.training.state import start
 from cnntrain.training.team import ALONE
-from cnntrain.training.tree_sum import pairwise_sum
 from cnntrain.training.workers import Workers
 
 LAYERS = ["dense3.W", "dense2.W", "dense1.W"]  # in the order in which they are ready

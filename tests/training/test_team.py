@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from helpers.ranks import on_all_ranks
 
+from cnntrain.ops.tree_sum import left_part, pairwise_sum
 from cnntrain.training.team import ALONE
-from cnntrain.training.tree_sum import left_part, pairwise_sum
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])

@@ -1,0 +1,79 @@
+"""Recorded passes of all shards of a batch, made again and again, side by side."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from cnntrain.layers import BatchSums
+from cnntrain.native import Program, Recorder, recording, run_programs
+from cnntrain.native.sums import put
+from cnntrain.network.network import Pass
+from cnntrain.network.objective import Outcome
+from cnntrain.network.recorded import Exchange, RecordedPass, Samples
+from cnntrain.ops.sums import added
+from cnntrain.ops.tree_sum import pairwise_sum
+from cnntrain.types import Arrays, Params
+
+Add = Callable[[Sequence[BatchSums]], BatchSums]
+
+
+class Repetition:
+    """The programs of all shards, part by part. Where a part ends with sums, they are added up.
+
+    If all shards are here (``is_whole``), that is noted too: the next part of every shard begins
+    with it, so that no thread waits for Python.
+    """
+
+    def __init__(self, passes: Sequence[RecordedPass], is_whole: bool) -> None:
+        self._passes, self._is_whole = passes, is_whole
+        self._programs = [[one.program(part) for one in passes] for part in passes[0].parts]
+        self._recorders = [Recorder() for _ in passes]  # of the sums over shards
+        for part in passes[0].parts if is_whole else ():
+            exchanges = self._exchanges(part)
+            for k, exchange in enumerate(exchanges):
+                before = _noted_sums(self._recorders[k], exchanges, exchange)
+                self._programs[part + 1][k] = before + self._programs[part + 1][k]
+
+    def _exchanges(self, part: int) -> list[Exchange]:
+        return [found for one in self._passes if (found := one.exchange(part)) is not None]
+
+    def outcomes(
+        self,
+        shards: Sequence[Samples],
+        runs: Sequence[Pass],
+        params: Arrays,
+        add: Add,
+        ready: Callable[[int, Params], object] | None = None,
+    ) -> list[Outcome]:
+        """Of other samples. ``ready`` is told the number of a shard and final gradients of it."""
+        passes = self._passes
+        for recorded, samples, run in zip(passes, shards, runs, strict=True):
+            recorded.begin(samples, run)
+        for part, programs in enumerate(self._programs):
+            run_programs(programs)
+            if not self._is_whole:
+                self._add_up(part, add)
+            for recorded, samples, run in zip(passes, shards, runs, strict=True):
+                recorded.turn(part, samples.targets)
+                if ready is not None and (grads := recorded.leaving(part)):
+                    ready(run.shard, grads)
+        return [recorded.outcome(params) for recorded in passes]
+
+    def _add_up(self, part: int, add: Add) -> None:
+        exchanges = self._exchanges(part)
+        if not exchanges:
+            return
+        total = add([exchange.own for exchange in exchanges])
+        for exchange in exchanges:
+            for name, place in exchange.total.items():
+                np.copyto(place, total[name])
+
+
+def _noted_sums(recorder: Recorder, exchanges: Sequence[Exchange], into: Exchange) -> Program:
+    """The calls that give one shard the totals; numbers that are no arrays never change."""
+    recorder.begin_part()
+    with recording(recorder):
+        for name, place in into.total.items():
+            if isinstance(into.own[name], np.ndarray):
+                put(place, pairwise_sum([each.own[name] for each in exchanges], added))
+    return recorder.programs[-1]
