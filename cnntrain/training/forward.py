@@ -16,9 +16,7 @@ from cnntrain.network.network import Network, Pass, by_numpy
 from cnntrain.network.recorded import Input, Inputs
 from cnntrain.types import Array, Arrays
 
-Batch = tuple[
-    Inputs, Hashable
-]  # and what is the same in all for which one pass is noted: their number
+Batch = tuple[Inputs, Hashable]  # and what those have in common for which one pass is noted
 MOST_SIZES = 4  # of batches, for which calls are kept
 
 

@@ -62,10 +62,8 @@ class Predictor:
             groups = [batches[k : k + each] for k in range(0, len(batches), each)]
             found = [z for group in groups for z, _ in self._forwards.outputs(*group)]
         else:
-            numbers = range(len(batches))
-            found = list(
-                workers.results(lambda k: self._forwards.outputs(batches[k])[0].z, numbers)
-            )
+            one = self._forwards.outputs
+            found = list(workers.results(lambda k: one(batches[k])[0].z, range(len(batches))))
         return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
 
     def _slices(self, samples: int, threads: int) -> list[slice]:
