@@ -37,16 +37,16 @@ class Arena:
 
     def __init__(self, blocks: Sequence[Block] = ()) -> None:
         self._free: list[Block] = list(blocks)
-        self._blocks: list[Block] = list(blocks)
+        self.blocks: list[Block] = list(blocks)  # all of them
 
     def anew(self) -> "Arena":
         """The same memory, all of it free: whoever uses it destroys what the arrays hold."""
-        return Arena(self._blocks)
+        return Arena(self.blocks)
 
     @property
     def nbytes(self) -> int:
         """The memory that it holds."""
-        return sum(len(block.memory) for block in self._blocks)
+        return sum(len(block.memory) for block in self.blocks)
 
     def empty(self, shape: Shape, dtype: "np.dtype[Any]") -> Array:
         """A new array, on a cache line, in the smallest free block that holds it."""
@@ -58,7 +58,7 @@ class Arena:
     def holds(self, array: Array) -> bool:
         """Whether the memory of an array is in one of the blocks."""
         at = array.ctypes.data
-        return any(block.start <= at < block.start + len(block.memory) for block in self._blocks)
+        return any(block.start <= at < block.start + len(block.memory) for block in self.blocks)
 
     def _block_of(self, size: int) -> Block:
         """A free block not wastefully larger, lest a few numbers occupy the place of a map."""
@@ -68,7 +68,7 @@ class Arena:
             return self._free.pop(min(fitting, key=sizes.__getitem__))
         memory = bytearray(size)
         block = Block(memory, np.frombuffer(memory, np.uint8).ctypes.data)
-        self._blocks.append(block)
+        self.blocks.append(block)
         return block
 
 

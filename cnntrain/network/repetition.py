@@ -27,11 +27,11 @@ class Repetition:
     def __init__(self, passes: Sequence[RecordedPass], is_whole: bool) -> None:
         self._passes, self._is_whole = passes, is_whole
         self._programs = [[one.program(part) for one in passes] for part in passes[0].parts]
-        self._recorders = [Recorder() for _ in passes]  # of the sums over shards
+        self.recorders = [Recorder() for _ in passes]  # of the sums over shards
         for part in passes[0].parts if is_whole else ():
             exchanges = self._exchanges(part)
             for k, exchange in enumerate(exchanges):
-                before = _noted_sums(self._recorders[k], exchanges, exchange)
+                before = _noted_sums(self.recorders[k], exchanges, exchange)
                 self._programs[part + 1][k] = before + self._programs[part + 1][k]
 
     def _exchanges(self, part: int) -> list[Exchange]:

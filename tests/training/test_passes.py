@@ -61,6 +61,24 @@ def test_recorded_passes_give_the_bits_of_plain_ones(digits, monkeypatch):
     assert_same(found, expected)
 
 
+@pytest.mark.parametrize("shards", [2, 3, 8])
+def test_sums_over_shards_are_added_up_side_by_side(digits, monkeypatch, shards):
+    monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: shards)
+    found, (recorded,) = trained(digits, steps=15)
+    assert recorded.is_proved
+    assert len(recorded.passes) == shards
+    monkeypatch.setattr(Passes, "can_record", lambda *_: False)
+    assert_same(found, trained(digits, steps=15)[0])
+
+
+def test_the_sums_of_two_shards_share_no_memory(digits, monkeypatch):
+    monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: 4)
+    _, (recorded,) = trained(digits)
+    places = [set(map(id, one.arena.blocks)) for one in recorded.repetition.recorders]
+    assert all(places)
+    assert len(set().union(*places)) == sum(map(len, places))
+
+
 def test_a_layer_that_works_outside_of_its_kernels_is_not_repeated(digits, monkeypatch):
     """Its NumPy arithmetic is not noted, so that the repeated pass would be wrong."""
     forward = Tanh.forward
