@@ -64,11 +64,11 @@ def test_recorded_passes_give_the_bits_of_plain_ones(digits, monkeypatch):
 @pytest.mark.parametrize("shards", [2, 3, 8])
 def test_sums_over_shards_are_added_up_side_by_side(digits, monkeypatch, shards):
     monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: shards)
-    found, (recorded,) = trained(digits, steps=15)
+    found, (recorded,) = trained(digits, steps=12)
     assert recorded.is_proved
     assert len(recorded.passes) == shards
     monkeypatch.setattr(Passes, "can_record", lambda *_: False)
-    assert_same(found, trained(digits, steps=15)[0])
+    assert_same(found, trained(digits, steps=12)[0])
 
 
 def test_the_sums_of_two_shards_share_no_memory(digits, monkeypatch):
