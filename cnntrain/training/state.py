@@ -37,7 +37,10 @@ class State:
     stale_epochs: int = 0  # epochs since the best one
     drops: int = 0  # times that a plateau has lowered the learning rate
     largest_change: float | None = None  # of any W or b, in the last update; None: not measured
-    updates: Updates[Any] | None = field(default=None, init=False, repr=False, compare=False)
+    # of these arrays as this plan has them made
+    updates: tuple[Plan, Updates[Any]] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     def evaluated(self) -> Params:
         """The arrays to evaluate: the moving averages of the weights where there are any."""

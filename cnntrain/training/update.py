@@ -110,20 +110,20 @@ def _in_one_call(
 
 def _updates(experiment: Experiment, state: State) -> Updates[Rates]:
     """Those of the arrays of a state, prepared once."""
-    names = experiment.network.trained
+    plan, names = experiment.plan, experiment.network.trained
     weights = [state.params[name] for name in names]
-    if state.updates is None or not state.updates.are_of(weights):
-        train, memory = experiment.plan.train, state.optimizer_state
-        slots = [
-            [memory[f"{slot}:{name}"] for name in names]
-            for slot in experiment.plan.optimizer.active_slots()
-        ]
-        # the average is of weights that are limited, so with max_norm it is taken afterwards
-        keep = train.average if train.max_norm is None else None
-        averages = [] if keep is None else [memory[f"{AVERAGE}:{name}"] for name in names]
-        rates = experiment.network.rates
-        state.updates = Updates(weights, slots, rates, averages, keep or 0.0)
-    return state.updates
+    if state.updates is not None:
+        of, found = state.updates
+        if of is plan and found.are_of(weights):
+            return found
+    memory = state.optimizer_state
+    slots = [[memory[f"{slot}:{n}"] for n in names] for slot in plan.optimizer.active_slots()]
+    # the average is of weights that are limited, so with max_norm it is taken afterwards
+    keep = plan.train.average if plan.train.max_norm is None else None
+    averages = [] if keep is None else [memory[f"{AVERAGE}:{name}"] for name in names]
+    found = Updates(weights, slots, experiment.network.rates, averages, keep or 0.0)
+    state.updates = plan, found
+    return found
 
 
 def _named_bad(slots: Sequence[str], names: Iterable[str], found: Array, lr: float) -> str | None:

@@ -102,17 +102,17 @@ static int convolve(const Arg *arg, const real *a, const real *W, const real *b,
     };
     void *memory = pass_memory(&p, to.winners ? 2 * p.m * h.out * n : 0);
     if (!memory) return NO_MEMORY;
-    const Small small = {a,
-                         v.length,
-                         h.length,
-                         v.before,
-                         h.before,
-                         v.out,
-                         h.out,
-                         (v.size - 1) * v.dilation,
-                         (h.size - 1) * h.dilation,
-                         v.dilation,
-                         h.dilation};
+    const Small small = {.maps = a,
+                         .rows = v.length,
+                         .columns = h.length,
+                         .top = v.before,
+                         .left = h.before,
+                         .out_rows = v.out,
+                         .out_columns = h.out,
+                         .row_reach = (v.size - 1) * v.dilation,
+                         .column_reach = (h.size - 1) * h.dilation,
+                         .row_step = v.dilation,
+                         .column_step = h.dilation};
     if (v.stride == 1 && h.stride == 1 && is_small(&p, &small)) {
         const int status = convolve_small(&p, &small, W, groups, p.m * p.w_out, to);
         release(memory);
@@ -179,9 +179,17 @@ static int conv2d_da(const Arg *arg) {
     void *memory = pass_memory(&p, p.m * per_phase * n);
     if (!memory) return NO_MEMORY;
     const long row_reach = (v.size - 1) * v.dilation, column_reach = (h.size - 1) * h.dilation;
-    const Small small = {delta,      v.out,    h.out,     row_reach - v.before, column_reach - h.before,
-                         v.length,   h.length, row_reach, column_reach,         -v.dilation,
-                         -h.dilation};
+    const Small small = {.maps = delta,
+                         .rows = v.out,
+                         .columns = h.out,
+                         .top = row_reach - v.before,
+                         .left = column_reach - h.before,
+                         .out_rows = v.length,
+                         .out_columns = h.length,
+                         .row_reach = row_reach,
+                         .column_reach = column_reach,
+                         .row_step = -v.dilation,
+                         .column_step = -h.dilation};
     if (v.stride == 1 && h.stride == 1 && is_small(&p, &small)) {
         const int status = convolve_small(&p, &small, W, groups, p.c * p.w_in, (Written){.z = da});
         release(memory);
