@@ -45,7 +45,8 @@ class Updates(Generic[Kind]):
         self._options = (len(slots), keep, 1 - keep, parts)
         self._rules: Mapping[Kind, tuple[Rule, float]] = {}  # whose constants are in ``_each``
         self._each = np.zeros((len(weights), CONSTANTS + 1))
-        self._found, self._is_bad = np.zeros((parts, len(weights), FOUND)), bytearray(parts)
+        self._found = np.zeros((parts, len(weights), FOUND))
+        self._is_bad = np.zeros(parts, np.uint8)
 
     def are_of(self, weights: Sequence[Array]) -> bool:
         """Whether it is these very arrays that are updated."""
