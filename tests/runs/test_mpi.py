@@ -283,8 +283,10 @@ def test_a_killed_rank_ends_the_job_and_it_resumes(
 
 
 def gives_up(process, folder, lost, within):
-    """What a job says that ends without a rank; rank 0, if it is left, writes a checkpoint. If it was
-    stuck, a launcher may wake it when it ends the job, and then it may write one too."""
+    """What a job says that ends without a rank; rank 0, if it is left, writes a checkpoint.
+
+    If it was stuck, a launcher may wake it as it ends the job, and then it may write one too.
+    """
     code, err = ended(process, within)
     assert code == 1
     assert lost == 0 or "A checkpoint was written at step" in err
