@@ -67,7 +67,10 @@ class Predictor:
         return found[0] if len(found) == 1 else np.concatenate(found, axis=-1)
 
     def _slices(self, samples: int, threads: int) -> list[slice]:
-        least = min(threads, samples // WORTH_A_THREAD)
+        """Of more numbers in activations than in weights, samples are shared out among threads."""
+        activations = self.network.activation_count * samples
+        is_shared = activations > self.network.parameter_count
+        least = min(threads, samples // WORTH_A_THREAD) if is_shared else 1
         return cut(samples, max(1, least, -(-samples // self._at_a_time)))
 
     def _given(self, x: Array) -> tuple[Given, Hashable]:
