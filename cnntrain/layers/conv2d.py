@@ -321,6 +321,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
             Example(cls(filters=3, kernel=5, padding="same", algorithm="winograd"), (2, 5, 4)),
             Example(cls(filters=2, kernel=5, padding=(0, 4), algorithm="winograd"), (3, 9, 2), 17),
             Example(cls(filters=1, kernel=3, padding=1, algorithm="winograd"), (32, 8, 8), 1),
+            Example(cls(filters=1, kernel=3, padding=1, algorithm="winograd"), (16, 8, 9), 1),
             Example(cls(filters=32, kernel=3, padding=1, algorithm="winograd"), (1, 8, 8), 1),
             Example(cls(filters=3, kernel=5, padding="same", algorithm="fourier"), (2, 5, 4)),
             Example(cls(filters=2, kernel=5, padding=(0, 4), algorithm="fourier"), (3, 9, 2), 17),

@@ -106,15 +106,15 @@ def da(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
 @twinned(compiled.dW)
 def dW(delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
     """∂C/∂W = F⁻¹[Σ F(a) F(δ)*], Σ over tiles and samples."""
-    D = _waves(outputs_cut(delta, vertical, horizontal, TILE))  # (8, 5, F, tiles)
-    V = _waves(squares_of(a, vertical, horizontal, TILE))  # (8, 5, C, tiles)
+    D = _waves(outputs_cut(delta, vertical, horizontal, (TILE, TILE)))  # (8, 5, F, tiles)
+    V = _waves(squares_of(a, vertical, horizontal, (TILE, TILE)))  # (8, 5, C, tiles)
     dU = D.conj() @ V.swapaxes(-1, -2)  # (8, 5, F, C) = (8, 5, F, Q) @ (8, 5, Q, C)
     return _numbers(dU)[:TAPS, :TAPS].transpose(2, 3, 0, 1).astype(delta.dtype)
 
 
 def _by_tiles(a: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
     U = _waves(W.transpose(2, 3, 0, 1))  # (8, 5, F, C)
-    V = _waves(squares_of(a, vertical, horizontal, TILE))  # (8, 5, C, tiles)
+    V = _waves(squares_of(a, vertical, horizontal, (TILE, TILE)))  # (8, 5, C, tiles)
     tiles = _numbers(U.conj() @ V)[:TILE, :TILE]
     return outputs_of(tiles.astype(a.dtype), vertical, horizontal)
 

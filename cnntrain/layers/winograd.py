@@ -129,23 +129,24 @@ def da(delta: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
 def dW(delta: Array, a: Array, W_shape: Shape, vertical: Axis, horizontal: Axis) -> Array:
     """∂C/∂W = Gᵀ [Σ (A δ Aᵀ) ⊙ (Bᵀ a B)] G, Σ over tiles and samples."""
     form = WEIGHTS_FORMS[vertical.size]
-    tiles = outputs_cut(delta, vertical, horizontal, 2)
-    points = _on_both_sides(form.A_T.T, tiles)  # (P, P, F, tiles)
-    V = _on_both_sides(form.B_T, squares_of(a, vertical, horizontal, 2))  # (P, P, C, tiles)
+    tiles = outputs_cut(delta, vertical, horizontal, (2, 2))
+    points = _on_both_sides(form.A_T.T, tiles, form.A_T)  # (P, P, F, tiles)
+    V = _on_both_sides(form.B_T, squares_of(a, vertical, horizontal, (2, 2)), form.B_T.T)
     dU = long_product(points, V.swapaxes(-1, -2))  # (P, P, F, C) = (P, P, F, Q) @ (P, P, Q, C)
-    return _on_both_sides(form.G.T, dU).transpose(2, 3, 0, 1)
+    return _on_both_sides(form.G.T, dU, form.G).transpose(2, 3, 0, 1)
 
 
 def _by_tiles(a: Array, W: Array, vertical: Axis, horizontal: Axis) -> Array:
     tile = compiled.tile_of(vertical.size, len(a), (vertical.out, horizontal.out))
-    form = FORMS[vertical.size, tile]
-    U = _on_both_sides(form.G, W.transpose(2, 3, 0, 1))  # (P, P, F, C)
-    V = _on_both_sides(form.B_T, squares_of(a, vertical, horizontal, tile))  # (P, P, C, tiles)
-    return outputs_of(_on_both_sides(form.A_T, U @ V), vertical, horizontal)
+    down, across = (FORMS[vertical.size, side] for side in tile)
+    U = _on_both_sides(down.G, W.transpose(2, 3, 0, 1), across.G.T)  # (P, Q, F, C)
+    V = _on_both_sides(down.B_T, squares_of(a, vertical, horizontal, tile), across.B_T.T)
+    z = _on_both_sides(down.A_T, U @ V, across.A_T.T)  # of (P, Q, F, C) @ (P, Q, C, tiles)
+    return outputs_of(z, vertical, horizontal)
 
 
-def _on_both_sides(matrix: Array, x: Array) -> Array:
-    """M x Mᵀ along the first two axes: (k, k, ...) -> (m, m, ...)."""
-    M = matrix.astype(x.dtype)
-    once = np.tensordot(M, x, 1)  # (m, k, ...) = (m, k) @ (k, k, ...)
-    return np.tensordot(M, once.swapaxes(0, 1), 1).swapaxes(0, 1)
+def _on_both_sides(left: Array, x: Array, right: Array) -> Array:
+    """L x R along the first two axes: (k, l, ...) -> (m, n, ...)."""
+    down = np.tensordot(left.astype(x.dtype), x, 1)  # (m, l, ...) = (m, k) @ (k, l, ...)
+    across = np.tensordot(right.T.astype(x.dtype), down.swapaxes(0, 1), 1)  # (n, m, ...)
+    return across.swapaxes(0, 1)

@@ -65,7 +65,7 @@ class Arena:
         sizes = {k: len(block.memory) for k, block in enumerate(self._free)}
         fitting = [k for k, held in sizes.items() if size <= held <= WASTE * size]
         if fitting:
-            return self._free.pop(min(fitting, key=sizes.__getitem__))
+            return self._free.pop(min(reversed(fitting), key=sizes.__getitem__))
         memory = bytearray(size)
         block = Block(memory, np.frombuffer(memory, np.uint8).ctypes.data)
         self.blocks.append(block)

@@ -19,9 +19,8 @@ class Form:
 
 
 FORWARD = 96 << 10  # numbers that ``forward`` holds, unless a few columns need more
-SMALL_3, LARGE_3, SMALL_5, WAVES_5, SHARES_5 = (
-    Form(k, taps) for k, taps in enumerate((3, 3, 5, 5, 5))
-)
+SMALL_3, WIDE_3, LARGE_3, SMALL_5 = (Form(k, taps) for k, taps in enumerate((3, 3, 3, 5)))
+WAVES_5, SHARES_5 = Form(4, 5), Form(5, 5)
 WEIGHTS_3, WEIGHTS_5, WEIGHTS_WAVES_5 = (Form(k, taps) for k, taps in enumerate((3, 5, 5)))
 
 

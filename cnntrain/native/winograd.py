@@ -6,19 +6,24 @@ from cnntrain.native import tiles
 from cnntrain.native.windows import Axis
 from cnntrain.types import Array, Shape
 
-MANY, LARGE = 32, 8  # channels, and outputs of an axis, from which on tiles are larger
+SMALL_TAPS = tiles.SMALL_3.taps
+SOME, MANY = 16, 32  # channels from which on tiles are wider, and larger,
+LARGE = 8  # on maps with so many outputs of an axis
+OF_TILES = {(2, 2): tiles.SMALL_3, (2, 4): tiles.WIDE_3, (4, 4): tiles.LARGE_3}
 
 
-def tile_of(taps: int, channels: int, outputs: Sequence[int]) -> int:
-    """Outputs of an axis in a tile: four with 3x3 kernels, on large maps and where many channels
-    are summed up, so that the sum over taps rounds nearly as much."""
-    return 4 if taps == 3 and channels >= MANY and min(outputs) >= LARGE else 2
+def tile_of(taps: int, channels: int, outputs: Sequence[int]) -> tuple[int, int]:
+    """Outputs of a tile, down and across: more with 3x3 kernels, on large maps and where many
+    channels are summed up, so that the sum over taps rounds nearly as much."""
+    if taps != SMALL_TAPS or channels < SOME or min(outputs) < LARGE:
+        return 2, 2
+    return (4, 4) if channels >= MANY else (2, 4)
 
 
 def _form(taps: int, channels: int, outputs: Sequence[int]) -> tiles.Form:
     if taps == tiles.SMALL_5.taps:
         return tiles.SMALL_5
-    return tiles.LARGE_3 if tile_of(taps, channels, outputs) == 4 else tiles.SMALL_3
+    return OF_TILES[tile_of(taps, channels, outputs)]
 
 
 def weights_form(taps: int) -> tiles.Form:

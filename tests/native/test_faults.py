@@ -41,10 +41,22 @@ FAULTS = {
         "taps->shift[taps->count++] = t / ax->stride - o;",
         "conv2d",
     ),
+    "conv2d: a copy of other rows than those that taps read": (
+        "spread.h",
+        "if (!is_read(&p->v, k)) continue;",
+        "if (is_read(&p->v, k)) continue;",
+        "conv2d",
+    ),
+    "conv2d: da with the rows of delta of the block before": (
+        "conv.c",
+        "(t / v.stride - first) * p.in.row",
+        "(t / v.stride - first - 1) * p.in.row",
+        "conv2d",
+    ),
     "conv2d: the columns of da not rotated": (
         "conv.c",
-        "p.cols.offset[j] = (p.cols.shift[j] + left) * n;",
-        "p.cols.offset[j] = (left - p.cols.shift[j]) * n;",
+        "p.cols.offset[j] = (p.cols.shift[j] + p.in.left) * n;",
+        "p.cols.offset[j] = (p.in.left - p.cols.shift[j]) * n;",
         "conv2d",
     ),
     "conv2d: taps of small maps not reversed in da": (
@@ -85,8 +97,8 @@ FAULTS = {
     ),
     "conv2d: dW of every group that of the first": (
         "conv_weights.c",
-        "in.x + g * per_group * in.plane, &v",
-        "in.x, &v",
+        "a + g * per_group * v.length",
+        "a + 0 * v.length",
         "conv2d",
     ),
     "conv2d: db of one row too few": (
@@ -95,10 +107,10 @@ FAULTS = {
         "sum_of(arg[1].r + f * arg[3].i, arg[3].i - 1)",
         "conv2d",
     ),
-    "tiles: a square read one row too low": (
-        "tiles.c",
-        "h = of->oh - p->top + i",
-        "h = of->oh - p->top + i + 1",
+    "tiles: inputs read one row too low": (
+        "tile_maps.h",
+        "h = of->h + i",
+        "h = of->h + i + 1",
         "conv2d",
     ),
     "tiles: all lanes from the first of several tiles": (
@@ -114,7 +126,7 @@ FAULTS = {
         "conv2d",
     ),
     "tiles: padding read from the map": (
-        "tiles.c",
+        "tile_maps.h",
         "h < p->height && w >= 0",
         "h <= p->height && w >= 0",
         "conv2d",
@@ -126,9 +138,21 @@ FAULTS = {
         "conv2d",
     ),
     "tiles: the second chain of channels in the place of the first": (
+        "point_products.h",
+        "sum[m][j] += more[m][j];",
+        "sum[m][j] = more[m][j];",
+        "conv2d",
+    ),
+    "tiles: kernels of the first outputs for all of them": (
         "tiles.c",
-        "q, width, c > 0)",
-        "q, width, 0)",
+        "p->U + (i * p->m + m) * p->c * values",
+        "p->U + i * p->m * p->c * values",
+        "conv2d",
+    ),
+    "tiles: whole vectors without b": (
+        "point_products.h",
+        "y = z[i * wide + j] + b;",
+        "y = z[i * wide + j] + 0 * b;",
         "conv2d",
     ),
     "tiles: dW of the last chain alone": (
@@ -151,8 +175,8 @@ FAULTS = {
     ),
     "winograd: the points of one half in the place of the other": (
         "winograd.h",
-        "two_points(d, POINT_B, A_SQUARED, v + 3);",
-        "two_points(d, POINT_B, B_SQUARED, v + 3);",
+        "two_points(d + 1, POINT_B, A_SQUARED, v + 3);",
+        "two_points(d + 1, POINT_B, B_SQUARED, v + 3);",
         "conv2d",
     ),
     "winograd: the third output without its even numbers": (
@@ -187,20 +211,20 @@ FAULTS = {
     ),
     "fourier: the conjugate of the inputs": (
         "tiles.c",
-        "{s, s, r}, 0, p->c, q, width, -sign)",
-        "{s, s, r}, 0, p->c, q, width, sign)",
+        "{s, s, r}, q, width, -sign)",
+        "{s, s, r}, q, width, sign)",
         "conv2d",
     ),
     "fourier: shares of delta where its tile begins": (
-        "tiles.c",
-        "left = of->ow - p->left_of;",
-        "left = of->ow;",
+        "tile_maps.h",
+        "j * across->step - p->left_of",
+        "j * across->step",
         "conv2d",
     ),
     "fourier: shares of delta not added up": (
-        "tiles.c",
-        "put_lanes(to, load_between(to, of->lo, of->hi) + z[i * side + j], of);",
-        "put_lanes(to, z[i * side + j], of);",
+        "tile_maps.h",
+        "adds ? load_between(to, of->lo, of->hi) + y : y",
+        "y",
         "conv2d",
     ),
     "fourier: dW with a wrong sign of sines": (
@@ -256,6 +280,12 @@ FAULTS = {
         "some) / splat(arg[2].r[oh * h.out + ow]);",
         "some) / splat(1);",
         "avg_pool2d",
+    ),
+    "batch_norm: sums over numbers that are not there": (
+        "sums.h",
+        "value[s] = first_of_numbers(value[s], p, stop);",
+        "",
+        "batch_norm",
     ),
     "batch_norm: the mean of dy left in": (
         "norm.c",

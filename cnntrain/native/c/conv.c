@@ -85,7 +85,7 @@ static void write_halves(const Pass *p, const Written *to, long g, long oh, long
 
 /* Arguments from the fifth on as those of conv2d_forward. */
 static int convolve(const Arg *arg, const real *a, const real *W, const real *b, int has_relu, Written to) {
-    const long f = arg[0].i, c = arg[1].i, groups = arg[2].i, n = arg[3].i, part = arg[17].i;
+    const long f = arg[0].i, c = arg[1].i, groups = arg[2].i, n = arg[3].i;
     const Axis v = axis_of(arg + 4), h = axis_of(arg + 10);
     Pass p = {
         .bias = b,
@@ -99,8 +99,11 @@ static int convolve(const Arg *arg, const real *a, const real *W, const real *b,
         .n = n,
         .step = h.stride,
         .limit = h.length,
+        .in = spread_for_taps(&v, &h, n),
     };
-    void *memory = pass_memory(&p, to.winners ? 2 * p.m * h.out * n : 0);
+    const long reach = reach_of(&v) + 1, held = rows_at_a_time(&p.in, p.c, reach);
+    const long some = (held - reach) / v.stride + 1; /* rows of outputs that these serve */
+    void *memory = pass_memory(&p, to.winners ? 2 * p.m * h.out * n : 0, held);
     if (!memory) return NO_MEMORY;
     const Small small = {.maps = a,
                          .rows = v.length,
@@ -119,24 +122,25 @@ static int convolve(const Arg *arg, const real *a, const real *W, const real *b,
         return status;
     }
     to.rows = p.strided;
-    p.in = spread(a, c, v.length, h.length, n, arg[16].w, h.before, h.stride, part);
     p.rows.count = v.size, p.cols.count = h.size;
-    for (long i = 0; i < v.size; i++)
-        p.rows.tap[i] = i, p.rows.offset[i] = (i * v.dilation - v.before) * p.in.row;
+    for (long i = 0; i < v.size; i++) p.rows.tap[i] = i, p.rows.offset[i] = i * v.dilation * p.in.row;
     for (long j = 0; j < h.size; j++) {
         const long at = j * h.dilation;
         p.cols.tap[j] = j, p.cols.shift[j] = at - h.before;
-        p.cols.offset[j] = (at % h.stride * part + at / h.stride) * n;
+        p.cols.offset[j] = (at % h.stride * p.in.part + at / h.stride) * n;
     }
     find_offsets(&p, 0);
     for (long g = 0; g < groups; g++) {
+        const real *maps = a + g * p.c * v.length * h.length * n, *x = NULL;
         pack_weights(&p, W + g * p.m * p.w_out);
         for (long oh = 0; oh < v.out; oh++) {
+            const long first = oh * v.stride - v.before;
+            if (oh % some == 0) x = rows_from(&p.in, maps, p.c, first, held);
             const long width = h.out * n;
             real *out = to.winners ? to.rows + oh % 2 * width : to.z + (g * p.m * v.out + oh) * width;
             taps_forward(&v, oh, &p.rows);
-            const real *x = p.in.x + g * p.c * p.in.plane + oh * v.stride * p.in.row;
-            convolve_row(&p, g, x, h.out, out, (to.winners ? 2 : v.out) * width, 1);
+            const real *rows = x + oh % some * v.stride * p.in.row;
+            convolve_row(&p, g, rows, h.out, out, (to.winners ? 2 : v.out) * width, 1);
             if (to.winners && oh % 2) write_halves(&p, &to, g, oh, v.out, h.out);
         }
     }
@@ -147,7 +151,7 @@ static int convolve(const Arg *arg, const real *a, const real *W, const real *b,
 /* z[f, oh, ow] = Σ_{i,j,c} W[f, c, i, j] · padded a[c, oh·s + i·d, ow·s + j·d] + b[f], a chain over (i, j, c)
  */
 static int conv2d_forward(const Arg *arg) {
-    return convolve(arg + 4, arg[1].r, arg[2].r, arg[3].r, (int)arg[22].i, (Written){.z = arg[0].w});
+    return convolve(arg + 4, arg[1].r, arg[2].r, arg[3].r, (int)arg[20].i, (Written){.z = arg[0].w});
 }
 
 /* The largest of every four neighbours of z, and which it is; z has an even number of rows and columns. */
@@ -161,10 +165,10 @@ static int conv2d_pool_forward(const Arg *arg) {
 static int conv2d_da(const Arg *arg) {
     real *da = arg[0].w;
     const real *delta = arg[1].r, *W = arg[2].r;
-    const long f = arg[3].i, c = arg[4].i, groups = arg[5].i, n = arg[6].i, part = arg[20].i,
-               left = arg[21].i;
+    const long f = arg[3].i, c = arg[4].i, groups = arg[5].i, n = arg[6].i;
     const Axis v = axis_of(arg + 7), h = axis_of(arg + 13);
     const long per_phase = (h.length + h.stride - 1) / h.stride;
+    const long row_reach = reach_of(&v), column_reach = reach_of(&h);
     Pass p = {
         .w_out = v.size * h.size,
         .w_in = c / groups * v.size * h.size,
@@ -175,10 +179,13 @@ static int conv2d_da(const Arg *arg) {
         .n = n,
         .step = 1,
         .limit = h.out,
+        .in = spread_for_outputs(&v, &h, n),
     };
-    void *memory = pass_memory(&p, p.m * per_phase * n);
+    const long lost =
+        row_reach / v.stride + 2; /* rows of delta that the first of da does without, or the last */
+    const long held = rows_at_a_time(&p.in, p.c, lost + 1), some = (held - lost) * v.stride;
+    void *memory = pass_memory(&p, p.m * per_phase * n, held);
     if (!memory) return NO_MEMORY;
-    const long row_reach = (v.size - 1) * v.dilation, column_reach = (h.size - 1) * h.dilation;
     const Small small = {.maps = delta,
                          .rows = v.out,
                          .columns = h.out,
@@ -195,17 +202,21 @@ static int conv2d_da(const Arg *arg) {
         release(memory);
         return status;
     }
-    p.in = spread(delta, f, v.out, h.out, n, arg[19].w, left, 1, part);
     for (long g = 0; g < groups; g++) {
+        const real *maps = delta + g * p.c * v.out * h.out * n, *rows = NULL;
         pack_weights(&p, W + g * p.c * p.w_in);
-        for (long row = 0; row < v.length; row++) {
+        for (long row = 0, first = 0; row < v.length; row++) {
             const long t = row + v.before;
-            const real *x = p.in.x + g * p.c * p.in.plane + t / v.stride * p.in.row;
+            if (row % some == 0) {
+                first = floor_div(t - row_reach, v.stride);
+                rows = rows_from(&p.in, maps, p.c, first, held);
+            }
+            const real *x = rows + (t / v.stride - first) * p.in.row;
             for (long r = 0; r < h.stride && r < h.length; r++) {
                 taps_backward(&h, r + h.before, -1, &p.cols);
                 for (long j = 0; j < p.cols.count; j++) {
                     p.cols.shift[j] += (r + h.before) / h.stride;
-                    p.cols.offset[j] = (p.cols.shift[j] + left) * n;
+                    p.cols.offset[j] = (p.cols.shift[j] + p.in.left) * n;
                 }
                 taps_backward(&v, v.stride + t % v.stride, -1, &p.rows); /* of all rows of this phase */
                 for (long i = 0; i < p.rows.count; i++) p.rows.offset[i] = p.rows.shift[i] * p.in.row;

@@ -14,7 +14,7 @@ typedef struct {
 } Taps;
 
 typedef struct {
-    Source in;
+    Spread in;
     const real *bias;
     int has_relu;             /* of which only the positive part is written */
     long w_out, w_in, kh, kw; /* W[m, c, i, j] at W[m * w_out + c * w_in + i * kw + j] */
@@ -116,15 +116,18 @@ static void finish_row(const Pass *p, const real *bias, real *out, long out_row,
     }
 }
 
-static void *pass_memory(Pass *p, long strided) {
+/* Room for a pass, with a copy of so many rows of maps. */
+static void *pass_memory(Pass *p, long strided, long rows) {
     const long taps = p->c * p->kh * p->kw, words = (long)sizeof(long), numbers = (long)sizeof(real);
-    char *block = scratch((p->m * taps + K_BLOCK * PANEL + strided) * numbers +
-                          (taps + 3 * p->kh + 4 * p->kw) * words + 12 * 64);
+    const long copied = copied_numbers(&p->in, p->c, rows);
+    char *block = scratch((p->m * taps + K_BLOCK * PANEL + strided + copied) * numbers +
+                          (taps + 3 * p->kh + 4 * p->kw) * words + 13 * 64);
     char *pool = block;
     if (!block) return NULL;
     p->packed = piece(&pool, p->m * taps * numbers);
     p->panel = piece(&pool, K_BLOCK * PANEL * numbers);
     p->strided = piece(&pool, strided * numbers);
+    place_copy(&p->in, rows, piece(&pool, copied * numbers));
     p->offset = piece(&pool, taps * words);
     p->used = piece(&pool, p->kw * words);
     Taps *each[2] = {&p->rows, &p->cols};

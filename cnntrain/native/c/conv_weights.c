@@ -75,7 +75,7 @@ static void sum_rows(Dots p, const real *delta, const real *x, const Axis *v, lo
                 p.rows = stop - first;
                 if (p.rows <= 0) continue;
                 p.delta = delta + f * p.delta_filter + first * p.delta_row;
-                p.x = x + (first * v->stride - before) * in_row;
+                p.x = x + ((first - o) * v->stride + i * v->dilation) * in_row;
                 p.sum = sum + f * p.sum_filter + i * kw, p.tap = offset + t, p.at = at + t;
                 DOTS_TABLE[least(TAPS_SUMMED, taps - t) - 1][size - 1](&p);
             }
@@ -91,19 +91,22 @@ static int conv2d_dW(const Arg *arg) {
     const long f = arg[3].i, c = arg[4].i, groups = arg[5].i, n = arg[6].i;
     const Axis v = axis_of(arg + 7), h = axis_of(arg + 13);
     const long m = f / groups, per_group = c / groups, taps = per_group * h.size, kernel = v.size * h.size;
-    const long part = arg[20].i, width = h.out * n;
+    const long width = h.out * n;
     const long block = most(1, least(v.out, POSITIONS / width));
-    char *memory =
-        scratch(f * per_group * kernel * (long)sizeof(double) + 2 * taps * (long)sizeof(long) + 3 * 64);
+    const long held = (block - 1) * v.stride + reach_of(&v) + 1;
+    Spread in = spread_for_taps(&v, &h, n);
+    const long copied = copied_numbers(&in, per_group, held) * (long)sizeof(real);
+    char *memory = scratch(f * per_group * kernel * (long)sizeof(double) + 2 * taps * (long)sizeof(long) +
+                           copied + 4 * 64);
     char *pool = memory;
     if (!memory) return NO_MEMORY;
-    const Source in = spread(a, c, v.length, h.length, n, arg[19].w, h.before, h.stride, part);
+    place_copy(&in, held, piece(&pool, copied));
     double *sum = piece(&pool, f * per_group * kernel * (long)sizeof(double));
     long *offset = piece(&pool, taps * (long)sizeof(long)), *at = piece(&pool, taps * (long)sizeof(long));
     memset(sum, 0, (size_t)(f * per_group * kernel) * sizeof(double));
     for (long k = 0; k < taps; k++) {
         const long j = k % h.size * h.dilation;
-        offset[k] = k / h.size * in.plane + (j % h.stride * part + j / h.stride) * n;
+        offset[k] = k / h.size * in.plane + (j % h.stride * in.part + j / h.stride) * n;
         at[k] = k / h.size * kernel + k % h.size;
     }
     const Dots p = {.delta_filter = v.out * width,
@@ -112,10 +115,12 @@ static int conv2d_dW(const Arg *arg) {
                     .width = width,
                     .sum_filter = per_group * kernel};
     for (long g = 0; g < groups; g++)
-        for (long o = 0; o < v.out; o += block)
-            sum_rows(p, delta + g * m * v.out * width, in.x + g * per_group * in.plane, &v, o,
-                     least(block, v.out - o), m, offset, at, taps, in.row, h.size,
-                     sum + g * m * per_group * kernel);
+        for (long o = 0; o < v.out; o += block) {
+            const real *maps = a + g * per_group * v.length * h.length * n;
+            const real *x = rows_from(&in, maps, per_group, o * v.stride - v.before, held);
+            sum_rows(p, delta + g * m * v.out * width, x, &v, o, least(block, v.out - o), m, offset, at, taps,
+                     in.row, h.size, sum + g * m * per_group * kernel);
+        }
     for (long k = 0; k < f * per_group * kernel; k++) dW[k] = (real)sum[k];
     release(memory);
     return 0;

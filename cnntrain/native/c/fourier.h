@@ -109,25 +109,28 @@ INLINE void eight_of_waves(const vec w[8], vec x[8]) {
         c[2 * m + 1] = GET(FOUR_AT(k, m) + 1) - GET(FOUR_AT(k, m) + 3);                                      \
     }
 
-/* Numbers of each of side x side arrays, transformed, to 64 arrays that are ``apart``. */
-#define STORE_VALUE(i, v) store(to + (i) * apart, v)
-#define ROWS_TO_WAVES(side, points, TRANSFORM, half, to, apart)                                              \
-    _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                    \
-        ROW_OF(side, half, p, row)                                                                           \
-        vec out[WAVES];                                                                                      \
-        TRANSFORM(row, out);                                                                                 \
-        PUT_REAL_ROW(p, out, STORE_VALUE)                                                                    \
+/* Numbers of side x side places, transformed, to 64 values. */
+#define STORE_VALUE(i, v) store(to + (i) * apart.value, v)
+#define TO_WAVES(name, side, TRANSFORM)                                                                      \
+    INLINE void name##_rows(vec half[side][WAVES], real *to, Apart apart) {                                  \
+        _Pragma("GCC unroll 2") for (int p = 0; p < 2; p++) {                                                \
+            ROW_OF(side, half, p, row)                                                                       \
+            vec out[WAVES];                                                                                  \
+            TRANSFORM(row, out);                                                                             \
+            PUT_REAL_ROW(p, out, STORE_VALUE)                                                                \
+        }                                                                                                    \
+        _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                                \
+            ROW_OF(side, half, 2 * l, c_row)                                                                 \
+            ROW_OF(side, half, 2 * l + 1, s_row)                                                             \
+            vec c[WAVES], s[WAVES];                                                                          \
+            TRANSFORM(c_row, c);                                                                             \
+            TRANSFORM(s_row, s);                                                                             \
+            PUT_TWO_ROWS(l, c, s, STORE_VALUE)                                                               \
+        }                                                                                                    \
     }                                                                                                        \
-    _Pragma("GCC unroll 3") for (int l = 1; l < 4; l++) {                                                    \
-        ROW_OF(side, half, 2 * l, c_row)                                                                     \
-        ROW_OF(side, half, 2 * l + 1, s_row)                                                                 \
-        vec c[WAVES], s[WAVES];                                                                              \
-        TRANSFORM(c_row, c);                                                                                 \
-        TRANSFORM(s_row, s);                                                                                 \
-        PUT_TWO_ROWS(l, c, s, STORE_VALUE)                                                                   \
-    }
-BOTH_WAYS(inputs_to_waves, 8, WAVES, waves_of_8, ROWS_TO_WAVES)
-BOTH_WAYS(deltas_to_waves, 4, WAVES, waves_of_4, ROWS_TO_WAVES)
+    BOTH_WAYS(name, side, WAVES, TRANSFORM, side)
+TO_WAVES(inputs_to_waves, 8, waves_of_8)
+TO_WAVES(deltas_to_waves, 4, waves_of_4)
 
 /* One vector of a tile of outputs. */
 #define LOAD_VALUE(i) load(from + (i) * apart)
@@ -145,7 +148,7 @@ BOTH_WAYS(deltas_to_waves, 4, WAVES, waves_of_4, ROWS_TO_WAVES)
             TRANSFORM(c, half[2 * k]);                                                                       \
             TRANSFORM(s, half[2 * k + 1]);                                                                   \
         }                                                                                                    \
-        ROWS_TO_TILE(side, WAVES, TRANSFORM, half, z)                                                        \
+        ROWS_TO_TILE(side, WAVES, TRANSFORM, side, half, z)                                                  \
     }
 OF_WAVES(outputs_of_waves, 4, four_of_waves)
 OF_WAVES(shares_of_waves, 8, eight_of_waves)
@@ -154,7 +157,8 @@ OF_WAVES(shares_of_waves, 8, eight_of_waves)
 static const double WAVES_OF_5[8][5] = {
     {1, 1, 1, 1, 1},  {1, -1, 1, -1, 1}, {1, ROOT_HALF, 0, -ROOT_HALF, -1}, {0, ROOT_HALF, 1, ROOT_HALF, 0},
     {1, 0, -1, 0, 1}, {0, 1, 0, -1, 0},  {1, -ROOT_HALF, 0, ROOT_HALF, -1}, {0, ROOT_HALF, -1, ROOT_HALF, 0}};
-KERNELS_TO_POINTS(waves_of_kernels, 5, 8, WAVES_OF_5)
+#define FIVE_TAPS 5, WAVES, WAVES_OF_5
+KERNELS_TO_POINTS(waves_of_kernels, FIVE_TAPS, FIVE_TAPS)
 
 /* 1 / 8 for each axis, twice where a frequency has a partner -k that is not kept; half of what comes out of
    order twice */

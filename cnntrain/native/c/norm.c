@@ -96,17 +96,8 @@ typedef struct {
     real near, rest, inverse;
 } Standard;
 
-#ifdef REAL_IS_DOUBLE
-typedef loose_vec narrow_vec; /* DVL numbers of the kernel's type */
-#else
-typedef half_vec narrow_vec;
-#endif
-INLINE dvec widened(narrow_vec v) { return __builtin_convertvector(v, dvec); }
-INLINE narrow_vec narrow_load(const real *p) { return *(const narrow_vec *)p; }
-INLINE dvec around(const real *x, Standard s) { return widened((narrow_load(x) - s.near) - s.rest); }
-INLINE dvec hat(const real *x, Standard s) {
-    return widened(((narrow_load(x) - s.near) - s.rest) * s.inverse);
-}
+INLINE vec around(vec x, Standard s) { return (x - splat(s.near)) - splat(s.rest); }
+INLINE vec hat_of(vec x, Standard s) { return around(x, s) * splat(s.inverse); }
 
 /* d · [γ x̂ + β > 0]: what comes back through a ReLU behind the normalisation, or d without one. */
 typedef struct {
@@ -115,20 +106,20 @@ typedef struct {
     int has_relu;
 } Output;
 
-INLINE narrow_vec returned(const real *d, const real *x, const int has_relu, Output o) {
-    const narrow_vec dy = narrow_load(d);
-    if (!has_relu) return dy;
-    const narrow_vec y = o.gamma * (((narrow_load(x) - o.s.near) - o.s.rest) * o.s.inverse) + o.beta;
-    return dy * (0 - __builtin_convertvector(y > 0, narrow_vec));
+INLINE vec returned(vec d, vec x_hat, const int has_relu, Output o) {
+    return has_relu ? d * when(splat(o.gamma) * x_hat + splat(o.beta) > (vec){}) : d;
 }
 
-INLINE double squares(const real *x, long n,
-                      Standard s){SUM_OF(n, x, x, around(a + at, s) * around(a + at, s))}
+INLINE double squares(const real *x, long n, Standard s) {
+    double sum[1];
+    SHORT_SUMS_OF(1, n, x, x, factor[0] = value[0] = around(a, s), sum)
+    return sum[0];
+}
 
 /* Σ d and Σ d x̂ */
 INLINE void returned_sums(const real *dy, const real *x, long n, const int has_relu, Output o, double *out) {
-    SUMS_OF(2, n, dy, x, value[0] = widened(returned(a + at, b + at, has_relu, o));
-            value[1] = value[0] * hat(b + at, o.s), out)
+    SHORT_SUMS_OF(2, n, dy, x, factor[0] = splat(1); factor[1] = hat_of(b, o.s);
+                  value[0] = value[1] = returned(a, factor[1], has_relu, o), out)
 }
 
 /* out = Σ (x - mean)², the difference rounded once, per channel (C, M) */
@@ -138,8 +129,6 @@ static int squares_around(const Arg *arg) {
         arg[0].doubles[c] = squares(arg[1].r + c * m, m, (Standard){arg[2].r[c], arg[3].r[c], 1});
     return 0;
 }
-
-INLINE vec hat_of(vec x, Standard s) { return ((x - splat(s.near)) - splat(s.rest)) * splat(s.inverse); }
 
 INLINE void normalize(real *y, const real *x, const real *other, long m, const int has_relu, Output o) {
     for (long at = 0; at < m; at += VL) {
@@ -187,8 +176,7 @@ INLINE void unnormalize(real *dx, const real *dy, const real *x, long m, const i
     const vec scale = splat(o.gamma * o.s.inverse);
     for (long at = 0; at < m; at += VL) {
         const vec x_hat = hat_of(load_up_to(x + at, m - at), o.s);
-        vec d = load_up_to(dy + at, m - at);
-        if (has_relu) d *= when(splat(o.gamma) * x_hat + splat(o.beta) > (vec){});
+        const vec d = returned(load_up_to(dy + at, m - at), x_hat, has_relu, o);
         store_up_to(dx + at, ((x_hat * splat(-along) + d) - splat(mean)) * scale, m - at);
     }
 }

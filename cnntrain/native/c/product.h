@@ -34,8 +34,6 @@ typedef struct {
                  */
 } Factors;
 
-#define EACH(i, count) _Pragma("GCC unroll 8") for (int i = 0; i < (count); i++)
-
 INLINE void tile(const int rows, const int vecs, const int by_row, const int spread, const Factors *p,
                  real *out, long out_row) {
     vec sum[TILE_ROWS][TILE_VECS];

@@ -89,6 +89,54 @@ INLINE dvec first_of_lanes(dvec v, long at, long count) {
     for (int s = 0; s < (count); s++) /* an infinity has lost nothing */                                     \
         (out)[s] = total[s] - total[s] == 0 ? total[s] + lost[s] : total[s];
 
+#define SHORT 8 /* numbers of a lane that are added up in the precision of the kernel's type */
+
+/* sum += v, lane by lane */
+INLINE void add_widened(vec v, dvec *sum) {
+    real lane[VECTOR_BYTES / sizeof(real)];
+    store(lane, v);
+    for (long k = 0; k < VL / DVL; k++) sum[k] += dload(lane + k * DVL);
+}
+
+/* v where its lanes, the first of which is number ``at``, are less than ``count``, else 0 */
+INLINE vec first_of_numbers(vec v, long at, long count) {
+    mask keep;
+    for (long i = 0; i < VL; i++) keep[i] = -(at + i < count);
+    return (vec)((mask)v & keep);
+}
+
+/* Σ over p < n of value[s] · factor[s], which FIND sets in terms of a and b, vectors of X and Y: chains of
+   SHORT fused multiply-adds, which are added up as in SUMS_OF. */
+#define SHORT_SUMS_OF(count, n, X, Y, FIND, out)                                                             \
+    double total[count] = {0}, lost[count] = {0};                                                            \
+    for (long begin = 0; begin < (n); begin += BLOCK) {                                                      \
+        const long end = least((n), begin + BLOCK);                                                          \
+        dvec sum[count][DPARTS] = {{{0}}};                                                                   \
+        for (long from = begin; from < end; from += SHORT * LANES) {                                         \
+            const long stop = least(end, from + SHORT * LANES);                                              \
+            for (int part = 0; part < PARTS; part++) {                                                       \
+                vec chain[count] = {{0}}, value[count], factor[count];                                       \
+                for (long p = from + part * VL; p < stop; p += LANES) {                                      \
+                    const vec a = load_up_to((X) + p, stop - p);                                             \
+                    const vec b __attribute__((unused)) = load_up_to((Y) + p, stop - p);                     \
+                    FIND;                                                                                    \
+                    for (int s = 0; s < (count); s++) {                                                      \
+                        if (stop - p < VL) value[s] = first_of_numbers(value[s], p, stop);                   \
+                        chain[s] = fused(value[s], factor[s], chain[s]);                                     \
+                    }                                                                                        \
+                }                                                                                            \
+                for (int s = 0; s < (count); s++) add_widened(chain[s], sum[s] + part * (VL / DVL));         \
+            }                                                                                                \
+        }                                                                                                    \
+        for (int s = 0; s < (count); s++) {                                                                  \
+            double lane[LANES];                                                                              \
+            for (int part = 0; part < DPARTS; part++)                                                        \
+                memcpy(lane + part * DVL, &sum[s][part], sizeof(dvec));                                      \
+            total[s] = add_careful(total[s], wide_lane_tree(lane), &lost[s]);                                \
+        }                                                                                                    \
+    }                                                                                                        \
+    for (int s = 0; s < (count); s++) (out)[s] = total[s] - total[s] == 0 ? total[s] + lost[s] : total[s];
+
 /* The same of one value, which is returned. */
 #define SUM_OF(n, X, Y, VALUE)                                                                               \
     double found[1];                                                                                         \

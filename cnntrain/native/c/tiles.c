@@ -1,261 +1,153 @@
-/* Convolution with stride 1, tile by tile, forward and ∂C/∂a: layers/winograd.py and layers/fourier.py.
+/* Convolution tile by tile, forward and ∂C/∂a: layers/winograd.py and layers/fourier.py.
 
-   Column (tile, sample) of V holds the values that a tile of inputs is transformed to, the same column of M
-   those of its outputs. Some columns at a time, so that both stay in the second-level cache. */
+   U holds the values of kernels, V those of some columns (tile, sample); M what their products give: rows of
+   outputs, or the values of outputs. */
 #include "fourier.h"
-#include "halves.h"
 #include "spread.h"
+#include "tile_maps.h"
 #include "winograd.h"
 
-#define BUDGET (384L << 10)             /* bytes of V and M */
+#define BUDGET (384L << 10)             /* bytes of V and M, which so stay in the second-level cache */
 #define APART (64 / (long)sizeof(real)) /* numbers between values, which then share no set of a cache */
 
-typedef struct {
-    long taps, read, tile; /* of an axis: of a kernel, inputs of a tile, and its outputs, */
-    long step;   /* from one tile to the next: less than these if outputs overlap and are added up */
-    long values; /* of both axes, */
-    long reals;  /* of which these are no parts of complex numbers */
-    long chains; /* one after the other, for a sum over c of those: shorter ones round less */
-    ToPoints inputs;
-    OfPieces inputs_of_pieces;
-    OfKernels kernels;
-    OfPoints outputs;
-} Form;
+#define TRANSFORMS(inputs, kernels, outputs) inputs, inputs##_of_pieces, kernels, outputs
+#define BY_VALUES(inputs, kernels, outputs) TRANSFORMS(inputs, kernels, outputs), NULL, NULL
+#define BY_ROWS(inputs, kernels, outputs)                                                                    \
+    TRANSFORMS(inputs, kernels, outputs), whole_##outputs, rows_of_##outputs
+#define SIDE_2 {4, 2, 2, 4}
+#define SIDE_4 {6, 4, 4, 6}
+#define SIDE_2_OF_5 {6, 2, 2, 6}
+#define SIDE_4_OF_5 {8, 4, 4, 8}
+#define SHARE {4, 8, 4, 8}
 
 /* In the order of native/tiles.py. */
 static const Form FORMS[] = {
-    {3, 4, 2, 2, 16, 16, 1, inputs_to_points_4, inputs_to_points_4_of_pieces, kernels_to_points_4_of_3,
-     outputs_2_of_4},
-    {3, 6, 4, 4, 36, 36, 2, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_3,
-     outputs_4_of_6},
-    {5, 6, 2, 2, 36, 36, 1, inputs_to_points_6, inputs_to_points_6_of_pieces, kernels_to_points_6_of_5,
-     outputs_2_of_6},
-    {5, 8, 4, 4, 64, REALS, 1, inputs_to_waves, inputs_to_waves_of_pieces, kernels_to_waves,
-     outputs_of_waves},
-    {5, 4, 8, 4, 64, REALS, 1, deltas_to_waves, deltas_to_waves_of_pieces, kernels_to_waves, shares_of_waves},
+    {3, 1, SIDE_2, SIDE_2, BY_ROWS(inputs_to_points_4, kernels_to_points_4_of_3, outputs_2_of_4)},
+    {3, 1, SIDE_2, SIDE_4, BY_ROWS(inputs_to_points_4_6, kernels_to_points_4_6_of_3, outputs_2_4_of_4_6)},
+    {3, 2, SIDE_4, SIDE_4, BY_ROWS(inputs_to_points_6, kernels_to_points_6_of_3, outputs_4_of_6)},
+    {5, 1, SIDE_2_OF_5, SIDE_2_OF_5, BY_ROWS(inputs_to_points_6, kernels_to_points_6_of_5, outputs_2_of_6)},
+    {5, 1, SIDE_4_OF_5, SIDE_4_OF_5, BY_VALUES(inputs_to_waves, kernels_to_waves, outputs_of_waves)},
+    {5, 1, SHARE, SHARE, BY_VALUES(deltas_to_waves, kernels_to_waves, shares_of_waves)},
 };
 
-typedef struct {
-    Form form;
-    const real *x, *bias;
-    real *z, *U, *V, *M, *zeros;
-    uint8_t *winners;
-    int has_relu;
-    long m, c, n;                       /* outputs, inputs, samples */
-    long height, width, top, left;      /* of inputs, and zeros around them */
-    long out_height, out_width, across; /* outputs, and tiles in a row of them */
-    long before, left_of; /* outputs of the first tile that are beyond the maps, if these overlap */
-    long block, columns;  /* of V and M: so many in use, and with room for one more vector */
-    long U_apart, V_apart, M_apart;
-} Tiles;
+INLINE int overlaps(const Tiles *p) { return p->form.down.tile > p->form.down.step; }
+INLINE long values_of(const Form *form) { return form->down.values * form->across.values; }
 
-/* U[value, m, c] of W[m · w_out + c · w_in + tap], taps backwards if it is ``rotated``. */
+/* U[value, c, m] of kernels (m .. m + some, c) */
+static void put_values(const Tiles *p, long m, long c, long some, real u[][KERNELS]) {
+    for (long i = 0; i < values_of(&p->form); i++)
+        memcpy(p->U + i * p->U_value + c * p->m + m, u[i], sizeof(real) * (size_t)some);
+}
+
+/* U[row, group of m, c, value in the row, m] */
+static void put_rows(const Tiles *p, long m, long c, long some, real u[][KERNELS]) {
+    const long rows = p->form.down.values, values = p->form.across.values;
+    for (long k = 0; k < some; k += GROUP) {
+        const long group = least(GROUP, some - k);
+        for (long i = 0; i < rows; i++) {
+            real *to = p->U + ((i * p->m + m + k) * p->c + c * group) * values;
+            for (long j = 0; j < values; j++, to += group)
+                if (group == GROUP) memcpy(to, u[i * values + j] + k, GROUP * sizeof(real));
+                else
+                    for (long l = 0; l < group; l++) to[l] = u[i * values + j][k + l];
+        }
+    }
+}
+
+/* Of W[m · w_out + c · w_in + tap], taps backwards if it is ``rotated``. */
 static void values_of_weights(const Tiles *p, const real *W, long w_out, long w_in, int rotated) {
     const long taps = p->form.taps * p->form.taps;
     kernels g[MOST_TAPS * MOST_TAPS] = {{0}}, u[MOST_VALUES];
-    for (long m = 0; m < p->m; m++)
-        for (long c = 0; c < p->c; c += KERNELS) {
-            const long some = least(KERNELS, p->c - c);
+    real rounded[MOST_VALUES][KERNELS];
+    for (long m = 0; m < p->m; m += KERNELS)
+        for (long c = 0; c < p->c; c++) {
+            const long some = least(KERNELS, p->m - m);
             for (long k = 0; k < some; k++)
                 for (long t = 0; t < taps; t++)
-                    g[t][k] = (double)W[m * w_out + (c + k) * w_in + (rotated ? taps - 1 - t : t)];
+                    g[t][k] = (double)W[(m + k) * w_out + c * w_in + (rotated ? taps - 1 - t : t)];
             p->form.kernels(g, u);
-            for (long i = 0; i < p->form.values; i++) {
-                real rounded[KERNELS];
-                for (int k = 0; k < KERNELS; k++) rounded[k] = (real)u[i][k];
-                memcpy(p->U + i * p->U_apart + m * p->c + c, rounded, sizeof(real) * (size_t)some);
-            }
+            for (long i = 0; i < values_of(&p->form); i++)
+                for (int k = 0; k < KERNELS; k++) rounded[i][k] = (real)u[i][k];
+            (p->form.rows ? put_rows : put_values)(p, m, c, some, rounded);
         }
 }
 
-/* Lanes lo to hi - 1 of a vector of columns: samples from ``first`` on of a tile. */
-typedef struct {
-    long oh, ow; /* where its outputs begin */
-    long first;
-    int lo, hi;
-} Piece;
-
-/* What is left of the tile of column q, at most ``some`` columns, from lane lo on. */
-INLINE Piece piece_of(const Tiles *p, long q, long some, int lo) {
-    const long tile = q / p->n, first = q % p->n, side = p->form.step;
-    const int hi = lo + (int)least(p->n - first, some);
-    return (Piece){tile / p->across * side, tile % p->across * side, first, lo, hi};
-}
-
-/* Where every place of the square of a piece begins, and how far it is to the next channel. */
-static void places_of(const Tiles *p, const Piece *of, const real **from, long *step) {
-    const long read = p->form.read, plane = p->height * p->width * p->n;
-    for (long i = 0; i < read; i++)
-        for (long j = 0; j < read; j++, from++, step++) {
-            const long h = of->oh - p->top + i, w = of->ow - p->left + j;
-            const int inside = h >= 0 && h < p->height && w >= 0 && w < p->width;
-            *from = inside ? p->x + (h * p->width + w) * p->n + of->first : p->zeros;
-            *step = inside ? plane : 0;
-        }
-}
-
-/* Values of whole vectors of a tile, to column ``at`` of V. */
-static void values_of_run(const Tiles *p, const Piece *of, long count, long at) {
-    const long places = p->form.read * p->form.read;
-    const real *from[MOST_READ * MOST_READ];
-    long step[MOST_READ * MOST_READ];
-    places_of(p, of, from, step);
-    for (long c = 0; c < p->c; c++) {
-        p->form.inputs(from, count, p->V + c * p->columns + at, p->V_apart);
-        for (long i = 0; i < places; i++) from[i] += step[i];
-    }
-}
-
-/* The pieces of columns q .. q + some, which are no more than a vector. */
-static int pieces_of(const Tiles *p, long q, long some, Piece *pieces) {
-    int count = 0;
-    for (int lo = 0; lo < some; count++) {
-        pieces[count] = piece_of(p, q + lo, some - lo, lo);
-        lo = pieces[count].hi;
-    }
-    return count;
-}
-
-static void values_of_pieces(const Tiles *p, long q, long some, long at) {
-    const long places = p->form.read * p->form.read;
-    Piece piece[LANES];
-    Pieces of;
-    of.count = pieces_of(p, q, some, piece);
-    for (int k = 0; k < of.count; k++) {
-        of.lo[k] = piece[k].lo, of.hi[k] = piece[k].hi;
-        places_of(p, piece + k, of.from[k], of.step[k]);
-    }
-    for (long c = 0; c < p->c; c++) {
-        p->form.inputs_of_pieces(&of, p->V + c * p->columns + at, p->V_apart);
-        for (int k = 0; k < of.count; k++)
-            for (long i = 0; i < places; i++) of.from[k][i] += of.step[k][i];
-    }
-}
-
-/* Values of columns q .. q + count. */
-static void values_of_columns(const Tiles *p, long q, long count) {
-    for (long at = 0; at < count;) {
-        const Piece piece = piece_of(p, q + at, count - at, 0);
-        const long whole = piece.hi / VL * VL;
-        if (whole) values_of_run(p, &piece, whole, at);
-        else
-            values_of_pieces(p, q + at, least(VL, count - at), at);
-        at += most(VL, whole);
-    }
-}
-
-/* M[m] = U[u] V[v] of some c and columns, or what is added to it or, if ``adds`` is -1, subtracted from it */
-INLINE void product_of(const Tiles *p, const long of[3], long c, long count, long q, long width, int adds) {
-    const Factors f = {.A = p->U + of[1] * p->U_apart + c,
-                       .a_step = p->c,
-                       .B = p->V + of[2] * p->V_apart + c * p->columns + q,
-                       .b_step = p->columns,
-                       .count = count,
+/* M[m] = U[u] V[v] of some columns, or what is added to it or, if ``adds`` is -1, subtracted from it */
+INLINE void product_of(const Tiles *p, const long of[3], long q, long width, int adds) {
+    const Factors f = {.A = p->U + of[1] * p->U_value,
+                       .a_step = p->m,
+                       .B = p->V + of[2] * p->V_apart.value + q,
+                       .b_step = p->V_channel,
+                       .count = p->c,
                        .first = 1,
                        .adds = adds};
-    panel_product(BY_ROW, f, p->c, p->m, p->M + of[0] * p->M_apart + q, p->columns, width);
-}
-
-static void real_product(const Tiles *p, long i, long q, long width) {
-    const long each = (p->c + p->form.chains - 1) / p->form.chains, of[3] = {i, i, i};
-    for (long c = 0; c < p->c; c += each) product_of(p, of, c, least(each, p->c - c), q, width, c > 0);
+    panel_product(BY_COLUMN, f, 1, p->m, p->M + of[0] * p->M_value + q, p->M_output, width);
 }
 
 /* (r - i s) of the outputs = (r - i s) of the inputs times (r + i s) of the kernel, or times (r - i s) if
    tiles overlap: every input goes to outputs behind it. */
 static void complex_product(const Tiles *p, long r, long q, long width) {
     const long s = r + 1;
-    const int sign = p->form.tile > p->form.step ? -1 : 1;
-    product_of(p, (const long[3]){r, r, r}, 0, p->c, q, width, 0);
-    product_of(p, (const long[3]){r, s, s}, 0, p->c, q, width, sign);
-    product_of(p, (const long[3]){s, r, s}, 0, p->c, q, width, 0);
-    product_of(p, (const long[3]){s, s, r}, 0, p->c, q, width, -sign);
+    const int sign = overlaps(p) ? -1 : 1;
+    product_of(p, (const long[3]){r, r, r}, q, width, 0);
+    product_of(p, (const long[3]){r, s, s}, q, width, sign);
+    product_of(p, (const long[3]){s, r, s}, q, width, 0);
+    product_of(p, (const long[3]){s, s, r}, q, width, -sign);
 }
 
+/* Values of outputs of ``count`` columns. */
 static void products(const Tiles *p, long count) {
-    const long whole = (count + VL - 1) / VL * VL, reals = p->form.reals;
+    const long whole = (count + VL - 1) / VL * VL;
     for (long q = 0; q < whole; q += PANEL)
-        for (long i = 0; i < reals; i++) real_product(p, i, q, least(PANEL, whole - q));
-    for (long i = reals; i < p->form.values; i += 2)
+        for (long i = 0; i < REALS; i++)
+            product_of(p, (const long[3]){i, i, i}, q, least(PANEL, whole - q), 0);
+    for (long i = REALS; i < values_of(&p->form); i += 2)
         for (long q = 0; q < whole; q += PANEL) complex_product(p, i, q, least(PANEL, whole - q));
 }
 
-/* One vector of samples of the outputs of a tile. */
-INLINE void outputs_of_vector(const Tiles *p, const real *M, vec b, vec *z) {
-    p->form.outputs(M, p->M_apart, z);
-    for (int i = 0; i < p->form.tile * p->form.tile; i++) {
-        z[i] += b;
-        if (p->has_relu) z[i] = positive(z[i]);
-    }
+/* Rows of outputs of ``count`` columns. */
+static void rows_of_products(const Tiles *p, long count) {
+    const long each = (p->c + p->form.chains - 1) / p->form.chains, row = p->form.across.tile * VL;
+    const long values = p->form.across.values;
+    for (long i = 0; i < p->form.down.values; i++)
+        for (long m = 0; m < p->m; m += GROUP)
+            for (long v = 0; v * VL < count; v++)
+                p->form.rows((int)least(GROUP, p->m - m), p->U + (i * p->m + m) * p->c * values,
+                             place_in_V(p, 0, v) + i * p->V_apart.row, p->c, each,
+                             p->M + v * p->M_vector + m * p->M_output + i * row, p->M_output);
 }
 
-INLINE void put_lanes(real *to, vec v, const Piece *of) {
-    if (of->hi - of->lo == VL) store(to, v);
-    else
-        store_between(to, v, of->lo, of->hi);
+/* Room for ``rows`` of products: V[vector, row, c, value], M[vector, m, row, output]; returns vectors. */
+static long place_rows(Tiles *p, long columns) {
+    const long rows = p->form.down.values, values = p->form.across.values;
+    p->V_channel = values * VL;
+    p->V_apart.value = VL, p->V_apart.row = p->c * p->V_channel + APART;
+    p->V_apart.vector = rows * p->V_apart.row;
+    p->M_value = VL, p->M_output = rows * p->form.across.tile * VL, p->M_vector = p->m * p->M_output;
+    const long bytes = (p->V_apart.vector + p->M_vector) * (long)sizeof(real);
+    return least(most(1, BUDGET / bytes), (columns + VL - 1) / VL);
 }
 
-/* One vector of the outputs m of a tile. */
-static void write_tile(const Tiles *p, const Piece *of, long m, const vec *z) {
-    const long side = p->form.tile;
-    const long tall = least(side, p->out_height - of->oh), wide = least(side, p->out_width - of->ow);
-    real *out = p->z + ((m * p->out_height + of->oh) * p->out_width + of->ow) * p->n + of->first;
-    for (long i = 0; i < tall; i++)
-        for (long j = 0; j < wide; j++) put_lanes(out + (i * p->out_width + j) * p->n, z[i * side + j], of);
-}
-
-/* The same, where tiles overlap: added to what others have given. */
-static void add_tile(const Tiles *p, const Piece *of, long m, const vec *z) {
-    const long side = p->form.tile, top = of->oh - p->before, left = of->ow - p->left_of;
-    real *out = p->z + ((m * p->out_height + top) * p->out_width + left) * p->n + of->first;
-    for (long i = most(0, -top); i < least(side, p->out_height - top); i++)
-        for (long j = most(0, -left); j < least(side, p->out_width - left); j++) {
-            real *to = out + (i * p->out_width + j) * p->n;
-            put_lanes(to, load_between(to, of->lo, of->hi) + z[i * side + j], of);
-        }
-}
-
-/* The largest of every four neighbours in a tile, whose map has an even number of rows and columns, and which
-   of them it is. */
-static void pool_tile(const Tiles *p, const Piece *of, long m, const vec *z) {
-    const long side = p->form.tile, height = p->out_height / 2, width = p->out_width / 2;
-    const long oh = of->oh / 2, ow = of->ow / 2;
-    const long tall = least(side / 2, height - oh), wide = least(side / 2, width - ow);
-    for (long i = 0; i < tall * wide; i++) {
-        const long h = i / wide, w = i % wide;
-        const long to = ((m * height + oh + h) * width + ow + w) * p->n + of->first;
-        vec best = {};
-        mask winner = {};
-        for (int tap = 0; tap < 4; tap++)
-            compete(z[(2 * h + tap / 2) * side + 2 * w + tap % 2], tap, tap == 0, &best, &winner);
-        put_lanes(p->z + to, best, of);
-        put_winners(p->winners + to, winner, of->lo, of->hi);
-    }
-}
-
-typedef void (*PutTile)(const Tiles *, const Piece *, long m, const vec *z);
-
-/* Outputs of columns q .. q + count, vector by vector. */
-static void outputs_of_columns(const Tiles *p, long q, long count, PutTile put) {
-    for (long at = 0; at < count; at += VL) {
-        Piece pieces[LANES];
-        const int some = pieces_of(p, q + at, least(VL, count - at), pieces);
-        for (long m = 0; m < p->m; m++) {
-            vec z[MOST_TILE * MOST_TILE];
-            outputs_of_vector(p, p->M + m * p->columns + at, splat(p->bias ? p->bias[m] : 0), z);
-            for (int k = 0; k < some; k++) put(p, pieces + k, m, z);
-        }
-    }
+/* Room for values: V[value, c, column], M[value, m, column]. */
+static long place_values(Tiles *p, long columns) {
+    const long bytes = values_of(&p->form) * (p->c + p->m) * (long)sizeof(real);
+    const long vectors = least(least(MOST_VECTORS / TILE_VECS, most(1, BUDGET / bytes / PANEL)) * TILE_VECS,
+                               (columns + VL - 1) / VL);
+    const long room = (vectors + 1) * VL; /* one more vector, for products */
+    p->U_value = p->m * p->c + APART;
+    p->V_channel = p->M_output = room;
+    p->V_apart.value = p->c * room + APART, p->V_apart.vector = p->M_vector = VL;
+    p->M_value = p->m * room + APART;
+    return vectors;
 }
 
 static void *tiles_memory(Tiles *p, long columns) {
-    const long values = p->form.values;
-    const long per_column = values * (p->c + p->m) * (long)sizeof(real);
-    p->block = least(most(1, BUDGET / per_column / PANEL) * PANEL, (columns + VL - 1) / VL * VL);
-    p->columns = p->block + VL;
-    p->U_apart = p->m * p->c + APART;
-    p->V_apart = p->c * p->columns + APART, p->M_apart = p->m * p->columns + APART;
-    const long sizes[4] = {values * p->U_apart, values * p->V_apart, values * p->M_apart, p->n + VL};
+    const long vectors = least(MOST_VECTORS, (p->form.rows ? place_rows : place_values)(p, columns));
+    const long values = values_of(&p->form);
+    p->block = vectors * VL;
+    const long sizes[4] = {values * most(p->U_value, p->m * p->c),
+                           p->form.rows ? vectors * p->V_apart.vector : values * p->V_apart.value,
+                           p->form.rows ? vectors * p->M_vector : values * p->M_value, p->n + VL};
     real **parts[4] = {&p->U, &p->V, &p->M, &p->zeros};
     long bytes = 4 * 64;
     for (int i = 0; i < 4; i++) bytes += sizes[i] * (long)sizeof(real);
@@ -267,20 +159,27 @@ static void *tiles_memory(Tiles *p, long columns) {
     return block;
 }
 
+/* Tiles of an axis. */
+INLINE long tiles_of(const Side *side, long length, long out) {
+    return ((side->tile > side->step ? length : out) + side->step - 1) / side->step;
+}
+
 static int convolve_tiles(Tiles p, const real *W, long w_out, long w_in, int rotated) {
-    const long step = p.form.step, overlap = p.form.tile > step;
-    const long down = ((overlap ? p.height : p.out_height) + step - 1) / step;
-    p.across = ((overlap ? p.width : p.out_width) + step - 1) / step;
-    const long columns = down * p.across * p.n;
+    const Form *form = &p.form;
+    const long down = tiles_of(&form->down, p.height, p.out_height);
+    p.tiles_across = tiles_of(&form->across, p.width, p.out_width);
+    const long columns = down * p.tiles_across * p.n;
     void *memory = tiles_memory(&p, columns);
     if (!memory) return NO_MEMORY;
-    values_of_weights(&p, W, w_out, w_in, rotated && !overlap);
-    if (overlap) memset(p.z, 0, (size_t)(p.m * p.out_height * p.out_width * p.n) * sizeof(real));
+    values_of_weights(&p, W, w_out, w_in, rotated && !overlaps(&p));
+    if (overlaps(&p)) memset(p.z, 0, (size_t)(p.m * p.out_height * p.out_width * p.n) * sizeof(real));
+    Columns block;
     for (long q = 0; q < columns; q += p.block) {
         const long some = least(p.block, columns - q);
-        values_of_columns(&p, q, some);
-        products(&p, some);
-        outputs_of_columns(&p, q, some, overlap ? add_tile : p.winners ? pool_tile : write_tile);
+        find_columns(&p, q, some, &block);
+        values_of_columns(&p, &block);
+        (form->rows ? rows_of_products : products)(&p, some);
+        outputs_of_columns(&p, &block, overlaps(&p) ? add_tile : p.winners ? pool_tile : write_tile);
     }
     release(memory);
     return 0;
@@ -320,10 +219,10 @@ static int tiles_da(const Arg *arg) {
                .n = arg[5].i,
                .height = v.out,
                .width = h.out,
-               .before = v.before,
-               .left_of = h.before,
                .out_height = v.length,
                .out_width = h.length};
-    if (p.form.tile == p.form.step) p.top = v.size - 1 - v.before, p.left = h.size - 1 - h.before;
+    if (overlaps(&p)) p.before = v.before, p.left_of = h.before;
+    else
+        p.top = v.size - 1 - v.before, p.left = h.size - 1 - h.before;
     return convolve_tiles(p, arg[2].r, v.size * h.size, c * v.size * h.size, 1);
 }

@@ -30,9 +30,9 @@ typedef struct {
 } Block;
 
 typedef struct {
-    long taps, tile, read; /* of an axis */
-    long values, reals;    /* as in tiles.c */
-    long tiles;            /* whose values are held at a time */
+    long taps, tile, read, points; /* of an axis */
+    long values, reals;            /* as in tiles.c */
+    long tiles;                    /* whose values are held at a time */
     ToPoints inputs, deltas;
     OfKernels weights;
 } WeightsForm;
@@ -77,7 +77,7 @@ static void turn_rows(Strip *p, long h, long stop, long w, const Block *b) {
 /* Values of every tile of the block, from squares of ``side`` numbers whose first is at (h0, 0) in the strip.
  */
 static void values_of_block(const Strip *p, long h0, long side, long tile, const Block *b, ToPoints to_points,
-                            real *to, long apart) {
+                            real *to, Apart apart) {
     const long run = b->samples * p->lanes;
     for (long i = 0; i < b->rows; i++)
         for (long j = 0; j < b->columns; j++, to += run) {
@@ -131,9 +131,9 @@ static void products_of_block(Transposed *p, long count) {
 
 /* In the order of native/tiles.py: 3 x 3, 5 x 5 and, by waves, 5 x 5. */
 static const WeightsForm WEIGHTS_FORMS[] = {
-    {3, 2, 4, 16, 16, 8, inputs_to_points_4, deltas_to_points_4, weights_of_4_points},
-    {5, 2, 6, 49, 49, 4, inputs_to_points_7, deltas_to_points_7, weights_of_7_points},
-    {5, 4, 8, 64, REALS, 2, inputs_to_waves, deltas_to_waves, weights_of_waves},
+    {3, 2, 4, 4, 16, 16, 8, inputs_to_points_4, deltas_to_points_4, weights_of_4_points},
+    {5, 2, 6, 7, 49, 49, 4, inputs_to_points_7, deltas_to_points_7, weights_of_7_points},
+    {5, 4, 8, 8, 64, REALS, 2, inputs_to_waves, deltas_to_waves, weights_of_waves},
 };
 
 /* dW[f, c] of dU[f, c] */
@@ -183,8 +183,10 @@ static void add_block(Transposed *p, const Block *b) {
     const long row = form->tile * b->row, h = row - p->top, w = form->tile * b->column;
     turn_rows(&p->in, h, h + form->tile * b->rows + form->taps - 1, w - p->left, b);
     turn_rows(&p->out, row, row + form->tile * b->rows, w, b);
-    values_of_block(&p->in, h, form->read, form->tile, b, form->inputs, p->V, p->V_apart);
-    values_of_block(&p->out, row, form->tile, form->tile, b, form->deltas, p->D, p->D_apart);
+    const Apart V = {p->V_apart, form->points * p->V_apart, VL},
+                D = {p->D_apart, form->points * p->D_apart, VL};
+    values_of_block(&p->in, h, form->read, form->tile, b, form->inputs, p->V, V);
+    values_of_block(&p->out, row, form->tile, form->tile, b, form->deltas, p->D, D);
     products_of_block(p, b->rows * b->columns * b->samples);
 }
 

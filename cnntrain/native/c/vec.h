@@ -293,6 +293,9 @@ INLINE void store_between(real *p, vec v, int lo, int hi) {
 #define PIN(v)
 #endif
 
+/* A loop that is unrolled. */
+#define EACH(i, count) _Pragma("GCC unroll 8") for (int i = 0; i < (count); i++)
+
 INLINE long least(long a, long b) { return a < b ? a : b; }
 INLINE long most(long a, long b) { return a > b ? a : b; }
 

@@ -5,7 +5,7 @@
 #ifndef CNNTRAIN_WINOGRAD_H
 #define CNNTRAIN_WINOGRAD_H
 
-#include "tiles.h"
+#include "point_products.h"
 
 #define POINT_A 0.625 /* a and b, their squares, and what comes of both, are exact numbers */
 #define POINT_B 1.5
@@ -21,24 +21,24 @@ INLINE void input_points_4(const vec d[4], vec v[4]) {
 }
 
 /* 0 and ∞: x⁴ - (a² + b²) x² + a² b² of even and of odd numbers */
-INLINE vec outer_point(vec low, vec middle, vec high) {
-    const vec product = splat((real)(A_SQUARED * B_SQUARED)), sum = splat((real)(A_SQUARED + B_SQUARED));
+INLINE vec outer_point(vec low, vec middle, vec high, double a, double b) {
+    const vec product = splat((real)(a * a * b * b)), sum = splat((real)(a * a + b * b));
     return fused(product, low, fused(-sum, middle, high));
 }
 
-/* ±point: (x³ - square x) (x ± point), where ``square`` is that of the other one */
-INLINE void two_points(const vec d[6], double point, double square, vec v[2]) {
+/* ±point: (x² - square) (x ± point), where ``square`` is that of the other one */
+INLINE void two_points(const vec d[4], double point, double square, vec v[2]) {
     const vec s = splat((real)-square), p = splat((real)point);
-    const vec even = fused(s, d[2], d[4]), odd = fused(s, d[1], d[3]);
-    v[0] = fused(p, odd, even);
-    v[1] = fused(-p, odd, even);
+    const vec even = fused(s, d[0], d[2]), odd = fused(s, d[1], d[3]);
+    v[0] = fused(p, even, odd);
+    v[1] = fused(-p, even, odd);
 }
 
 INLINE void input_points_6(const vec d[6], vec v[6]) {
-    v[0] = outer_point(d[0], d[2], d[4]);
-    two_points(d, POINT_A, B_SQUARED, v + 1);
-    two_points(d, POINT_B, A_SQUARED, v + 3);
-    v[5] = outer_point(d[1], d[3], d[5]);
+    v[0] = outer_point(d[0], d[2], d[4], POINT_A, POINT_B);
+    two_points(d + 1, POINT_A, B_SQUARED, v + 1);
+    two_points(d + 1, POINT_B, A_SQUARED, v + 3);
+    v[5] = outer_point(d[1], d[3], d[5], POINT_A, POINT_B);
 }
 
 INLINE void input_points_7(const vec d[6], vec v[7]) {
@@ -60,15 +60,20 @@ INLINE void output_2_of_6(const vec m[6], vec z[2]) {
     z[1] = fused(a, m[1] - m[2], fused(b, m[3] - m[4], m[5]));
 }
 
-INLINE void output_4_of_6(const vec m[6], vec z[4]) {
-    const vec a = splat((real)POINT_A), b = splat((real)POINT_B);
-    const vec a2 = splat((real)A_SQUARED), b2 = splat((real)B_SQUARED);
-    const vec even_a = m[1] + m[2], even_b = m[3] + m[4];
-    const vec odd_a = a * (m[1] - m[2]), odd_b = b * (m[3] - m[4]);
-    z[0] = m[0] + (even_a + even_b);
+/* Of values at ±a and ±b, and at ∞ */
+INLINE void four_of_pairs(const vec m[4], double a, double b, vec last, vec z[4]) {
+    const vec even_a = m[0] + m[1], even_b = m[2] + m[3];
+    const vec odd_a = splat((real)a) * (m[0] - m[1]), odd_b = splat((real)b) * (m[2] - m[3]);
+    const vec a2 = splat((real)(a * a)), b2 = splat((real)(b * b));
+    z[0] = even_a + even_b;
     z[1] = odd_a + odd_b;
     z[2] = fused(a2, even_a, b2 * even_b);
-    z[3] = fused(a2, odd_a, fused(b2, odd_b, m[5]));
+    z[3] = fused(a2, odd_a, fused(b2, odd_b, last));
+}
+
+INLINE void output_4_of_6(const vec m[6], vec z[4]) {
+    four_of_pairs(m + 1, POINT_A, POINT_B, m[5], z);
+    z[0] += m[0];
 }
 
 /* A d */
@@ -86,15 +91,27 @@ INLINE void delta_points_7(const vec d[2], vec p[7]) {
     p[6] = d[1];
 }
 
-TO_POINTS(inputs_to_points_4, 4, 4, input_points_4)
-TO_POINTS(inputs_to_points_6, 6, 6, input_points_6)
-TO_POINTS(inputs_to_points_7, 6, 7, input_points_7)
-TO_POINTS(deltas_to_points_4, 2, 4, delta_points_4)
-TO_POINTS(deltas_to_points_7, 2, 7, delta_points_7)
+/* (numbers, values, transform) of an axis */
+#define INPUTS_4 4, 4, input_points_4
+#define INPUTS_6 6, 6, input_points_6
+#define INPUTS_7 6, 7, input_points_7
+#define DELTAS_4 2, 4, delta_points_4
+#define DELTAS_7 2, 7, delta_points_7
+TO_POINTS(inputs_to_points_4, INPUTS_4, INPUTS_4)
+TO_POINTS(inputs_to_points_4_6, INPUTS_4, INPUTS_6)
+TO_POINTS(inputs_to_points_6, INPUTS_6, INPUTS_6)
+TO_POINTS(inputs_to_points_7, INPUTS_7, INPUTS_7)
+TO_POINTS(deltas_to_points_4, DELTAS_4, DELTAS_4)
+TO_POINTS(deltas_to_points_7, DELTAS_7, DELTAS_7)
 
-OF_POINTS(outputs_2_of_4, 2, 4, output_2_of_4)
-OF_POINTS(outputs_2_of_6, 2, 6, output_2_of_6)
-OF_POINTS(outputs_4_of_6, 4, 6, output_4_of_6)
+/* (outputs, values, transform) */
+#define OUTPUTS_2_OF_4 2, 4, output_2_of_4
+#define OUTPUTS_2_OF_6 2, 6, output_2_of_6
+#define OUTPUTS_4_OF_6 4, 6, output_4_of_6
+OF_PRODUCTS(outputs_2_of_4, OUTPUTS_2_OF_4, OUTPUTS_2_OF_4)
+OF_PRODUCTS(outputs_2_of_6, OUTPUTS_2_OF_6, OUTPUTS_2_OF_6)
+OF_PRODUCTS(outputs_2_4_of_4_6, OUTPUTS_2_OF_4, OUTPUTS_4_OF_6)
+OF_PRODUCTS(outputs_4_of_6, OUTPUTS_4_OF_6, OUTPUTS_4_OF_6)
 
 /* (1, p, p²...) / N, where N is the product of the differences of p to the other points; ∞ has the last tap
  */
@@ -110,9 +127,14 @@ static const double G_4_OF_3[4][3] = {{-1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0
 static const double G_6_OF_3[6][3] = {FINITE_POINTS(POWERS_3), {0, 0, 1}};
 static const double G_6_OF_5[6][5] = {FINITE_POINTS(POWERS_5), {0, 0, 0, 0, 1}};
 
-KERNELS_TO_POINTS(kernels_to_points_4_of_3, 3, 4, G_4_OF_3)
-KERNELS_TO_POINTS(kernels_to_points_6_of_3, 3, 6, G_6_OF_3)
-KERNELS_TO_POINTS(kernels_to_points_6_of_5, 5, 6, G_6_OF_5)
+/* (taps, values, matrix) */
+#define TAPS_4_OF_3 3, 4, G_4_OF_3
+#define TAPS_6_OF_3 3, 6, G_6_OF_3
+#define TAPS_6_OF_5 5, 6, G_6_OF_5
+KERNELS_TO_POINTS(kernels_to_points_4_of_3, TAPS_4_OF_3, TAPS_4_OF_3)
+KERNELS_TO_POINTS(kernels_to_points_4_6_of_3, TAPS_4_OF_3, TAPS_6_OF_3)
+KERNELS_TO_POINTS(kernels_to_points_6_of_3, TAPS_6_OF_3, TAPS_6_OF_3)
+KERNELS_TO_POINTS(kernels_to_points_6_of_5, TAPS_6_OF_5, TAPS_6_OF_5)
 
 /* Gᵀ u of numbers that are ``apart``, with the points 0, ±1 and ∞ */
 INLINE void taps_of_4_points(const kernels *u, int apart, kernels *g) {
