@@ -93,6 +93,7 @@ class Layer(Registered, family="layer"):
         False  # elementwise, non-decreasing, constant only where f' = 0
     )
     only_views: ClassVar[bool] = False  # y has the memory of x
+    new_dx: ClassVar[bool] = False  # ∂C/∂x has memory of its own, which others may change
     takes_largest: ClassVar[bool] = False  # every output is the maximum of some inputs
 
     @classmethod

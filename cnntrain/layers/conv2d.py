@@ -206,6 +206,7 @@ class Conv2d(WeightedLayer, kind="conv2d"):
         "b": r"\frac{\partial C}{\partial b_f} = \sum_{n,oh,ow} \delta_f",
     }
     other_forms: ClassVar[Mapping[str, str]] = FORMULAS
+    new_dx: ClassVar[bool] = True
 
     filters: Count
     kernel: CountPair

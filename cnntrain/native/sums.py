@@ -71,8 +71,17 @@ def put(place: Array, x: Array) -> None:
 
 def added(a: Array, b: Array) -> Array:
     """a + b."""
+    return _sum_in(empty(a.shape, a.dtype), solid(a), b)
+
+
+def add_to(a: Array, b: Array) -> Array:
+    """a += b, or the sum elsewhere if a is not contiguous."""
+    place = solid(a)
+    return _sum_in(place, place, b)
+
+
+def _sum_in(out: Array, a: Array, b: Array) -> Array:
     if a.shape != b.shape:
         raise ValueError(f"{a.shape} and {b.shape} differ")
-    out = empty(a.shape, a.dtype)
-    kernel("added", a)(out, solid(a), solid(b), a.size)
+    kernel("added", a)(out, a, solid(b), a.size)
     return out

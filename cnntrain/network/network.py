@@ -17,7 +17,7 @@ import numpy as np
 from cnntrain.layers import Context, Param, Steps, WholeBatchLayer, alone
 from cnntrain.native import current
 from cnntrain.network.graph import AT_INPUT, Item, Node, at_item, lay_out
-from cnntrain.ops.sums import added
+from cnntrain.ops.sums import add_to, added
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
 
@@ -184,8 +184,12 @@ class Network:
             for k, part, is_wanted in zip(
                 node.inputs, dx if layer.joins else (dx,), wanted, strict=True
             ):
-                if is_wanted:
-                    deltas[k] = added(deltas[k], part) if k in deltas else part
+                if not is_wanted:
+                    continue
+                if k not in deltas:
+                    deltas[k] = part
+                else:
+                    deltas[k] = (add_to if layer.new_dx else added)(part, deltas[k])
         return deltas.get(AT_INPUT), grads
 
     def buffers(self, params: Arrays, caches: Caches) -> Params:

@@ -128,7 +128,7 @@ class RecordedPass:
             self.network.backward_steps(params, caches, delta, head_deltas=heads, ready=told)
         )
         self._programs = self._recorder.programs
-        return self.outcome(params)
+        return self.outcome(self.buffers(params))
 
     def _note_losses(self, y: Array) -> list[Array]:
         """δ at the output and the heads. Losses that prepare the targets stay in Python."""
@@ -222,10 +222,13 @@ class RecordedPass:
         for place, delta in zip(self._deltas, deltas, strict=True):
             np.copyto(place, delta)
 
-    def outcome(self, params: Arrays) -> Outcome:
+    def buffers(self, params: Arrays) -> Params:
+        """New running statistics, which are those of all shards."""
+        return self.network.buffers(params, self._kept)
+
+    def outcome(self, buffers: Params) -> Outcome:
         """What the programs have left in the arrays, which the next pass overwrites."""
         total = self._noted_total() if self.has_losses else self._total
-        buffers = self.network.buffers(params, self._kept)
         return Outcome(self._z, total, dict(self._grads), buffers, None)
 
     def _noted_total(self) -> float:

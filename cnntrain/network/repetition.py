@@ -57,7 +57,8 @@ class Repetition:
                 recorded.turn(part, samples.targets)
                 if ready is not None and (grads := recorded.leaving(part)):
                     ready(run.shard, grads)
-        return [recorded.outcome(params) for recorded in passes]
+        buffers = passes[0].buffers(params)
+        return [recorded.outcome(buffers) for recorded in passes]
 
     def _add_up(self, part: int, add: Add) -> None:
         exchanges = self._exchanges(part)

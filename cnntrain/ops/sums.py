@@ -148,6 +148,13 @@ def added(a: Array, b: Array) -> Array:
     return total
 
 
+@twinned(compiled.add_to)
+def add_to(a: Array, b: Array) -> Array:
+    """a + b, in the place of a."""
+    a += b
+    return a
+
+
 @twinned(compiled.class_sums)
 def class_sums(x: Array) -> Array:
     """Σ along the first axis, which is kept, in the precision of x: (K, ...) -> (1, ...)."""

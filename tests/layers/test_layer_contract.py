@@ -149,6 +149,16 @@ def test_arguments_are_not_modified(example, training):
 
 
 @every_example
+def test_a_new_input_gradient_has_memory_of_its_own(example, training):
+    params, x = arguments(example, np.float64)
+    y, cache = example.layer.forward(params, x, training)
+    dx, _ = example.layer.backward(params, cache, y)
+    others = (y, *inputs_of(x), *params.values(), *arrays_in(cache))
+    for found in inputs_of(dx) if example.layer.new_dx else ():
+        assert not any(np.shares_memory(found, other) for other in others)
+
+
+@every_example
 def test_backward_leaves_the_cache_as_it_was(example, training):
     params, x = arguments(example, np.float64)
     y, cache = example.layer.forward(params, x, training)

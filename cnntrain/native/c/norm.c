@@ -112,13 +112,13 @@ INLINE vec returned(vec d, vec x_hat, const int has_relu, Output o) {
 
 INLINE double squares(const real *x, long n, Standard s) {
     double sum[1];
-    SHORT_SUMS_OF(1, n, x, x, factor[0] = value[0] = around(a, s), sum)
+    SHORT_SUMS_OF(0, 1, n, x, x, factor[0] = value[0] = around(a, s), sum)
     return sum[0];
 }
 
-/* Σ d and Σ d x̂ */
+/* Σ d, without rounding, so that what is left of equal numbers without their mean is 0, and Σ d x̂ */
 INLINE void returned_sums(const real *dy, const real *x, long n, const int has_relu, Output o, double *out) {
-    SHORT_SUMS_OF(2, n, dy, x, factor[0] = splat(1); factor[1] = hat_of(b, o.s);
+    SHORT_SUMS_OF(1, 2, n, dy, x, factor[1] = hat_of(b, o.s);
                   value[0] = value[1] = returned(a, factor[1], has_relu, o), out)
 }
 

@@ -52,6 +52,17 @@ INLINE dvec first_of_lanes(dvec v, long at, long count) {
     return (dvec)((dmask)v & keep);
 }
 
+/* The sums of a block, added to the totals; and the totals. */
+#define ADD_LANES(count)                                                                                     \
+    for (int s = 0; s < (count); s++) {                                                                      \
+        double lane[LANES];                                                                                  \
+        for (int part = 0; part < DPARTS; part++) memcpy(lane + part * DVL, &sum[s][part], sizeof(dvec));    \
+        total[s] = add_careful(total[s], wide_lane_tree(lane), &lost[s]);                                    \
+    }
+#define KEEP_LOST(count, out)                                                                                \
+    for (int s = 0; s < (count); s++) /* an infinity has lost nothing */                                     \
+        (out)[s] = total[s] - total[s] == 0 ? total[s] + lost[s] : total[s];
+
 /* Σ over p < n of ``count`` values at once, in out[0 .. count - 1]. FIND sets value[0 .. count - 1] in terms
    of
    ``at``, the place of a vector of doubles in a and b. The last numbers are copied, with zeros behind them,
@@ -79,15 +90,9 @@ INLINE dvec first_of_lanes(dvec v, long at, long count) {
                 for (int s = 0; s < (count); s++) sum[s][part] += first_of_lanes(value[s], at, end - whole); \
             }                                                                                                \
         }                                                                                                    \
-        for (int s = 0; s < (count); s++) {                                                                  \
-            double lane[LANES];                                                                              \
-            for (int part = 0; part < DPARTS; part++)                                                        \
-                memcpy(lane + part * DVL, &sum[s][part], sizeof(dvec));                                      \
-            total[s] = add_careful(total[s], wide_lane_tree(lane), &lost[s]);                                \
-        }                                                                                                    \
+        ADD_LANES(count)                                                                                     \
     }                                                                                                        \
-    for (int s = 0; s < (count); s++) /* an infinity has lost nothing */                                     \
-        (out)[s] = total[s] - total[s] == 0 ? total[s] + lost[s] : total[s];
+    KEEP_LOST(count, out)
 
 #define SHORT 8 /* numbers of a lane that are added up in the precision of the kernel's type */
 
@@ -105,9 +110,11 @@ INLINE vec first_of_numbers(vec v, long at, long count) {
     return (vec)((mask)v & keep);
 }
 
-/* Σ over p < n of value[s] · factor[s], which FIND sets in terms of a and b, vectors of X and Y: chains of
-   SHORT fused multiply-adds, which are added up as in SUMS_OF. */
-#define SHORT_SUMS_OF(count, n, X, Y, FIND, out)                                                             \
+/* Σ over p < n of ``count`` values at once, which FIND sets in terms of a and b, vectors of X and Y. The
+   first
+   ``exact`` of them are added up in double precision, as in SUMS_OF; the others are value[s] · factor[s], in
+   chains of SHORT fused multiply-adds before that. */
+#define SHORT_SUMS_OF(exact, count, n, X, Y, FIND, out)                                                      \
     double total[count] = {0}, lost[count] = {0};                                                            \
     for (long begin = 0; begin < (n); begin += BLOCK) {                                                      \
         const long end = least((n), begin + BLOCK);                                                          \
@@ -122,20 +129,17 @@ INLINE vec first_of_numbers(vec v, long at, long count) {
                     FIND;                                                                                    \
                     for (int s = 0; s < (count); s++) {                                                      \
                         if (stop - p < VL) value[s] = first_of_numbers(value[s], p, stop);                   \
-                        chain[s] = fused(value[s], factor[s], chain[s]);                                     \
+                        if (s < (exact)) add_widened(value[s], sum[s] + part * (VL / DVL));                  \
+                        else                                                                                 \
+                            chain[s] = fused(value[s], factor[s], chain[s]);                                 \
                     }                                                                                        \
                 }                                                                                            \
-                for (int s = 0; s < (count); s++) add_widened(chain[s], sum[s] + part * (VL / DVL));         \
+                for (int s = (exact); s < (count); s++) add_widened(chain[s], sum[s] + part * (VL / DVL));   \
             }                                                                                                \
         }                                                                                                    \
-        for (int s = 0; s < (count); s++) {                                                                  \
-            double lane[LANES];                                                                              \
-            for (int part = 0; part < DPARTS; part++)                                                        \
-                memcpy(lane + part * DVL, &sum[s][part], sizeof(dvec));                                      \
-            total[s] = add_careful(total[s], wide_lane_tree(lane), &lost[s]);                                \
-        }                                                                                                    \
+        ADD_LANES(count)                                                                                     \
     }                                                                                                        \
-    for (int s = 0; s < (count); s++) (out)[s] = total[s] - total[s] == 0 ? total[s] + lost[s] : total[s];
+    KEEP_LOST(count, out)
 
 /* The same of one value, which is returned. */
 #define SUM_OF(n, X, Y, VALUE)                                                                               \
