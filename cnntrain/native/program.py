@@ -165,9 +165,10 @@ def recording(by: Recorder | None) -> Iterator[None]:
         _active.recorder = before
 
 
-def run_programs(programs: Sequence[Program]) -> None:
-    """Run programs side by side, each on a thread (``use_threads``)."""
-    _kernels().run(tuple(programs))
+def run_programs(*rounds: Sequence[Program]) -> None:
+    """Run the programs of a round side by side, each on a thread (``use_threads``); then those of
+    the next round."""
+    _kernels().run(tuple(map(tuple, rounds)))
 
 
 @cache

@@ -214,9 +214,16 @@ class RecordedPass:
         """The gradients that leave at the end of a part."""
         return self._leaving.get(part, {})
 
+    def needs_python(self, part: int) -> bool:
+        """Whether there is something to do in Python at the end of a part, beside exchanges."""
+        return self._losses_follow(part) or part in self._leaving
+
+    def _losses_follow(self, part: int) -> bool:
+        return not self.has_losses and part == self._forward_parts - 1
+
     def turn(self, part: int, y: Array) -> None:
         """The losses that are worked out in Python, once the forward pass has been made."""
-        if self.has_losses or part != self._forward_parts - 1:
+        if not self._losses_follow(part):
             return
         self._total, deltas = self._losses(y)
         for place, delta in zip(self._deltas, deltas, strict=True):

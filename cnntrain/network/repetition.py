@@ -21,18 +21,27 @@ class Repetition:
     """The programs of all shards, part by part. Where a part ends with sums, they are added up.
 
     If all shards are here (``is_whole``), that is noted too: the next part of every shard begins
-    with it, so that no thread waits for Python.
+    with it, and parts between which Python has nothing to do are one call.
     """
 
     def __init__(self, passes: Sequence[RecordedPass], is_whole: bool) -> None:
         self._passes, self._is_whole = passes, is_whole
-        self._programs = [[one.program(part) for one in passes] for part in passes[0].parts]
+        programs = [[one.program(part) for one in passes] for part in passes[0].parts]
         self.recorders = [Recorder() for _ in passes]  # of the sums over shards
         for part in passes[0].parts if is_whole else ():
             exchanges = self._exchanges(part)
             for k, exchange in enumerate(exchanges):
                 before = _noted_sums(self.recorders[k], exchanges, exchange)
-                self._programs[part + 1][k] = before + self._programs[part + 1][k]
+                programs[part + 1][k] = before + programs[part + 1][k]
+        stops = [part for part in passes[0].parts if self._stops_after(part)]
+        starts = [0, *(stop + 1 for stop in stops)]
+        self._runs = [(programs[a : b + 1], b) for a, b in zip(starts, stops, strict=False)]
+
+    def _stops_after(self, part: int) -> bool:
+        """Whether Python has something to do before the next part."""
+        if part == self._passes[0].parts[-1] or any(one.needs_python(part) for one in self._passes):
+            return True
+        return not self._is_whole and bool(self._exchanges(part))
 
     def _exchanges(self, part: int) -> list[Exchange]:
         return [found for one in self._passes if (found := one.exchange(part)) is not None]
@@ -49,8 +58,8 @@ class Repetition:
         passes = self._passes
         for recorded, samples, run in zip(passes, shards, runs, strict=True):
             recorded.begin(samples, run)
-        for part, programs in enumerate(self._programs):
-            run_programs(programs)
+        for rounds, part in self._runs:
+            run_programs(*rounds)
             if not self._is_whole:
                 self._add_up(part, add)
             for recorded, samples, run in zip(passes, shards, runs, strict=True):

@@ -196,21 +196,39 @@ static int program_of(PyObject *object, Program *program) {
     return 0;
 }
 
+/* Programs that run side by side. */
+typedef struct {
+    Program *programs;
+    Py_ssize_t count;
+} Round;
+
+static int round_of(PyObject *tuple, Round *round) {
+    const Py_ssize_t count = PyTuple_Size(tuple);
+    if (count < 0) return -1;
+    round->programs = PyMem_Calloc((size_t)count + 1, sizeof(Program));
+    if (!round->programs) return PyErr_NoMemory(), -1;
+    for (; round->count < count; round->count++)
+        if (program_of(PyTuple_GetItem(tuple, round->count), &round->programs[round->count])) return -1;
+    return 0;
+}
+
 static PyObject *run_all(PyObject *self, PyObject *tuple) {
     (void)self;
     const Py_ssize_t count = PyTuple_Size(tuple);
-    Program *programs = count < 0 ? NULL : PyMem_Calloc((size_t)count + 1, sizeof(Program));
-    if (!programs) return count < 0 ? NULL : PyErr_NoMemory();
+    Round *rounds = count < 0 ? NULL : PyMem_Calloc((size_t)count + 1, sizeof(Round));
+    if (!rounds) return count < 0 ? NULL : PyErr_NoMemory();
     int status = 0;
     for (Py_ssize_t k = 0; k < count && !status; k++)
-        status = program_of(PyTuple_GetItem(tuple, k), &programs[k]);
+        status = round_of(PyTuple_GetItem(tuple, k), &rounds[k]);
     if (!status) {
         PyThreadState *released = PyEval_SaveThread();
-        status = run_programs(programs, count);
+        for (Py_ssize_t k = 0; k < count && !status; k++)
+            status = run_programs(rounds[k].programs, rounds[k].count);
         PyEval_RestoreThread(released);
         explained(status);
     }
-    PyMem_Free(programs);
+    for (Py_ssize_t k = 0; k < count; k++) PyMem_Free(rounds[k].programs);
+    PyMem_Free(rounds);
     if (status) return NULL;
     Py_RETURN_NONE;
 }
@@ -274,7 +292,8 @@ static PyMethodDef METHODS[] = {
     {"kernels", kernels, METH_VARARGS, "kernels(isa, type) -> {name: function}"},
     {"noted", (PyCFunction)(void (*)(void))noted, METH_FASTCALL,
      "noted(kernel, arguments...) -> bytes: the call, to be made later."},
-    {"run", run_all, METH_O, "run(programs): make the noted calls of each, side by side."},
+    {"run", run_all, METH_O,
+     "run(rounds): make the noted calls of all programs of a round side by side, round after round."},
     {"use_threads", use_threads, METH_O, "use_threads(count) -> how many ran programs before."},
     {"instruction_sets", instruction_sets, METH_NOARGS,
      "Names of the sets that this CPU can run, best first."},
