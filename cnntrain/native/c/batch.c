@@ -1,9 +1,11 @@
 /* A batch out of stored samples in one pass: gathered, normalized, and turned so that the samples are the
    last axis (data/normalize.py). */
+#include "parts.h"
 #include "vec.h"
 
-#define SIDE 16       /* samples and features of a tile, which is turned in the first-level cache */
-#define NO_SUCH_ROW 2 /* a number of a sample that is none */
+#define SIDE 16               /* samples and features of a tile, which is turned in the first-level cache */
+#define NO_SUCH_ROW 2         /* a number of a sample that is none */
+#define WORTH_GATHERING 20000 /* numbers for each thread: some 4 microseconds */
 
 typedef uint8_t Bytes __attribute__((vector_size(SIDE)));
 typedef uint8_t LooseBytes __attribute__((vector_size(SIDE), aligned(1), may_alias));
@@ -69,42 +71,50 @@ INLINE void write_doubles(real *out, const double *in, double near, double rest,
    Arguments: out, stored samples (count, features), rows, near, rest, inverse, n, features, how many
    features share a statistic, count. */
 #define GATHER(name, stored_in, number, TURN, WRITE_ROW, STORED, NUMBERS)                                    \
-    static int name(const Arg *arg) {                                                                        \
-        const stored_in *stored = arg[1].STORED;                                                             \
-        const int64_t *rows = arg[2].read_longs;                                                             \
+    INLINE void name##_tile(const Arg *arg, const stored_in *const row[SIDE], long i, long f) {              \
         const number *near = arg[3].NUMBERS, *rest = arg[4].NUMBERS, *inverse = arg[5].NUMBERS;              \
-        const long n = arg[6].i, features = arg[7].i, sharing = arg[8].i, count = arg[9].i;                  \
-        for (long i = 0; i < n; i++)                                                                         \
-            if (rows[i] < 0 || rows[i] >= count) return NO_SUCH_ROW;                                         \
-        if (n == 1) {                                                                                        \
-            const stored_in *x = stored + rows[0] * features;                                                \
-            for (long f = 0, some; f < features; f += some) {                                                \
-                const long s = f / sharing;                                                                  \
-                stored_in few[SIDE] = {0};                                                                   \
-                some = least(SIDE, (s + 1) * sharing - f);                                                   \
-                if (some < SIDE) memcpy(few, x + f, (size_t)some * sizeof(stored_in));                       \
-                WRITE_ROW(arg[0].w + f, some < SIDE ? few : x + f, near[s], rest[s], inverse[s], some);      \
-            }                                                                                                \
-            return 0;                                                                                        \
+        const long n = arg[6].i, features = arg[7].i, sharing = arg[8].i;                                    \
+        const long some = least(SIDE, n - i), there = least(SIDE, features - f);                             \
+        stored_in tile[SIDE][SIDE] = {{0}};                                                                  \
+        if (some == SIDE && there == SIDE) TURN(row, f, tile);                                               \
+        else                                                                                                 \
+            for (long j = 0; j < there; j++)                                                                 \
+                for (long k = 0; k < some; k++) tile[j][k] = row[k][f + j];                                  \
+        for (long j = 0, s = f / sharing, used = f % sharing; j < there; j++) {                              \
+            WRITE_ROW(arg[0].w + (f + j) * n + i, tile[j], near[s], rest[s], inverse[s], some);              \
+            if (++used == sharing) used = 0, s++;                                                            \
         }                                                                                                    \
+    }                                                                                                        \
+    static int part_of_##name(const Arg *arg, long part, long parts) {                                       \
+        const long n = arg[6].i, features = arg[7].i;                                                        \
+        const long from = part_start(features, part, parts, SIDE);                                           \
+        const long to = part_start(features, part + 1, parts, SIDE);                                         \
         for (long i = 0; i < n; i += SIDE) {                                                                 \
-            const long some = least(SIDE, n - i);                                                            \
             const stored_in *row[SIDE];                                                                      \
-            for (long k = 0; k < SIDE; k++) row[k] = stored + rows[i + (k < some ? k : 0)] * features;       \
-            for (long f = 0, s = 0, used = 0; f < features; f += SIDE) {                                     \
-                const long there = least(SIDE, features - f);                                                \
-                stored_in tile[SIDE][SIDE] = {{0}};                                                          \
-                if (some == SIDE && there == SIDE) TURN(row, f, tile);                                       \
-                else                                                                                         \
-                    for (long j = 0; j < there; j++)                                                         \
-                        for (long k = 0; k < some; k++) tile[j][k] = row[k][f + j];                          \
-                for (long j = 0; j < there; j++) {                                                           \
-                    real *out = arg[0].w + (f + j) * n + i;                                                  \
-                    WRITE_ROW(out, tile[j], near[s], rest[s], inverse[s], some);                             \
-                    if (++used == sharing) used = 0, s++;                                                    \
-                }                                                                                            \
-            }                                                                                                \
+            for (long k = 0; k < SIDE; k++)                                                                  \
+                row[k] = arg[1].STORED + arg[2].read_longs[i + (i + k < n ? k : 0)] * features;              \
+            for (long f = from; f < to; f += SIDE) name##_tile(arg, row, i, f);                              \
         }                                                                                                    \
+        return 0;                                                                                            \
+    }                                                                                                        \
+    static void name##_of_one(const Arg *arg) {                                                              \
+        const long features = arg[7].i, sharing = arg[8].i;                                                  \
+        const stored_in *x = arg[1].STORED + arg[2].read_longs[0] * features;                                \
+        const number *near = arg[3].NUMBERS, *rest = arg[4].NUMBERS, *inverse = arg[5].NUMBERS;              \
+        for (long f = 0, some; f < features; f += some) {                                                    \
+            const long s = f / sharing;                                                                      \
+            stored_in few[SIDE] = {0};                                                                       \
+            some = least(SIDE, (s + 1) * sharing - f);                                                       \
+            if (some < SIDE) memcpy(few, x + f, (size_t)some * sizeof(stored_in));                           \
+            WRITE_ROW(arg[0].w + f, some < SIDE ? few : x + f, near[s], rest[s], inverse[s], some);          \
+        }                                                                                                    \
+    }                                                                                                        \
+    static int name(const Arg *arg) {                                                                        \
+        const long n = arg[6].i, count = arg[9].i;                                                           \
+        for (long i = 0; i < n; i++)                                                                         \
+            if (arg[2].read_longs[i] < 0 || arg[2].read_longs[i] >= count) return NO_SUCH_ROW;               \
+        if (n > 1) return in_parts(part_of_##name, arg, n * arg[7].i / WORTH_GATHERING);                     \
+        name##_of_one(arg);                                                                                  \
         return 0;                                                                                            \
     }
 

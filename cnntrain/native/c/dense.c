@@ -4,7 +4,8 @@
 #include "sums.h"
 #include "turn.h"
 
-#define WORTH_A_THREAD 500000 /* multiplications: some 5 microseconds */
+#define WORTH_A_THREAD 500000 /* multiplications for each thread: some 5 microseconds */
+#define WORTH_TURNING 20000   /* numbers for each thread: some 3 microseconds */
 
 /* A copy of columns n0 .. n0 + width of x (rows, N), each row padded with zeros to PANEL. */
 static void copy_panel(const real *x, long rows, long n, long width, real *panel) {
@@ -106,6 +107,13 @@ static void outer_product(const real *delta, const real *a, real *dW, long units
             store_up_to(dW + k * j + i, fused(splat(delta[k]), load_up_to(a + i, j - i), (vec){}), j - i);
 }
 
+static int part_of_turn(const Arg *arg, long part, long parts) {
+    const long j = arg[6].i, n = arg[7].i;
+    const long from = part_start(j, part, parts, VL), to = part_start(j, part + 1, parts, VL);
+    transpose(arg[3].r + from * n, to - from, n, arg[4].w + from, j);
+    return 0;
+}
+
 static int part_of_dW(const Arg *arg, long part, long parts) {
     real *dW = arg[0].w, *db = arg[1].w;
     const real *delta = arg[2].r, *a = arg[4].w ? arg[4].w : arg[3].r;
@@ -123,9 +131,8 @@ static int part_of_dW(const Arg *arg, long part, long parts) {
 
 /* dW (K, J) = delta (K, N) aᵀ (N, J): each a chain over the samples; db (K, 1) = Σ_n delta */
 static int dense_dW(const Arg *arg) {
-    const real *a = arg[3].r;
-    real *turned = arg[4].w; /* for aᵀ; none if there is one sample */
     const long units = arg[5].i, j = arg[6].i, n = arg[7].i;
-    if (turned) transpose(a, j, n, turned);
+    if (arg[4].w) /* room for aᵀ; none if there is one sample */
+        in_parts(part_of_turn, arg, n * j / WORTH_TURNING);
     return in_parts(part_of_dW, arg, parts_of(units, j, n));
 }

@@ -7,7 +7,8 @@
 
 #include "product.h"
 
-#define SPREAD (256L << 10) /* bytes of the copy, unless a few rows need more */
+#define LINE (64 / (long)sizeof(real)) /* numbers in a cache line */
+#define SPREAD (256L << 10)            /* bytes of the copy, unless a few rows need more */
 
 typedef struct {
     long length, size, stride, before, dilation, out; /* as in ops/windows.py */
@@ -69,8 +70,9 @@ INLINE int is_read(const Axis *ax, long place) {
     return 0;
 }
 
+/* The same row of the next map, far away in memory, is fetched meanwhile. */
 static void copy_row(const Spread *p, const real *x, real *to) {
-    const long n = p->n, phases = p->phases;
+    const long n = p->n, phases = p->phases, plane = p->rows * p->length * n;
     for (long phase = 0; phase < phases; phase++, to += p->part * n) {
         if (!is_read(&p->h, phase)) continue;
         const long first = least(p->part, most(0, -floor_div(phase - p->left, phases)));
@@ -79,8 +81,11 @@ static void copy_row(const Spread *p, const real *x, real *to) {
         if (phases == 1)
             memcpy(to + first * n, x + (first - p->left) * n, (size_t)((stop - first) * n) * sizeof(real));
         else
-            for (long u = first; u < stop; u++)
-                copy_few(to + u * n, x + (u * phases + phase - p->left) * n, n);
+            for (long u = first; u < stop; u++) {
+                const real *from = x + (u * phases + phase - p->left) * n;
+                for (long k = 0; k < n; k += LINE) __builtin_prefetch(from + plane + k);
+                copy_few(to + u * n, from, n);
+            }
         memset(to + stop * n, 0, (size_t)((p->part - stop) * n) * sizeof(real));
     }
 }

@@ -126,7 +126,8 @@ typedef struct {
     long vector;
 } Run;
 
-/* Values of some columns: of one channel after the other, so that memory is read in long rows. */
+/* Values of some columns: of one channel after the other, so that memory is read in long rows. What is next
+   of the next channel, which is far away, is fetched meanwhile. */
 static void values_of_columns(const Tiles *p, const Columns *columns) {
     const long places = p->form.down.read * p->form.across.read;
     Run runs[MOST_VECTORS];
@@ -143,6 +144,7 @@ static void values_of_columns(const Tiles *p, const Columns *columns) {
         for (Run *run = runs; run < runs + whole; run++) {
             p->form.inputs(run->from, VL, place_in_V(p, c, run->vector), p->V_apart);
             for (long i = 0; i < places; i++) run->from[i] += run->step[i];
+            for (long i = places / 2; i < places; i++) __builtin_prefetch(run->from[i]);
         }
 }
 

@@ -89,14 +89,14 @@ INLINE void turn_square(const real *x, long row, real *out, long out_row) {
     EACH_OF_SQUARE(c) store(out + c * out_row, v[COLUMN(c)]);
 }
 
-/* x (rows, cols) -> its transpose (cols, rows) */
-static void transpose(const real *x, long rows, long cols, real *out) {
+/* x (rows, cols) -> its transpose (cols, rows), whose rows are ``out_row`` apart */
+static void transpose(const real *x, long rows, long cols, real *out, long out_row) {
     const long whole_rows = rows / VL * VL, whole_cols = cols / VL * VL;
     for (long c = 0; c < whole_cols; c += VL)
         for (long r = 0; r < whole_rows; r += VL)
-            turn_square(x + r * cols + c, cols, out + c * rows + r, rows);
+            turn_square(x + r * cols + c, cols, out + c * out_row + r, out_row);
     for (long r = 0; r < rows; r++)
-        for (long c = r < whole_rows ? whole_cols : 0; c < cols; c++) out[c * rows + r] = x[r * cols + c];
+        for (long c = r < whole_rows ? whole_cols : 0; c < cols; c++) out[c * out_row + r] = x[r * cols + c];
 }
 
 /* ``rows`` x ``columns`` numbers at x, of which VL x VL count, turned, with zeros in the place of those that
