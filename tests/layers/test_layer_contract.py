@@ -54,6 +54,15 @@ def lock(arrays):
     return arrays
 
 
+def arrays_in(nested):
+    """Every array of a nested structure."""
+    if isinstance(nested, np.ndarray):
+        yield nested
+    elif isinstance(nested, tuple | list):
+        for part in nested:
+            yield from arrays_in(part)
+
+
 def arguments(example, dtype, batch=None):
     """(params, x): read-only, far from kinks."""
     rng = np.random.default_rng(7)
