@@ -43,22 +43,39 @@ def nodes_of(net: Net) -> Sequence[Node]:
     return experiment_of(net, CLASSES).network.nodes
 
 
-def arrays_of(net: Net) -> dict[str, Any]:
-    """Our initial weights, with kernels as (KH, KW, C, F) and matrices as (J, K)."""
-    experiment = experiment_of(net, CLASSES)
-    arrays = experiment.network.init(0, np.dtype(np.float32))
-    declared = experiment.network.params
-    return {
-        name: np.ascontiguousarray(_turned(array))
-        for name, array in arrays.items()
-        if not declared[name].is_buffer
-    }
+def arrays_of(net: Net, channels_last: bool = True) -> dict[str, Any]:
+    """Our initial weights, with kernels as (KH, KW, C, F) and matrices as (J, K).
+
+    ``channels_last``: what is read behind "flatten" is in the order of (H, W, C), ours of
+    (C, H, W).
+    """
+    network = experiment_of(net, CLASSES).network
+    arrays = network.init(0, np.dtype(np.float32))
+    found: dict[str, Any] = {}
+    for node in network.nodes:
+        before = network.nodes[node.inputs[0]] if node.inputs[0] != AT_INPUT else None
+        is_flat = channels_last and before is not None and before.layer.kind == "flatten"
+        maps = before.in_shape if is_flat else None
+        for letter in (letter for letter, param in node.params.items() if not param.is_buffer):
+            name = f"{node.name}.{letter}"
+            found[name] = np.ascontiguousarray(_turned(arrays[name], maps))
+    return found
 
 
-def _turned(array: Any) -> Any:
+def _turned(array: Any, maps: Any) -> Any:
     if array.ndim == 4:
         return array.transpose(2, 3, 1, 0)
-    return array.T if array.shape[-1] > 1 else array.reshape(-1)
+    if array.shape[-1] == 1:
+        return array.reshape(-1)
+    if maps is None:
+        return array.T
+    return array.reshape(-1, *maps).transpose(2, 3, 1, 0).reshape(-1, len(array))
+
+
+def outputs(peer: str, net: Net) -> Any:
+    """(N, K): what a peer gives of ``batch_of`` with our weights."""
+    of = {"jax": _jax_output, "tensorflow": _tensorflow_output, "tinygrad": _tinygrad_output}
+    return of[peer](net)
 
 
 def run_graph(nodes: Sequence[Node], layers: Sequence[Apply], x: Any, params: Any) -> Any:
@@ -103,6 +120,15 @@ def jax_steps(net: Net) -> dict[str, Step]:
         jax.block_until_ready(state[0])
 
     return {"JAX": step}
+
+
+def _jax_output(net: Net) -> Any:
+    import jax
+
+    nodes = nodes_of(net)
+    layers = [_jax_layer(jax, node) for node in nodes]
+    params = {name: jax.numpy.asarray(array) for name, array in arrays_of(net).items()}
+    return run_graph(nodes, layers, jax.numpy.asarray(batch_of(net)[0]), params)
 
 
 def _jax_layer(jax: Any, node: Node) -> Apply:
@@ -163,6 +189,15 @@ def tensorflow_steps(net: Net) -> dict[str, Step]:
     }
 
 
+def _tensorflow_output(net: Net) -> Any:
+    import tensorflow as tf
+
+    nodes = nodes_of(net)
+    layers = [_tensorflow_layer(tf, node) for node in nodes]
+    params = {name: tf.constant(array) for name, array in arrays_of(net).items()}
+    return run_graph(nodes, layers, tf.constant(batch_of(net)[0]), params)
+
+
 def _tensorflow_layer(tf: Any, node: Node) -> Apply:
     layer: Any = node.layer
 
@@ -201,14 +236,8 @@ def tinygrad_steps(net: Net) -> dict[str, Step]:
 
     nodes = nodes_of(net)
     layers = [_tinygrad_layer(node) for node in nodes]
-    x, y = batch_of(net)
-    inputs = Tensor(x if x.ndim == 2 else np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
-    labels = Tensor(y)
-    arrays = {
-        name: array.transpose(3, 2, 0, 1).copy() if array.ndim == 4 else array
-        for name, array in arrays_of(net).items()
-    }
-    params = {name: Tensor(array) for name, array in arrays.items()}
+    inputs, params = _tinygrad_arrays(net)
+    labels = Tensor(batch_of(net)[1])
     optimizer = SGD(list(params.values()), lr=LEARNING_RATE, momentum=MOMENTUM)
 
     @TinyJit
@@ -222,11 +251,32 @@ def tinygrad_steps(net: Net) -> dict[str, Step]:
     return {"tinygrad": lambda: step().numpy()}
 
 
+def _tinygrad_arrays(net: Net) -> tuple[Any, dict[str, Any]]:
+    """(inputs, weights) with channels first."""
+    from tinygrad import Tensor
+
+    x, _ = batch_of(net)
+    inputs = Tensor(x if x.ndim == 2 else np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+    arrays = {
+        name: array.transpose(3, 2, 0, 1).copy() if array.ndim == 4 else array
+        for name, array in arrays_of(net, channels_last=False).items()
+    }
+    return inputs, {name: Tensor(array) for name, array in arrays.items()}
+
+
+def _tinygrad_output(net: Net) -> Any:
+    os.environ.setdefault("DEV", "CPU")
+    nodes = nodes_of(net)
+    inputs, params = _tinygrad_arrays(net)
+    return run_graph(nodes, [_tinygrad_layer(node) for node in nodes], inputs, params).numpy()
+
+
 def _tinygrad_layer(node: Node) -> Apply:
     layer: Any = node.layer
 
     def conv(x: Any, own: Mapping[str, Any]) -> Any:
-        padding = max(as_pair(layer.kernel)) // 2 if layer.padding == "same" else 0
+        down, across = layer.axes(node.in_shape)
+        padding = (across.before, across.after, down.before, down.after)
         return x.conv2d(own["W"], own["b"], stride=layer.stride, padding=padding)
 
     def norm(x: Any, own: Mapping[str, Any]) -> Any:
