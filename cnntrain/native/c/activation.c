@@ -1,6 +1,10 @@
 /* Activations and their δ: layers/activations.py, layers/prelu.py. p and q are options of the layer. */
 #include "elementary.h"
+#include "parts.h"
 #include "sums.h"
+
+#define WORTH_SHARING                                                                                        \
+    8000 /* numbers for each thread: some microseconds, as its cache has others than its own */
 
 /* out[k] = FORMULA of one or two inputs, element by element. */
 #define ELEMENTWISE_1(name, FORMULA)                                                                         \
@@ -8,27 +12,28 @@
         (void)p, (void)q;                                                                                    \
         return FORMULA;                                                                                      \
     }                                                                                                        \
-    static int name(const Arg *arg) {                                                                        \
+    static int part_of_##name(const Arg *arg, long part, long parts) {                                       \
         real *out = arg[0].w;                                                                                \
         const real *in = arg[1].r;                                                                           \
-        const long n = arg[2].i;                                                                             \
+        const long n = part_start(arg[2].i, part + 1, parts, VL);                                            \
         const vec p = splat((real)arg[3].f), q = splat((real)arg[4].f);                                      \
-        long k = 0;                                                                                          \
+        long k = part_start(arg[2].i, part, parts, VL);                                                      \
         for (; k + VL <= n; k += VL) store(out + k, name##_formula(load(in + k), p, q));                     \
         if (k < n) store_part(out + k, name##_formula(load_part(in + k, n - k), p, q), n - k);               \
         return 0;                                                                                            \
-    }
+    }                                                                                                        \
+    static int name(const Arg *arg) { return in_parts(part_of_##name, arg, arg[2].i / WORTH_SHARING); }
 #define ELEMENTWISE_2(name, FORMULA)                                                                         \
     INLINE vec name##_formula(vec d, vec z, vec p, vec q) {                                                  \
         (void)p, (void)q;                                                                                    \
         return FORMULA;                                                                                      \
     }                                                                                                        \
-    static int name(const Arg *arg) {                                                                        \
+    static int part_of_##name(const Arg *arg, long part, long parts) {                                       \
         real *out = arg[0].w;                                                                                \
         const real *first = arg[1].r, *second = arg[2].r;                                                    \
-        const long n = arg[3].i;                                                                             \
+        const long n = part_start(arg[3].i, part + 1, parts, VL);                                            \
         const vec p = splat((real)arg[4].f), q = splat((real)arg[5].f);                                      \
-        long k = 0;                                                                                          \
+        long k = part_start(arg[3].i, part, parts, VL);                                                      \
         for (; k + VL <= n; k += VL)                                                                         \
             store(out + k, name##_formula(load(first + k), load(second + k), p, q));                         \
         if (k < n) {                                                                                         \
@@ -36,7 +41,8 @@
             store_part(out + k, name##_formula(d, z, p, q), n - k);                                          \
         }                                                                                                    \
         return 0;                                                                                            \
-    }
+    }                                                                                                        \
+    static int name(const Arg *arg) { return in_parts(part_of_##name, arg, arg[3].i / WORTH_SHARING); }
 
 #define ZERO ((vec){})
 #define NUMBER(x) splat((real)(x))

@@ -5,7 +5,7 @@
 #include "turn.h"
 
 #define WORTH_A_THREAD 500000 /* multiplications for each thread: some 5 microseconds */
-#define WORTH_TURNING 20000   /* numbers for each thread: some 3 microseconds */
+#define WORTH_TURNING 8000    /* numbers for each thread: some microseconds */
 
 /* A copy of columns n0 .. n0 + width of x (rows, N), each row padded with zeros to PANEL. */
 static void copy_panel(const real *x, long rows, long n, long width, real *panel) {
