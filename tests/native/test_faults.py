@@ -31,8 +31,8 @@ FAULTS = {
     ),
     "dense: a not turned around": (
         "turn.h",
-        "out[c * rows + r] = x[r * cols + c]",
-        "out[c * rows + r] = x[c * rows + r]",
+        "out[c * out_row + r] = x[r * cols + c]",
+        "out[c * out_row + r] = x[c * rows + r]",
         "dense",
     ),
     "conv2d: rows of the kernel shifted backwards": (
