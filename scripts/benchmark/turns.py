@@ -8,7 +8,7 @@ import numpy as np
 
 Step = Callable[[], object]
 STEPS_OF_TURN = 5
-SETTLE = 0.01  # seconds at the beginning of a turn
+REST, SETTLE = 0.03, 0.01  # seconds before a turn and at its beginning
 
 
 def alternate(contenders: dict[str, Step], runs: int) -> dict[str, list[float]]:
@@ -24,7 +24,9 @@ def alternate(contenders: dict[str, Step], runs: int) -> dict[str, list[float]]:
 
 
 def turn(step: Step) -> list[float]:
-    """Milliseconds of some steps in a row, after others that are not counted."""
+    """Milliseconds of some steps in a row, after others that are not counted. Before them, the
+    threads of the last contender, which wait for work awake, fall asleep."""
+    time.sleep(REST)
     ready = time.perf_counter() + SETTLE
     while time.perf_counter() < ready:
         step()
