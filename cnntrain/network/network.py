@@ -184,12 +184,9 @@ class Network:
             for k, part, is_wanted in zip(
                 node.inputs, dx if layer.joins else (dx,), wanted, strict=True
             ):
-                if not is_wanted:
-                    continue
-                if k not in deltas:
-                    deltas[k] = part
-                else:
-                    deltas[k] = (add_to if layer.new_dx else added)(part, deltas[k])
+                if is_wanted:
+                    add = add_to if layer.new_dx else added
+                    deltas[k] = add(part, deltas[k]) if k in deltas else part
         return deltas.get(AT_INPUT), grads
 
     def buffers(self, params: Arrays, caches: Caches) -> Params:

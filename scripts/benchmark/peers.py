@@ -5,6 +5,7 @@ What is not installed is left out. JAX and TensorFlow use all cores that the pro
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from cnntrain.types import as_pair
 EPSILON = 1e-5  # of batch normalization
 
 Apply = Callable[[Any, Mapping[str, Any]], Any]
+Graph = tuple[Callable[[Any, Any], Any], dict[str, Any]]  # its output of inputs and weights; those
 
 
 def peer_steps(net: Net) -> dict[str, Step]:
@@ -74,8 +76,17 @@ def _turned(array: Any, maps: Any) -> Any:
 
 def outputs(peer: str, net: Net) -> Any:
     """(N, K): what a peer gives of ``batch_of`` with our weights."""
-    of = {"jax": _jax_output, "tensorflow": _tensorflow_output, "tinygrad": _tinygrad_output}
-    return of[peer](net)
+    x, _ = batch_of(net)
+    if peer == "jax":
+        output, params = _jax_graph(net)
+        return output(x, params)
+    if peer == "tensorflow":
+        output, params = _tensorflow_graph(net)
+        return output(x, params)
+    from tinygrad import Tensor
+
+    output, params = _tinygrad_graph(net)
+    return output(Tensor(_channels_first(x)), params).numpy()
 
 
 def run_graph(nodes: Sequence[Node], layers: Sequence[Apply], x: Any, params: Any) -> Any:
@@ -98,12 +109,11 @@ def jax_steps(net: Net) -> dict[str, Step]:
     import jax
     import jax.numpy as jnp
 
-    nodes = nodes_of(net)
-    layers = [_jax_layer(jax, node) for node in nodes]
+    output, params = _jax_graph(net)
     x, y = (jnp.asarray(array) for array in batch_of(net))
 
     def cost(params: Any, x: Any, y: Any) -> Any:
-        log_p = jax.nn.log_softmax(run_graph(nodes, layers, x, params))
+        log_p = jax.nn.log_softmax(output(x, params))
         return -log_p[jnp.arange(len(y)), y].mean()
 
     def update(params: Any, moving: Any, x: Any, y: Any) -> Any:
@@ -112,7 +122,6 @@ def jax_steps(net: Net) -> dict[str, Step]:
         return jax.tree.map(lambda w, v: w - LEARNING_RATE * v, params, moving), moving
 
     run = jax.jit(update, donate_argnums=(0, 1))
-    params = {name: jnp.asarray(array) for name, array in arrays_of(net).items()}
     state = [(params, jax.tree.map(jnp.zeros_like, params))]
 
     def step() -> None:
@@ -122,13 +131,12 @@ def jax_steps(net: Net) -> dict[str, Step]:
     return {"JAX": step}
 
 
-def _jax_output(net: Net) -> Any:
+def _jax_graph(net: Net) -> Graph:
     import jax
 
-    nodes = nodes_of(net)
-    layers = [_jax_layer(jax, node) for node in nodes]
+    layers = [_jax_layer(jax, node) for node in nodes_of(net)]
     params = {name: jax.numpy.asarray(array) for name, array in arrays_of(net).items()}
-    return run_graph(nodes, layers, jax.numpy.asarray(batch_of(net)[0]), params)
+    return partial(run_graph, nodes_of(net), layers), params
 
 
 def _jax_layer(jax: Any, node: Node) -> Apply:
@@ -169,15 +177,13 @@ def tensorflow_steps(net: Net) -> dict[str, Step]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
-    nodes = nodes_of(net)
-    layers = [_tensorflow_layer(tf, node) for node in nodes]
+    output, params = _tensorflow_graph(net)
     x, y = (tf.constant(array) for array in batch_of(net))
-    params = {name: tf.Variable(array) for name, array in arrays_of(net).items()}
     moving = {name: tf.Variable(tf.zeros_like(array)) for name, array in params.items()}
 
     def step() -> None:
         with tf.GradientTape() as tape:
-            z = run_graph(nodes, layers, x, params)
+            z = output(x, params)
             cost = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z))
         for name, grad in tape.gradient(cost, params).items():
             moving[name].assign(MOMENTUM * moving[name] + grad)
@@ -189,13 +195,12 @@ def tensorflow_steps(net: Net) -> dict[str, Step]:
     }
 
 
-def _tensorflow_output(net: Net) -> Any:
+def _tensorflow_graph(net: Net) -> Graph:
     import tensorflow as tf
 
-    nodes = nodes_of(net)
-    layers = [_tensorflow_layer(tf, node) for node in nodes]
-    params = {name: tf.constant(array) for name, array in arrays_of(net).items()}
-    return run_graph(nodes, layers, tf.constant(batch_of(net)[0]), params)
+    layers = [_tensorflow_layer(tf, node) for node in nodes_of(net)]
+    params = {name: tf.Variable(array) for name, array in arrays_of(net).items()}
+    return partial(run_graph, nodes_of(net), layers), params
 
 
 def _tensorflow_layer(tf: Any, node: Node) -> Apply:
@@ -234,16 +239,15 @@ def tinygrad_steps(net: Net) -> dict[str, Step]:
     from tinygrad import Context, Tensor, TinyJit
     from tinygrad.nn.optim import SGD
 
-    nodes = nodes_of(net)
-    layers = [_tinygrad_layer(node) for node in nodes]
-    inputs, params = _tinygrad_arrays(net)
+    output, params = _tinygrad_graph(net)
+    inputs = Tensor(_channels_first(batch_of(net)[0]))
     labels = Tensor(batch_of(net)[1])
     optimizer = SGD(list(params.values()), lr=LEARNING_RATE, momentum=MOMENTUM)
 
     @TinyJit
     def step() -> Any:
         optimizer.zero_grad()
-        z = run_graph(nodes, layers, inputs, params)
+        z = output(inputs, params)
         cost = z.sparse_categorical_crossentropy(labels).backward()
         with Context(TRAINING=1):
             return cost.realize(*optimizer.schedule_step())
@@ -251,24 +255,21 @@ def tinygrad_steps(net: Net) -> dict[str, Step]:
     return {"tinygrad": lambda: step().numpy()}
 
 
-def _tinygrad_arrays(net: Net) -> tuple[Any, dict[str, Any]]:
-    """(inputs, weights) with channels first."""
+def _channels_first(x: Any) -> Any:
+    return x if x.ndim == 2 else np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+
+
+def _tinygrad_graph(net: Net) -> Graph:
+    os.environ.setdefault("DEV", "CPU")
     from tinygrad import Tensor
 
-    x, _ = batch_of(net)
-    inputs = Tensor(x if x.ndim == 2 else np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
     arrays = {
         name: array.transpose(3, 2, 0, 1).copy() if array.ndim == 4 else array
         for name, array in arrays_of(net, channels_last=False).items()
     }
-    return inputs, {name: Tensor(array) for name, array in arrays.items()}
-
-
-def _tinygrad_output(net: Net) -> Any:
-    os.environ.setdefault("DEV", "CPU")
-    nodes = nodes_of(net)
-    inputs, params = _tinygrad_arrays(net)
-    return run_graph(nodes, [_tinygrad_layer(node) for node in nodes], inputs, params).numpy()
+    layers = [_tinygrad_layer(node) for node in nodes_of(net)]
+    params = {name: Tensor(array) for name, array in arrays.items()}
+    return partial(run_graph, nodes_of(net), layers), params
 
 
 def _tinygrad_layer(node: Node) -> Apply:

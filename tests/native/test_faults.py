@@ -175,8 +175,8 @@ FAULTS = {
     ),
     "winograd: the points of one half in the place of the other": (
         "winograd.h",
-        "two_points(d + 1, POINT_B, A_SQUARED, v + 3);",
-        "two_points(d + 1, POINT_B, B_SQUARED, v + 3);",
+        "two_points(d, POINT_B, A_SQUARED, v + 3);",
+        "two_points(d, POINT_B, B_SQUARED, v + 3);",
         "conv2d",
     ),
     "winograd: the third output without its even numbers": (

@@ -3,8 +3,8 @@
 #include "parts.h"
 #include "sums.h"
 
-#define WORTH_SHARING                                                                                        \
-    8000 /* numbers for each thread: some microseconds, as its cache has others than its own */
+/* Numbers for each thread: what another one has written takes some microseconds to come. */
+#define WORTH_SHARING 8000
 
 /* out[k] = FORMULA of one or two inputs, element by element. */
 #define ELEMENTWISE_1(name, FORMULA)                                                                         \

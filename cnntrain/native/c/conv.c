@@ -181,8 +181,8 @@ static int conv2d_da(const Arg *arg) {
         .limit = h.out,
         .in = spread_for_outputs(&v, &h, n),
     };
-    const long lost =
-        row_reach / v.stride + 2; /* rows of delta that the first of da does without, or the last */
+    /* rows of delta that the first row of da does without, or the last one */
+    const long lost = row_reach / v.stride + 2;
     const long held = rows_at_a_time(&p.in, p.c, lost + 1), some = (held - lost) * v.stride;
     void *memory = pass_memory(&p, p.m * per_phase * n, held);
     if (!memory) return NO_MEMORY;

@@ -114,13 +114,14 @@ static int conv2d_dW(const Arg *arg) {
                     .x_row = v.stride * in.row,
                     .width = width,
                     .sum_filter = per_group * kernel};
-    for (long g = 0; g < groups; g++)
+    for (long g = 0; g < groups; g++) {
+        const real *maps = a + g * per_group * v.length * h.length * n;
         for (long o = 0; o < v.out; o += block) {
-            const real *maps = a + g * per_group * v.length * h.length * n;
             const real *x = rows_from(&in, maps, per_group, o * v.stride - v.before, held);
             sum_rows(p, delta + g * m * v.out * width, x, &v, o, least(block, v.out - o), m, offset, at, taps,
                      in.row, h.size, sum + g * m * per_group * kernel);
         }
+    }
     for (long k = 0; k < f * per_group * kernel; k++) dW[k] = (real)sum[k];
     release(memory);
     return 0;

@@ -133,7 +133,7 @@ static long place_values(Tiles *p, long columns) {
     const long bytes = values_of(&p->form) * (p->c + p->m) * (long)sizeof(real);
     const long vectors = least(least(MOST_VECTORS / TILE_VECS, most(1, BUDGET / bytes / PANEL)) * TILE_VECS,
                                (columns + VL - 1) / VL);
-    const long room = (vectors + 1) * VL; /* one more vector, for products */
+    const long room = vectors * VL;
     p->U_value = p->m * p->c + APART;
     p->V_channel = p->M_output = room;
     p->V_apart.value = p->c * room + APART, p->V_apart.vector = p->M_vector = VL;
@@ -155,7 +155,6 @@ static void *tiles_memory(Tiles *p, long columns) {
     if (!block) return NULL;
     for (int i = 0; i < 4; i++) *parts[i] = piece(&pool, sizes[i] * (long)sizeof(real));
     memset(p->zeros, 0, (size_t)sizes[3] * sizeof(real));
-    memset(p->V, 0, (size_t)sizes[1] * sizeof(real)); /* columns that nobody reads must not be slow */
     return block;
 }
 

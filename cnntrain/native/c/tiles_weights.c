@@ -30,8 +30,8 @@ typedef struct {
 } Block;
 
 typedef struct {
-    long taps, tile, read, points; /* of an axis */
-    long values, reals;            /* as in tiles.c */
+    long taps, tile, read, points; /* of an axis, the last ones of values */
+    long reals;                    /* values that are no parts of complex numbers */
     long tiles;                    /* whose values are held at a time */
     ToPoints inputs, deltas;
     OfKernels weights;
@@ -45,8 +45,11 @@ typedef struct {
     int turned;     /* or (value, channel, filter), where filters leave fewer lanes empty */
     double *sum;    /* dU */
     long held;      /* columns that ``products`` stands for */
-    long top, left, V_apart, D_apart;
+    long top, left;
+    Apart V_apart, D_apart;
 } Transposed;
+
+INLINE long values_of_dU(const Transposed *p) { return p->form.points * p->form.points; }
 
 /* All channels of one position for some samples; zeros if it is not on the map. */
 static void turn_position(const Strip *p, long h, long w, const Block *b, real *out) {
@@ -91,7 +94,7 @@ static void values_of_block(const Strip *p, long h0, long side, long tile, const
 /* products[of[0]] of D[of[1]]ᵀ V[of[2]] over ``count`` columns; ``sign`` -1: subtracted from what is there */
 static void product_of_columns(const Transposed *p, const long of[3], long count, int sign) {
     const Strip *rows = p->turned ? &p->in : &p->out, *lanes = p->turned ? &p->out : &p->in;
-    const real *D = p->D + of[1] * p->D_apart, *V = p->V + of[2] * p->V_apart;
+    const real *D = p->D + of[1] * p->D_apart.value, *V = p->V + of[2] * p->V_apart.value;
     const long width = lanes->channels;
     real *to = p->products + of[0] * rows->channels * width;
     for (long q = 0; q < width; q += PANEL)
@@ -109,7 +112,7 @@ static void product_of_columns(const Transposed *p, const long of[3], long count
 
 /* dU += the sum of the products of up to TURNED columns */
 static void add_products(Transposed *p) {
-    const long size = p->form.values * p->out.channels * p->in.channels;
+    const long size = values_of_dU(p) * p->out.channels * p->in.channels;
     for (long k = 0; k < size; k++) p->sum[k] += (double)p->products[k];
     memset(p->products, 0, (size_t)size * sizeof(real));
     p->held = 0;
@@ -118,7 +121,7 @@ static void add_products(Transposed *p) {
 /* The products of ``count`` columns; of complex numbers, (r - i s) of a times (r + i s) of delta */
 static void products_of_block(Transposed *p, long count) {
     for (long i = 0; i < p->form.reals; i++) product_of_columns(p, (const long[3]){i, i, i}, count, 1);
-    for (long r = p->form.reals; r < p->form.values; r += 2) {
+    for (long r = p->form.reals; r < values_of_dU(p); r += 2) {
         const long s = r + 1;
         product_of_columns(p, (const long[3]){r, r, r}, count, 1);
         product_of_columns(p, (const long[3]){r, s, s}, count, 1);
@@ -131,9 +134,9 @@ static void products_of_block(Transposed *p, long count) {
 
 /* In the order of native/tiles.py: 3 x 3, 5 x 5 and, by waves, 5 x 5. */
 static const WeightsForm WEIGHTS_FORMS[] = {
-    {3, 2, 4, 4, 16, 16, 8, inputs_to_points_4, deltas_to_points_4, weights_of_4_points},
-    {5, 2, 6, 7, 49, 49, 4, inputs_to_points_7, deltas_to_points_7, weights_of_7_points},
-    {5, 4, 8, 8, 64, REALS, 2, inputs_to_waves, deltas_to_waves, weights_of_waves},
+    {3, 2, 4, 4, 16, 8, inputs_to_points_4, deltas_to_points_4, weights_of_4_points},
+    {5, 2, 6, 7, 49, 4, inputs_to_points_7, deltas_to_points_7, weights_of_7_points},
+    {5, 4, 8, 8, REALS, 2, inputs_to_waves, deltas_to_waves, weights_of_waves},
 };
 
 /* dW[f, c] of dU[f, c] */
@@ -141,7 +144,7 @@ static void write_weights(const Transposed *p, real *dW) {
     const long f = p->out.channels, c = p->in.channels, size = f * c, taps = p->form.taps * p->form.taps;
     for (long at = 0; at < size; at += KERNELS) {
         kernels u[MOST_VALUES], g[MOST_TAPS * MOST_TAPS];
-        for (long i = 0; i < p->form.values; i++) memcpy(u + i, p->sum + i * size + at, sizeof *u);
+        for (long i = 0; i < values_of_dU(p); i++) memcpy(u + i, p->sum + i * size + at, sizeof *u);
         p->form.weights(u, g);
         for (long k = at; k < least(at + KERNELS, size); k++) {
             real *out = dW + (p->turned ? k % f * c + k / f : k) * taps;
@@ -150,15 +153,22 @@ static void write_weights(const Transposed *p, real *dW) {
     }
 }
 
+/* Of values that are ``numbers`` large, and share no set of a cache. */
+INLINE Apart apart_of(const Transposed *p, long numbers) {
+    const long value = numbers + 64 / (long)sizeof(real);
+    return (Apart){value, p->form.points * value, VL};
+}
+
 static void *transposed_memory(Transposed *p) {
-    const long f = p->out.channels, c = p->in.channels, values = p->form.values;
+    const long f = p->out.channels, c = p->in.channels, values = values_of_dU(p);
     const long columns = p->form.tiles * SAMPLES;
     const long strip = p->in.rows * p->in.columns * SAMPLES * p->in.lanes;
     const long out_strip = p->out.rows * p->out.columns * SAMPLES * p->out.lanes;
     p->turned = f * p->in.lanes > c * p->out.lanes;
-    p->V_apart = columns * p->in.lanes + 64 / (long)sizeof(real);
-    p->D_apart = columns * p->out.lanes + 64 / (long)sizeof(real);
-    const long sizes[5] = {strip, out_strip, values * p->V_apart, values * p->D_apart, values * f * c};
+    p->V_apart = apart_of(p, columns * p->in.lanes);
+    p->D_apart = apart_of(p, columns * p->out.lanes);
+    const long sizes[5] = {strip, out_strip, values * p->V_apart.value, values * p->D_apart.value,
+                           values * f * c};
     real **parts[5] = {&p->in.at, &p->out.at, &p->V, &p->D, &p->products};
     const long sum_bytes = (values * f * c + KERNELS) * (long)sizeof(double);
     long bytes = 6 * 64 + sum_bytes;
@@ -183,10 +193,8 @@ static void add_block(Transposed *p, const Block *b) {
     const long row = form->tile * b->row, h = row - p->top, w = form->tile * b->column;
     turn_rows(&p->in, h, h + form->tile * b->rows + form->taps - 1, w - p->left, b);
     turn_rows(&p->out, row, row + form->tile * b->rows, w, b);
-    const Apart V = {p->V_apart, form->points * p->V_apart, VL},
-                D = {p->D_apart, form->points * p->D_apart, VL};
-    values_of_block(&p->in, h, form->read, form->tile, b, form->inputs, p->V, V);
-    values_of_block(&p->out, row, form->tile, form->tile, b, form->deltas, p->D, D);
+    values_of_block(&p->in, h, form->read, form->tile, b, form->inputs, p->V, p->V_apart);
+    values_of_block(&p->out, row, form->tile, form->tile, b, form->deltas, p->D, p->D_apart);
     products_of_block(p, b->rows * b->columns * b->samples);
 }
 

@@ -21,24 +21,24 @@ INLINE void input_points_4(const vec d[4], vec v[4]) {
 }
 
 /* 0 and ∞: x⁴ - (a² + b²) x² + a² b² of even and of odd numbers */
-INLINE vec outer_point(vec low, vec middle, vec high, double a, double b) {
-    const vec product = splat((real)(a * a * b * b)), sum = splat((real)(a * a + b * b));
+INLINE vec outer_point(vec low, vec middle, vec high) {
+    const vec product = splat((real)(A_SQUARED * B_SQUARED)), sum = splat((real)(A_SQUARED + B_SQUARED));
     return fused(product, low, fused(-sum, middle, high));
 }
 
-/* ±point: (x² - square) (x ± point), where ``square`` is that of the other one */
-INLINE void two_points(const vec d[4], double point, double square, vec v[2]) {
+/* ±point: (x³ - square x) (x ± point), where ``square`` is that of the other one */
+INLINE void two_points(const vec d[6], double point, double square, vec v[2]) {
     const vec s = splat((real)-square), p = splat((real)point);
-    const vec even = fused(s, d[0], d[2]), odd = fused(s, d[1], d[3]);
-    v[0] = fused(p, even, odd);
-    v[1] = fused(-p, even, odd);
+    const vec even = fused(s, d[2], d[4]), odd = fused(s, d[1], d[3]);
+    v[0] = fused(p, odd, even);
+    v[1] = fused(-p, odd, even);
 }
 
 INLINE void input_points_6(const vec d[6], vec v[6]) {
-    v[0] = outer_point(d[0], d[2], d[4], POINT_A, POINT_B);
-    two_points(d + 1, POINT_A, B_SQUARED, v + 1);
-    two_points(d + 1, POINT_B, A_SQUARED, v + 3);
-    v[5] = outer_point(d[1], d[3], d[5], POINT_A, POINT_B);
+    v[0] = outer_point(d[0], d[2], d[4]);
+    two_points(d, POINT_A, B_SQUARED, v + 1);
+    two_points(d, POINT_B, A_SQUARED, v + 3);
+    v[5] = outer_point(d[1], d[3], d[5]);
 }
 
 INLINE void input_points_7(const vec d[6], vec v[7]) {
@@ -60,20 +60,15 @@ INLINE void output_2_of_6(const vec m[6], vec z[2]) {
     z[1] = fused(a, m[1] - m[2], fused(b, m[3] - m[4], m[5]));
 }
 
-/* Of values at ±a and ±b, and at ∞ */
-INLINE void four_of_pairs(const vec m[4], double a, double b, vec last, vec z[4]) {
-    const vec even_a = m[0] + m[1], even_b = m[2] + m[3];
-    const vec odd_a = splat((real)a) * (m[0] - m[1]), odd_b = splat((real)b) * (m[2] - m[3]);
-    const vec a2 = splat((real)(a * a)), b2 = splat((real)(b * b));
-    z[0] = even_a + even_b;
+INLINE void output_4_of_6(const vec m[6], vec z[4]) {
+    const vec a = splat((real)POINT_A), b = splat((real)POINT_B);
+    const vec a2 = splat((real)A_SQUARED), b2 = splat((real)B_SQUARED);
+    const vec even_a = m[1] + m[2], even_b = m[3] + m[4];
+    const vec odd_a = a * (m[1] - m[2]), odd_b = b * (m[3] - m[4]);
+    z[0] = m[0] + (even_a + even_b);
     z[1] = odd_a + odd_b;
     z[2] = fused(a2, even_a, b2 * even_b);
-    z[3] = fused(a2, odd_a, fused(b2, odd_b, last));
-}
-
-INLINE void output_4_of_6(const vec m[6], vec z[4]) {
-    four_of_pairs(m + 1, POINT_A, POINT_B, m[5], z);
-    z[0] += m[0];
+    z[3] = fused(a2, odd_a, fused(b2, odd_b, m[5]));
 }
 
 /* A d */
