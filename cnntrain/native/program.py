@@ -1,75 +1,122 @@
 """Calls of kernels noted once, and made again without Python between them.
 
 While a ``Recorder`` is at work, every kernel runs as usual and is noted with the addresses of its
-arrays. New arrays come from its arena, which hands a block out again as soon as nothing refers to
-the array in it; so the calls, made again in the same order, never overwrite what a later one reads.
+arrays. New arrays come from its arena, which gives their memory to others as soon as nothing refers
+to them; so the calls, made again in the same order, never overwrite what a later one reads.
 """
 
+import bisect
 import importlib
 import math
+import mmap
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cnntrain.types import Array, Shape
 
 LINE = 64  # bytes of a cache line
-WASTE = 4  # times the memory that an array needs
+LEAST_CHUNK = 1 << 16  # bytes
 
 Program = bytes  # noted calls, one after the other
 
 
-class Block(NamedTuple):
-    """Memory and its address. No ndarray: an array in it is then itself the base of its views, and
-    lives as long as they do."""
+class Chunk:
+    """A piece of memory, and the holes between the arrays in it: (start, end), in order.
 
-    memory: bytearray
-    start: int
+    No ndarray: an array in it is then itself the base of its views, and lives as long as they do.
+    """
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self.memory = memory
+        self.address = np.frombuffer(memory, np.uint8).ctypes.data
+        self.used = 0  # bytes up to the end of the last array that there has been
+        self.holes = [(0, len(memory))]
+
+    def anew(self) -> "Chunk":
+        """The same memory without arrays."""
+        return Chunk(self.memory)
+
+    def take(self, hole: int, size: int) -> int:
+        """The beginning of that hole, which is so much smaller now."""
+        start, end = self.holes.pop(hole)
+        if start + size < end:
+            self.holes.insert(hole, (start + size, end))
+        self.used = max(self.used, start + size)
+        return start
+
+    def give(self, start: int, size: int) -> None:
+        """A new hole, one with those beside it."""
+        end = start + size
+        at = bisect.bisect(self.holes, (start, end))
+        if at < len(self.holes) and self.holes[at][0] == end:
+            end = self.holes.pop(at)[1]
+        if at and self.holes[at - 1][1] == start:
+            at -= 1
+            start = self.holes.pop(at)[0]
+        self.holes.insert(at, (start, end))
+
+
+def _memory(size: int) -> mmap.mmap:
+    """Pages that take no memory until something is written."""
+    try:
+        return mmap.mmap(-1, size, access=mmap.ACCESS_COPY)  # a child has its own
+    except OSError as error:
+        raise MemoryError(f"{size} bytes for the arrays of a pass") from error
 
 
 class Arena:
-    """Blocks of memory for the arrays of a program."""
+    """Memory for the arrays of a program: the less of it, the more of it stays in the caches."""
 
-    def __init__(self, blocks: Sequence[Block] = ()) -> None:
-        self._free: list[Block] = list(blocks)
-        self.blocks: list[Block] = list(blocks)  # all of them
+    def __init__(self, chunks: Sequence[Chunk] = ()) -> None:
+        self.chunks = list(chunks)
+        self._returned: list[tuple[Chunk, int, int]] = []  # by arrays that are no more
 
     def anew(self) -> "Arena":
         """The same memory, all of it free: whoever uses it destroys what the arrays hold."""
-        return Arena(self.blocks)
+        return Arena([chunk.anew() for chunk in self.chunks])
 
     @property
     def nbytes(self) -> int:
-        """The memory that it holds."""
-        return sum(len(block.memory) for block in self.blocks)
+        """The memory that arrays have taken; the rest of a chunk is never touched."""
+        return sum(chunk.used for chunk in self.chunks)
 
     def empty(self, shape: Shape, dtype: "np.dtype[Any]") -> Array:
-        """A new array, on a cache line, in the smallest free block that holds it."""
-        block = self._block_of(math.prod(shape) * dtype.itemsize + LINE)
-        array: Array = np.ndarray(shape, dtype, block.memory, -block.start % LINE)
-        weakref.finalize(array, self._free.append, block).atexit = False
+        """A new array, on a cache line, in the smallest hole that holds it."""
+        while self._returned:  # by any thread, at any time
+            chunk, *place = self._returned.pop()
+            chunk.give(*place)
+        # a line more, or maps of 2^k numbers would all begin at the same place of a page
+        size = (math.prod(shape) * dtype.itemsize // LINE + 2) * LINE
+        chunk, hole = self._hole_of(size)
+        start = chunk.take(hole, size)
+        array: Array = np.ndarray(shape, dtype, chunk.memory, start)
+        weakref.finalize(array, self._returned.append, (chunk, start, size)).atexit = False
         return array
 
     def holds(self, array: Array) -> bool:
-        """Whether the memory of an array is in one of the blocks."""
+        """Whether the memory of an array is in one of the chunks."""
         at = array.ctypes.data
-        return any(block.start <= at < block.start + len(block.memory) for block in self.blocks)
+        return any(0 <= at - chunk.address < len(chunk.memory) for chunk in self.chunks)
 
-    def _block_of(self, size: int) -> Block:
-        """A free block not wastefully larger, lest a few numbers occupy the place of a map."""
-        sizes = {k: len(block.memory) for k, block in enumerate(self._free)}
-        fitting = [k for k, held in sizes.items() if size <= held <= WASTE * size]
+    def _hole_of(self, size: int) -> tuple[Chunk, int]:
+        fitting = [
+            (end - start, k, hole)
+            for k, chunk in enumerate(self.chunks)
+            for hole, (start, end) in enumerate(chunk.holes)
+            if end - start >= size
+        ]
         if fitting:
-            return self._free.pop(min(reversed(fitting), key=sizes.__getitem__))
-        memory = bytearray(size)
-        block = Block(memory, np.frombuffer(memory, np.uint8).ctypes.data)
-        self.blocks.append(block)
-        return block
+            _, k, hole = min(fitting)
+            return self.chunks[k], hole
+        held = sum(len(chunk.memory) for chunk in self.chunks)
+        self.chunks.append(Chunk(_memory(max(LEAST_CHUNK, held, size))))
+        return self.chunks[-1], 0
 
 
 class Recorder:

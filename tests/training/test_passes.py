@@ -74,7 +74,9 @@ def test_sums_over_shards_are_added_up_side_by_side(digits, monkeypatch, shards)
 def test_the_sums_of_two_shards_share_no_memory(digits, monkeypatch):
     monkeypatch.setattr("cnntrain.training.shards.shard_count", lambda network, samples: 4)
     _, (recorded,) = trained(digits)
-    places = [set(map(id, one.arena.blocks)) for one in recorded.repetition.recorders]
+    places = [
+        {id(chunk.memory) for chunk in one.arena.chunks} for one in recorded.repetition.recorders
+    ]
     assert all(places)
     assert len(set().union(*places)) == sum(map(len, places))
 
