@@ -12,7 +12,7 @@ import mmap
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -47,8 +47,20 @@ class Chunk:
         start, end = self.holes.pop(hole)
         if start + size < end:
             self.holes.insert(hole, (start + size, end))
-        self.used = max(self.used, start + size)
+        self._use(start + size)
         return start
+
+    def _use(self, end: int) -> None:
+        """Write to the pages up to there for the first time, in random order.
+
+        One after the other, they would be neighbours in physical memory too, and the rows of maps
+        that are 2^k bytes apart in a few sets of the second-level cache.
+        """
+        first, stop = (-(-place // mmap.PAGESIZE) for place in (self.used, end))
+        if first < stop:
+            pages = np.frombuffer(self.memory, np.uint8)[:: mmap.PAGESIZE]
+            pages[first + np.random.default_rng(0).permutation(stop - first)] = 0
+        self.used = max(self.used, end)
 
     def give(self, start: int, size: int) -> None:
         """A new hole, one with those beside it."""
@@ -63,11 +75,16 @@ class Chunk:
 
 
 def _memory(size: int) -> mmap.mmap:
-    """Pages that take no memory until something is written."""
+    """Pages that take no memory until something is written; small ones, as rows of maps in large
+    ones share sets of a cache."""
     try:
-        return mmap.mmap(-1, size, access=mmap.ACCESS_COPY)  # a child has its own
+        memory = mmap.mmap(-1, size, access=mmap.ACCESS_COPY)  # a child has its own
     except OSError as error:
         raise MemoryError(f"{size} bytes for the arrays of a pass") from error
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with suppress(OSError):  # a kernel without huge pages
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return memory
 
 
 class Arena:
