@@ -126,10 +126,6 @@ class Layer(Registered, family="layer"):
         """New values of the layer's running statistics after a forward pass in training."""
         return {}
 
-    def read_by_buffers(self, cache: Any) -> Any:
-        """The cache without large arrays that ``buffers`` does not read: it is kept longer."""
-        return cache
-
     def flops(self, in_shape: Any) -> int:
         """Floating-point operations of ``forward`` for one sample (a multiply-add counts as 2)."""
         return int(np.prod(self.out_shape(in_shape)))

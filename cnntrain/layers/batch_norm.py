@@ -49,6 +49,12 @@ def deviations(squares: Array, m: float, epsilon: float, dtype: np.dtype) -> tup
     return variance, 1 / np.sqrt(variance + dtype.type(epsilon))
 
 
+@twinned(compiled.running_average)
+def running_average(average: Array, found: Array, keep: float, factor: float = 1.0) -> Array:
+    """keep · average + (1 - keep) · (factor · found)."""
+    return keep * average + (1 - keep) * (found * factor)
+
+
 @twinned(compiled.squares_around)
 def squares_around(x: Array, near: Array, rest: Array) -> Array:
     """Σ (x - mean)², (C, 1) in float64: a second pass, accurate even for means far from 0."""
@@ -194,14 +200,11 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         if cache.moments is None:
             return {}
         mean, variance, m = cache.moments
-        unbiased = variance * (m / max(m - 1, 1))
+        unbiased = m / max(m - 1, 1)
         return {
-            letter: self.momentum * params[letter] + (1 - self.momentum) * batch
-            for letter, batch in (("mean", mean), ("variance", unbiased))
+            "mean": running_average(params["mean"], mean, self.momentum),
+            "variance": running_average(params["variance"], variance, self.momentum, unbiased),
         }
-
-    def read_by_buffers(self, cache: Cache) -> Cache:
-        return cache._replace(x=np.empty((0, 0)), a=None)
 
     def flops(self, in_shape: Shape) -> int:
         return 8 * super().flops(in_shape)

@@ -31,6 +31,14 @@ def deviations(
     return variance, inverse
 
 
+def running_average(average: Array, found: Array, keep: float, factor: float = 1.0) -> Array:
+    """keep · average + (1 - keep) · (factor · found)."""
+    _same_shape((average, found))
+    out = empty(found.shape, found.dtype)
+    kernel("running_average", out)(out, solid(average), solid(found), out.size, keep, factor)
+    return out
+
+
 def squares_around(x: Array, near: Array, rest: Array) -> Array:
     """Σ (x - mean)² of every row, in double precision."""
     out = empty((len(x), 1), FLOAT64)

@@ -198,11 +198,6 @@ class Network:
         }
 
     @cached_property
-    def nodes_with_buffers(self) -> frozenset[int]:
-        """The nodes whose caches ``buffers`` reads."""
-        return frozenset(i for i, _ in self._with_buffers)
-
-    @cached_property
     def _with_buffers(self) -> list[tuple[int, Node]]:
         return [
             (i, node)

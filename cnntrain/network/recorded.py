@@ -17,7 +17,7 @@ import numpy as np
 from cnntrain.layers import BatchSums, Context, Steps, within
 from cnntrain.native import Program, Recorder, recording
 from cnntrain.native.dropout import stream_of
-from cnntrain.network.network import Caches, Network, Pass
+from cnntrain.network.network import Network, Pass
 from cnntrain.network.objective import (
     Objective,
     Outcome,
@@ -112,15 +112,17 @@ class RecordedPass:
         self, samples: Samples, run: Pass, m: int, params: Arrays, ready: Leaves | None = None
     ) -> Steps[Outcome]:
         """``forward_backward_steps``, noted; where gradients leave, a part ends."""
-        params = dict(params)
         declared = self.network.params
         self._read = {n: W for n, W in params.items() if not declared[n].is_buffer}
+        self._averages = {n: W.copy() for n, W in params.items() if declared[n].is_buffer}
+        params = self._read | self._averages
         run = NotedPass(run.training, run.seed, run.step, run.shard, self._recorder)
         x, y = self._input.read(samples)
         self._z, caches = yield from self._noted(self.network.forward_steps(params, x, run))
         del x  # its memory is free for other arrays when no layer needs it any more
-        self._heads, self._kept = caches.heads, Caches(self._of_buffers(caches))
-        self._m, self._forward_parts = m, self._recorder.parts
+        self._heads, self._m, self._forward_parts = caches.heads, m, self._recorder.parts
+        with recording(self._recorder):
+            self._buffers = self.network.buffers(params, caches)
         delta, *rest = self._note_losses(y)
         heads = dict(zip(self._heads, rest, strict=True))
         told = None if ready is None else partial(self._note_leaving, ready)
@@ -128,7 +130,7 @@ class RecordedPass:
             self.network.backward_steps(params, caches, delta, head_deltas=heads, ready=told)
         )
         self._programs = self._recorder.programs
-        return self.outcome(self.buffers(params))
+        return self.outcome(self.buffers())
 
     def _note_losses(self, y: Array) -> list[Array]:
         """δ at the output and the heads. Losses that prepare the targets stay in Python."""
@@ -162,14 +164,6 @@ class RecordedPass:
         steps = forward_backward_steps(self.network, self.objective, params, x=x, y=y, run=run, m=m)
         return within(lambda: recording(aside), steps)
 
-    def _of_buffers(self, caches: Caches) -> list[Any]:
-        """What ``Network.buffers`` reads; the rest of the caches is free for other arrays."""
-        nodes, read = self.network.nodes, self.network.nodes_with_buffers
-        return [
-            nodes[i].layer.read_by_buffers(cache) if i in read else None
-            for i, cache in enumerate(caches.layers)
-        ]
-
     def _noted(self, steps: Steps[T]) -> Steps[T]:
         """These steps, noted; every exchange of sums ends a part."""
         steps = within(lambda: recording(self._recorder), steps)
@@ -191,7 +185,7 @@ class RecordedPass:
         return range(len(self._programs))
 
     def reads(self, params: Arrays) -> bool:
-        """Whether its calls read these very arrays; running statistics are not read in training."""
+        """Whether its calls read these very arrays; running averages are copied."""
         return all(map(is_, self._read.values(), map(params.get, self._read)))
 
     def program(self, part: int) -> Program:
@@ -205,6 +199,11 @@ class RecordedPass:
             np.copyto(place, samples.targets)
         for layer, stream in self._recorder.streams:
             np.copyto(stream, stream_of(run.context(layer).generator()))
+
+    def renew_averages(self, params: Arrays) -> None:
+        """Put these running averages in the place of the last ones."""
+        for name, place in self._averages.items():
+            np.copyto(place, params[name])
 
     def exchange(self, part: int) -> Exchange | None:
         """The sums that end a part, if any."""
@@ -229,9 +228,9 @@ class RecordedPass:
         for place, delta in zip(self._deltas, deltas, strict=True):
             np.copyto(place, delta)
 
-    def buffers(self, params: Arrays) -> Params:
-        """New running statistics, which are those of all shards."""
-        return self.network.buffers(params, self._kept)
+    def buffers(self) -> Params:
+        """Copies of the new running averages, which are those of all shards."""
+        return {name: array.copy() for name, array in self._buffers.items()}
 
     def outcome(self, buffers: Params) -> Outcome:
         """What the programs have left in the arrays, which the next pass overwrites."""

@@ -58,6 +58,7 @@ class Repetition:
         passes = self._passes
         for recorded, samples, run in zip(passes, shards, runs, strict=True):
             recorded.begin(samples, run)
+        passes[0].renew_averages(params)  # what the others make of theirs is not read
         for rounds, part in self._runs:
             run_programs(*rounds)
             if not self._is_whole:
@@ -66,7 +67,7 @@ class Repetition:
                 recorded.turn(part, samples.targets)
                 if ready is not None and (grads := recorded.leaving(part)):
                     ready(run.shard, grads)
-        buffers = passes[0].buffers(params)
+        buffers = passes[0].buffers()
         return [recorded.outcome(buffers) for recorded in passes]
 
     def _add_up(self, part: int, add: Add) -> None:

@@ -119,6 +119,7 @@ def layer_example(example: Any, n: int, dtype: np.dtype, rng: np.random.Generato
         for letter, param in layer.params(example.in_shape).items()
     }
     y, cache = layer.forward(params, x, Pass(training=True, seed=n).context(0))
+    layer.buffers(params, cache)
     layer.backward(params, cache, rng.standard_normal(y.shape).astype(dtype))
 
 

@@ -72,6 +72,7 @@ def run_layer(example, n, dtype, rng):
         for letter, param in layer.params(example.in_shape).items()
     }
     y, cache = layer.forward(params, x, Pass(training=True).context(0))
+    layer.buffers(params, cache)
     layer.backward(params, cache, rng.standard_normal(y.shape).astype(dtype))
 
 

@@ -91,6 +91,14 @@ static int inverse_deviations(const Arg *arg) {
     return 0;
 }
 
+/* out = keep · average + (1 - keep) · (factor · found) */
+static int running_average(const Arg *arg) {
+    const real keep = (real)arg[4].f, rest = (real)(1 - arg[4].f), factor = (real)arg[5].f;
+    for (long k = 0; k < arg[3].i; k++)
+        arg[0].w[k] = keep * arg[1].r[k] + rest * (arg[2].r[k] * factor);
+    return 0;
+}
+
 /* What turns x of a channel into x̂ = ((x - near) - rest) · inverse. */
 typedef struct {
     real near, rest, inverse;
