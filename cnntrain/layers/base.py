@@ -94,6 +94,7 @@ class Layer(Registered, family="layer"):
     )
     only_views: ClassVar[bool] = False  # y has the memory of x
     new_dx: ClassVar[bool] = False  # ∂C/∂x has memory of its own, which others may change
+    adds_parts: ClassVar[bool] = False  # has ``backward_of_parts``
     takes_largest: ClassVar[bool] = False  # every output is the maximum of some inputs
 
     @classmethod
@@ -120,6 +121,12 @@ class Layer(Registered, family="layer"):
 
         With ``need_dx=False``, ∂C/∂x may be skipped: at the first layer nothing reads it.
         """
+        raise NotImplementedError
+
+    def backward_of_parts(
+        self, params: Arrays, cache: Any, dy: tuple[Array, Array], need_dx: bool = True
+    ) -> "Steps[tuple[Any, Params]]":
+        """``backward`` from the sum of two arrays, which may be written over the first."""
         raise NotImplementedError
 
     def buffers(self, params: Arrays, cache: Any) -> Params:

@@ -77,14 +77,27 @@ def batch_norm_forward(
     return positive_part(y) if relu else y
 
 
+class Coming(NamedTuple):
+    """What δ = ∂C/∂y of the normalization is made of: (dy + more) [a > 0]."""
+
+    dy: Array
+    more: Array | None = None  # if there is, the memory of ``dy`` may be used for δ
+    a: Array | None = None  # of a ReLU behind a sum
+
+
 @twinned(compiled.batch_norm_sums)
 def batch_norm_sums(
-    dy: Array, x: Array, standard: Standard, gamma: Array, beta: Array, relu: bool = False
-) -> tuple[Array, Array]:
-    """(Σ dy, Σ dy x̂): ∂C/∂β and ∂C/∂γ, (C, 1) in float64; with a ReLU behind, of its ∂C/∂y."""
-    if relu:
-        dy = _through_relu(dy, standard.of(x), gamma, beta)
-    return row_sums(dy)[:, None], row_dots(dy, standard.of(x))[:, None]
+    coming: Coming, x: Array, standard: Standard, affine: tuple[Array, Array], relu: bool = False
+) -> tuple[Array, Array, Array]:
+    """(δ, Σ δ, Σ δ x̂): also ∂C/∂β and ∂C/∂γ, (C, 1) in float64; with a ReLU behind, the sums are
+    of what comes through it."""
+    delta, more, a = coming
+    if more is not None:
+        delta += more
+    if a is not None:
+        delta = Relu().delta(delta, a)
+    through = _through_relu(delta, standard.of(x), *affine) if relu else delta
+    return delta, row_sums(through)[:, None], row_dots(through, standard.of(x))[:, None]
 
 
 @twinned(compiled.batch_norm_dx)
@@ -147,7 +160,9 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     momentum: Fraction = 0.9
     epsilon: Positive = 1e-5
 
+    arithmetic: ClassVar[tuple[str, ...]] = ("_forward", "_backward")
     letters: ClassVar[tuple[str, ...]] = ("gamma", "beta")
+    adds_parts: ClassVar[bool] = True
     relu: ClassVar[bool] = False  # whether max(y, 0) is worked out in the same pass
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -181,20 +196,36 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     def backward_steps(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        x, standard, moments, _ = cache
-        flat, dtype, affine = per_channel(dy), dy.dtype, (params["gamma"], params["beta"])
-        d_beta, d_gamma = batch_norm_sums(flat, x, standard, *affine, self.relu)
+        (dx, _), grads = yield from self._backward(params, cache, dy, None)
+        return dx, grads
+
+    def backward_of_parts(
+        self, params: Arrays, cache: Cache, dy: tuple[Array, Array], need_dx: bool = True
+    ) -> Steps[tuple[Any, Params]]:
+        (dx, _), grads = yield from self._backward(params, cache, *dy)
+        return dx, grads
+
+    def _backward(
+        self, params: Arrays, cache: Cache, dy: Array, more: Array | None
+    ) -> Steps[tuple[tuple[Array, Array], Params]]:
+        """∂C/∂x and δ."""
+        x, standard, moments, a = cache
+        dtype, affine = dy.dtype, (params["gamma"], params["beta"])
+        beside = (None if part is None else per_channel(part) for part in (more, a))
+        coming = Coming(per_channel(dy), *beside)
+        flat, d_beta, d_gamma = batch_norm_sums(coming, x, standard, affine, self.relu)
         grads = {"gamma": divided(d_gamma, 1, dtype), "beta": divided(d_beta, 1, dtype)}
+        delta = flat.reshape(dy.shape)
         if moments is None:
             if self.relu:
                 flat = _through_relu(flat, standard.of(x), *affine)
-            return (affine[0] * standard.inverse * flat).reshape(dy.shape), grads
+            return ((affine[0] * standard.inverse * flat).reshape(dy.shape), delta), grads
         totals = yield {"beta": d_beta, "gamma": d_gamma}
         mean_dy, mean_dy_x_hat = (
             divided(totals[key], moments.m, dtype) for key in ("beta", "gamma")
         )
         dx = batch_norm_dx(flat, x, standard, affine, (mean_dy, mean_dy_x_hat), self.relu)
-        return dx.reshape(dy.shape), grads
+        return (dx.reshape(dy.shape), delta), grads
 
     def buffers(self, params: Arrays, cache: Cache) -> Params:
         if cache.moments is None:
@@ -223,7 +254,6 @@ class BatchNormRelu(BatchNorm):
 class BatchNormAdd(BatchNorm):
     """y + other of inputs (x, other), as at the end of a residual block (``network/fuse.py``)."""
 
-    arithmetic: ClassVar[tuple[str, ...]] = ("_forward", "backward_steps")
     joins: ClassVar[bool] = True
     relu_of_sum: ClassVar[bool] = False
 
@@ -234,9 +264,12 @@ class BatchNormAdd(BatchNorm):
     def backward_steps(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        delta = dy if cache.a is None else Relu().delta(dy, cache.a)
-        dx, grads = yield from super().backward_steps(params, cache, delta, need_dx)
-        return (dx, delta), grads
+        return self._backward(params, cache, dy, None)
+
+    def backward_of_parts(
+        self, params: Arrays, cache: Cache, dy: tuple[Array, Array], need_dx: bool = True
+    ) -> Steps[tuple[Any, Params]]:
+        return self._backward(params, cache, *dy)
 
     def flops(self, in_shape: Any) -> int:
         return super().flops(in_shape[0])

@@ -59,15 +59,22 @@ def batch_norm_forward(
 
 
 def batch_norm_sums(
-    dy: Array, x: Array, standard: Standard, gamma: Array, beta: Array, relu: bool = False
-) -> tuple[Array, Array]:
-    """(Σ dy, Σ dy x̂) of every row, in double precision."""
-    _same_shape((dy, x))
+    coming: tuple[Array, Array | None, Array | None],
+    x: Array,
+    standard: Standard,
+    affine: tuple[Array, Array],
+    relu: bool = False,
+) -> tuple[Array, Array, Array]:
+    """(δ, Σ δ, Σ δ x̂), the sums of every row in double precision, all in one pass."""
+    dy, more, a = map(solid, coming)
+    _same_shape([x, *(part for part in (dy, more, a) if part is not None)])
     d_beta, d_gamma = empty((len(x), 1), FLOAT64), empty((len(x), 1), FLOAT64)
-    arrays = (d_beta, d_gamma, solid(dy), solid(x))
-    rows = _rows(x, *standard, gamma, beta)
-    kernel("batch_norm_sums", x)(*arrays, *rows, *x.shape, relu)
-    return d_beta, d_gamma
+    is_new = more is not None or a is not None
+    delta = dy if more is not None or not is_new else empty(dy.shape, dy.dtype)
+    rows = _rows(x, *standard, *affine)
+    parts = (delta if is_new else None, more, a)
+    kernel("batch_norm_sums", x)(d_beta, d_gamma, dy, solid(x), *rows, *x.shape, relu, *parts)
+    return delta, d_beta, d_gamma
 
 
 def batch_norm_dx(

@@ -15,9 +15,10 @@ from typing import Any, Self
 import numpy as np
 
 from cnntrain.layers import Context, Param, Steps, WholeBatchLayer, alone
+from cnntrain.layers.activations import Identity
 from cnntrain.native import current
+from cnntrain.network.deltas import Deltas
 from cnntrain.network.graph import AT_INPUT, Item, Node, at_item, lay_out
-from cnntrain.ops.sums import add_to, added
 from cnntrain.rng import Purpose, stream
 from cnntrain.types import Array, Arrays, Params, Shape
 
@@ -166,14 +167,18 @@ class Network:
         gradients of each node as soon as they are final.
         """
         grads: Params = {}
-        deltas = {**head_deltas, len(self.nodes) - 1: delta}
+        deltas, source = Deltas(self.nodes), self._source
+        for k, part in {**head_deltas, len(self.nodes) - 1: delta}.items():
+            deltas.give(source[k], part, is_new=False)
         for i in reversed(range(len(self.nodes))):
             node, cache = self.nodes[i], caches.layers.pop()
             wanted = [need_dx or self._has_params_below[k] for k in node.inputs]
-            if not (any(wanted) or node.params):
+            if source[i] != i or not (any(wanted) or node.params):
                 continue
-            layer, own, d = node.layer, node.own(params), deltas.pop(i)
-            if isinstance(layer, WholeBatchLayer):
+            layer, own, (d, more) = node.layer, node.own(params), deltas.take(i)
+            if more is not None:
+                dx, found = yield from layer.backward_of_parts(own, cache, (d, more), any(wanted))
+            elif isinstance(layer, WholeBatchLayer):
                 dx, found = yield from layer.backward_steps(own, cache, d, any(wanted))
             else:
                 dx, found = layer.backward(own, cache, d, any(wanted))
@@ -185,9 +190,8 @@ class Network:
                 node.inputs, dx if layer.joins else (dx,), wanted, strict=True
             ):
                 if is_wanted:
-                    add = add_to if layer.new_dx else added
-                    deltas[k] = add(part, deltas[k]) if k in deltas else part
-        return deltas.get(AT_INPUT), grads
+                    deltas.give(source[k], part, layer.new_dx)
+        return deltas.of_input(), grads
 
     def buffers(self, params: Arrays, caches: Caches) -> Params:
         """New running statistics after a forward pass in training; to be called before backward."""
@@ -212,6 +216,15 @@ class Network:
         for i, node in enumerate(self.nodes):
             has[i] = bool(node.params) or any(has[k] for k in node.inputs)
         return has
+
+    @cached_property
+    def _source(self) -> dict[int, int]:
+        """For every node, and the input: the node whose output it has, itself unless it only passes
+        it on."""
+        source = {AT_INPUT: AT_INPUT}
+        for i, node in enumerate(self.nodes):
+            source[i] = source[node.inputs[0]] if isinstance(node.layer, Identity) else i
+        return source
 
     @cached_property
     def _last_read_by(self) -> list[list[int]]:

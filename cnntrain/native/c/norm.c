@@ -94,8 +94,7 @@ static int inverse_deviations(const Arg *arg) {
 /* out = keep · average + (1 - keep) · (factor · found) */
 static int running_average(const Arg *arg) {
     const real keep = (real)arg[4].f, rest = (real)(1 - arg[4].f), factor = (real)arg[5].f;
-    for (long k = 0; k < arg[3].i; k++)
-        arg[0].w[k] = keep * arg[1].r[k] + rest * (arg[2].r[k] * factor);
+    for (long k = 0; k < arg[3].i; k++) arg[0].w[k] = keep * arg[1].r[k] + rest * (arg[2].r[k] * factor);
     return 0;
 }
 
@@ -124,10 +123,24 @@ INLINE double squares(const real *x, long n, Standard s) {
     return sum[0];
 }
 
+/* (dy + more) [a > 0], kept in ``delta`` if there is such a place. */
+typedef struct {
+    const real *dy, *more, *a;
+    real *delta;
+} Coming;
+
+INLINE vec coming_at(const Coming *p, vec dy, long at, long left) {
+    if (p->more) dy += load_up_to(p->more + at, left);
+    if (p->a) dy *= when(load_up_to(p->a + at, left) > (vec){});
+    if (p->delta) store_up_to(p->delta + at, dy, left);
+    return dy;
+}
+
 /* Σ d, without rounding, so that what is left of equal numbers without their mean is 0, and Σ d x̂ */
-INLINE void returned_sums(const real *dy, const real *x, long n, const int has_relu, Output o, double *out) {
-    SHORT_SUMS_OF(1, 2, n, dy, x, factor[1] = hat_of(b, o.s);
-                  value[0] = value[1] = returned(a, factor[1], has_relu, o), out)
+INLINE void returned_sums(Coming coming, const real *x, long n, const int has_relu, Output o, double *out) {
+    SHORT_SUMS_OF(1, 2, n, coming.dy, x, factor[1] = hat_of(b, o.s);
+                  value[0] = value[1] = returned(coming_at(&coming, a, p, stop - p), factor[1], has_relu, o),
+                  out)
 }
 
 /* out = Σ (x - mean)², the difference rounded once, per channel (C, M) */
@@ -164,16 +177,24 @@ static int batch_norm_forward(const Arg *arg) {
     return 0;
 }
 
-/* Σ d and Σ d x̂, per channel (C, M), where d is dy, or what comes of it through a ReLU */
+/* Σ d and Σ d x̂, per channel (C, M), where d is δ, or what comes of it through a ReLU; and δ, if it is not
+   dy alone */
 static int batch_norm_sums(const Arg *arg) {
     const long m = arg[10].i;
     for (long c = 0; c < arg[9].i; c++) {
-        const real *dy = arg[2].r + c * m, *x = arg[3].r + c * m;
+        const real *x = arg[3].r + c * m;
+        const Coming p = {arg[2].r + c * m, arg[13].r ? arg[13].r + c * m : NULL,
+                          arg[14].r ? arg[14].r + c * m : NULL, arg[12].w ? arg[12].w + c * m : NULL};
         const Output o = {{arg[4].r[c], arg[5].r[c], arg[6].r[c]}, arg[7].r[c], arg[8].r[c], (int)arg[11].i};
+        const Coming alone = {.dy = p.dy};
         double sums[2];
-        if (o.has_relu) returned_sums(dy, x, m, 1, o, sums);
+        if (!p.delta && o.has_relu) returned_sums(alone, x, m, 1, o, sums);
+        else if (!p.delta)
+            returned_sums(alone, x, m, 0, o, sums);
+        else if (o.has_relu)
+            returned_sums(p, x, m, 1, o, sums);
         else
-            returned_sums(dy, x, m, 0, o, sums);
+            returned_sums(p, x, m, 0, o, sums);
         arg[0].doubles[c] = sums[0], arg[1].doubles[c] = sums[1];
     }
     return 0;
