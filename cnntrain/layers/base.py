@@ -94,7 +94,7 @@ class Layer(Registered, family="layer"):
     )
     only_views: ClassVar[bool] = False  # y has the memory of x
     new_dx: ClassVar[bool] = False  # ∂C/∂x has memory of its own, which others may change
-    adds_parts: ClassVar[bool] = False  # has ``backward_of_parts``
+    overwrites_dy: ClassVar[bool] = False  # has ``backward_in_place``
     takes_largest: ClassVar[bool] = False  # every output is the maximum of some inputs
 
     @classmethod
@@ -123,10 +123,10 @@ class Layer(Registered, family="layer"):
         """
         raise NotImplementedError
 
-    def backward_of_parts(
-        self, params: Arrays, cache: Any, dy: tuple[Array, Array], need_dx: bool = True
+    def backward_in_place(
+        self, params: Arrays, cache: Any, dy: tuple[Array, Array | None], need_dx: bool = True
     ) -> "Steps[tuple[Any, Params]]":
-        """``backward`` from the sum of two arrays, which may be written over the first."""
+        """``backward`` from an array that may be overwritten, plus the other one if there is."""
         raise NotImplementedError
 
     def buffers(self, params: Arrays, cache: Any) -> Params:

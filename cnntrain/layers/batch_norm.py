@@ -81,8 +81,9 @@ class Coming(NamedTuple):
     """What δ = ∂C/∂y of the normalization is made of: (dy + more) [a > 0]."""
 
     dy: Array
-    more: Array | None = None  # if there is, the memory of ``dy`` may be used for δ
+    more: Array | None = None
     a: Array | None = None  # of a ReLU behind a sum
+    is_own: bool = False  # whether compiled kernels may write over ``dy``
 
 
 @twinned(compiled.batch_norm_sums)
@@ -91,11 +92,9 @@ def batch_norm_sums(
 ) -> tuple[Array, Array, Array]:
     """(δ, Σ δ, Σ δ x̂): also ∂C/∂β and ∂C/∂γ, (C, 1) in float64; with a ReLU behind, the sums are
     of what comes through it."""
-    delta, more, a = coming
-    if more is not None:
-        delta += more
-    if a is not None:
-        delta = Relu().delta(delta, a)
+    delta = coming.dy if coming.more is None else coming.dy + coming.more
+    if coming.a is not None:
+        delta = Relu().delta(delta, coming.a)
     through = _through_relu(delta, standard.of(x), *affine) if relu else delta
     return delta, row_sums(through)[:, None], row_dots(through, standard.of(x))[:, None]
 
@@ -103,9 +102,10 @@ def batch_norm_sums(
 @twinned(compiled.batch_norm_dx)
 def batch_norm_dx(
     dy: Array, x: Array, standard: Standard, affine: tuple[Array, Array],
-    means: tuple[Array, Array], relu: bool = False,
+    means: tuple[Array, Array], relu: bool = False, in_place: bool = False,
 ) -> Array:  # fmt: skip
-    """∂C/∂x = γ/σ (dy - mean(dy) - x̂ mean(dy x̂)), the means over the whole batch, affine (γ, β)."""
+    """∂C/∂x = γ/σ (dy - mean(dy) - x̂ mean(dy x̂)), the means over the whole batch, affine (γ, β).
+    ``in_place``: whether compiled kernels write it over ``dy``."""
     dx = standard.of(x)
     if relu:
         dy = _through_relu(dy, dx, *affine)
@@ -162,7 +162,8 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
 
     arithmetic: ClassVar[tuple[str, ...]] = ("_forward", "_backward")
     letters: ClassVar[tuple[str, ...]] = ("gamma", "beta")
-    adds_parts: ClassVar[bool] = True
+    overwrites_dy: ClassVar[bool] = True
+    new_dx: ClassVar[bool] = True
     relu: ClassVar[bool] = False  # whether max(y, 0) is worked out in the same pass
 
     def out_shape(self, in_shape: Shape) -> Shape:
@@ -196,23 +197,30 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     def backward_steps(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        (dx, _), grads = yield from self._backward(params, cache, dy, None)
+        (dx, _), grads = yield from self._backward(params, cache, (dy, None))
         return dx, grads
 
-    def backward_of_parts(
-        self, params: Arrays, cache: Cache, dy: tuple[Array, Array], need_dx: bool = True
+    def backward_in_place(
+        self, params: Arrays, cache: Cache, dy: tuple[Array, Array | None], need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        (dx, _), grads = yield from self._backward(params, cache, *dy)
+        (dx, _), grads = yield from self._backward(params, cache, dy, is_own=True, in_place=True)
         return dx, grads
 
     def _backward(
-        self, params: Arrays, cache: Cache, dy: Array, more: Array | None
+        self,
+        params: Arrays,
+        cache: Cache,
+        parts: tuple[Array, Array | None],
+        is_own: bool = False,
+        in_place: bool = False,
     ) -> Steps[tuple[tuple[Array, Array], Params]]:
-        """∂C/∂x and δ."""
+        """∂C/∂x and δ; ``is_own``: δ may take the memory of the first part, ``in_place``: ∂C/∂x
+        may take that of δ."""
+        dy, more = parts
         x, standard, moments, a = cache
         dtype, affine = dy.dtype, (params["gamma"], params["beta"])
-        beside = (None if part is None else per_channel(part) for part in (more, a))
-        coming = Coming(per_channel(dy), *beside)
+        more, a = (None if part is None else per_channel(part) for part in (more, a))
+        coming = Coming(per_channel(dy), more, a, is_own)
         flat, d_beta, d_gamma = batch_norm_sums(coming, x, standard, affine, self.relu)
         grads = {"gamma": divided(d_gamma, 1, dtype), "beta": divided(d_beta, 1, dtype)}
         delta = flat.reshape(dy.shape)
@@ -224,7 +232,8 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         mean_dy, mean_dy_x_hat = (
             divided(totals[key], moments.m, dtype) for key in ("beta", "gamma")
         )
-        dx = batch_norm_dx(flat, x, standard, affine, (mean_dy, mean_dy_x_hat), self.relu)
+        means, options = (mean_dy, mean_dy_x_hat), {"relu": self.relu, "in_place": in_place}
+        dx = batch_norm_dx(flat, x, standard, affine, means, **options)
         return (dx.reshape(dy.shape), delta), grads
 
     def buffers(self, params: Arrays, cache: Cache) -> Params:
@@ -255,6 +264,7 @@ class BatchNormAdd(BatchNorm):
     """y + other of inputs (x, other), as at the end of a residual block (``network/fuse.py``)."""
 
     joins: ClassVar[bool] = True
+    new_dx: ClassVar[bool] = False  # δ, which is that of ``other`` too, may be dy itself
     relu_of_sum: ClassVar[bool] = False
 
     def forward_steps(self, params: Arrays, x: Any, ctx: Context) -> Steps[tuple[Array, Cache]]:
@@ -264,12 +274,12 @@ class BatchNormAdd(BatchNorm):
     def backward_steps(
         self, params: Arrays, cache: Cache, dy: Array, need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        return self._backward(params, cache, dy, None)
+        return self._backward(params, cache, (dy, None))
 
-    def backward_of_parts(
-        self, params: Arrays, cache: Cache, dy: tuple[Array, Array], need_dx: bool = True
+    def backward_in_place(
+        self, params: Arrays, cache: Cache, dy: tuple[Array, Array | None], need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        return self._backward(params, cache, *dy)
+        return self._backward(params, cache, dy, is_own=True)
 
     def flops(self, in_shape: Any) -> int:
         return super().flops(in_shape[0])
@@ -281,6 +291,7 @@ class BatchNormAdd(BatchNorm):
 class BatchNormAddRelu(BatchNormAdd):
     """max(y + other, 0)."""
 
+    new_dx: ClassVar[bool] = True
     relu_of_sum: ClassVar[bool] = True
 
 

@@ -59,18 +59,18 @@ def batch_norm_forward(
 
 
 def batch_norm_sums(
-    coming: tuple[Array, Array | None, Array | None],
+    coming: tuple[Array, Array | None, Array | None, bool],
     x: Array,
     standard: Standard,
     affine: tuple[Array, Array],
     relu: bool = False,
 ) -> tuple[Array, Array, Array]:
     """(δ, Σ δ, Σ δ x̂), the sums of every row in double precision, all in one pass."""
-    dy, more, a = map(solid, coming)
+    dy, more, a = map(solid, coming[:3])
     _same_shape([x, *(part for part in (dy, more, a) if part is not None)])
     d_beta, d_gamma = empty((len(x), 1), FLOAT64), empty((len(x), 1), FLOAT64)
     is_new = more is not None or a is not None
-    delta = dy if more is not None or not is_new else empty(dy.shape, dy.dtype)
+    delta = dy if coming[3] or not is_new else empty(dy.shape, dy.dtype)
     rows = _rows(x, *standard, *affine)
     parts = (delta if is_new else None, more, a)
     kernel("batch_norm_sums", x)(d_beta, d_gamma, dy, solid(x), *rows, *x.shape, relu, *parts)
@@ -79,11 +79,12 @@ def batch_norm_sums(
 
 def batch_norm_dx(
     dy: Array, x: Array, standard: Standard, affine: tuple[Array, Array],
-    means: tuple[Array, Array], relu: bool = False,
+    means: tuple[Array, Array], relu: bool = False, in_place: bool = False,
 ) -> Array:  # fmt: skip
     """∂C/∂x in one pass."""
     _same_shape((dy, x))
-    dx = empty(dy.shape, dy.dtype)
+    dy = solid(dy)
+    dx = dy if in_place else empty(dy.shape, dy.dtype)
     rows = _rows(dy, *standard, *affine, *means)
-    kernel("batch_norm_dx", dx)(dx, solid(dy), solid(x), *rows, *dy.shape, relu)
+    kernel("batch_norm_dx", dx)(dx, dy, solid(x), *rows, *dy.shape, relu)
     return dx

@@ -176,8 +176,8 @@ class Network:
             if source[i] != i or not (any(wanted) or node.params):
                 continue
             layer, own, (d, more) = node.layer, node.own(params), deltas.take(i)
-            if more is not None:
-                dx, found = yield from layer.backward_of_parts(own, cache, (d, more), any(wanted))
+            if deltas.may_overwrite(i):
+                dx, found = yield from layer.backward_in_place(own, cache, (d, more), any(wanted))
             elif isinstance(layer, WholeBatchLayer):
                 dx, found = yield from layer.backward_steps(own, cache, d, any(wanted))
             else:
