@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from cnntrain.diagnostics.differences import check_array
 from cnntrain.diagnostics.gradcheck import spread
 from cnntrain.errors import ConfigError
-from cnntrain.layers.batch_norm import BatchNorm
+from cnntrain.layers.base import alone
+from cnntrain.layers.batch_norm import BatchNorm, BatchNormAdd, BatchNormAddRelu, BatchNormRelu
 from cnntrain.metrics.sums import add_sums
+from cnntrain.native import NUMPY, available, using
+from cnntrain.native.engine import native
 from cnntrain.network.network import Pass
 from cnntrain.training.shards import cut
 from cnntrain.training.state import start
@@ -228,3 +231,23 @@ def test_a_single_image_has_enough_positions(checked_training, experiment_of):
     checked_training(experiment_of(data=data, network=network, train=train))
     with pytest.raises(ConfigError, match="batch_norm2 needs at least two samples"):
         checked_training(experiment_of(data=data, network=IMAGE_NET, train=train))
+
+
+@pytest.mark.parametrize("engine", [NUMPY, *map(native, available())], ids=str)
+@pytest.mark.parametrize("kind", [BatchNorm, BatchNormRelu, BatchNormAdd, BatchNormAddRelu])
+@pytest.mark.parametrize("has_more", [True, False], ids=["two parts", "one part"])
+def test_in_place_equals_the_pass_from_the_sum(training, evaluation, engine, kind, has_more):
+    params, x, dy = random_case((3, 5, 4, 7), seed=1)
+    more = np.random.default_rng(2).standard_normal(dy.shape) if has_more else None
+    layer, inputs = kind(), (x, dy[::-1].copy()) if kind.joins else x
+    with using(engine):
+        for context in (training, evaluation):
+            _, cache = layer.forward(params, inputs, context)
+            total = dy if more is None else dy + more
+            dx, grads = layer.backward(params, cache, total.copy())
+            given = (dy.copy(), more)
+            found_dx, found = alone(layer.backward_in_place(params, cache, given))
+            np.testing.assert_array_equal(found_dx, dx)
+            assert not kind.joins or not np.shares_memory(*found_dx)
+            for letter, grad in grads.items():
+                np.testing.assert_array_equal(found[letter], grad)
