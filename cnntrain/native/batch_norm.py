@@ -72,8 +72,9 @@ def batch_norm_sums(
     is_new = more is not None or a is not None
     delta = dy if coming[3] or not is_new else empty(dy.shape, dy.dtype)
     rows = _rows(x, *standard, *affine)
+    arrays = (d_beta, d_gamma, dy, solid(x))
     parts = (delta if is_new else None, more, a)
-    kernel("batch_norm_sums", x)(d_beta, d_gamma, dy, solid(x), *rows, *x.shape, relu, *parts)
+    kernel("batch_norm_sums", x)(*arrays, *rows, *x.shape, relu, *parts)
     return delta, d_beta, d_gamma
 
 
