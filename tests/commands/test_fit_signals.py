@@ -67,6 +67,16 @@ FILES = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def signals_as_usual():
+    """Under nohup, SIGHUP and SIGINT come in ignored, and children would ignore them too."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [
