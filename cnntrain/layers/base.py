@@ -123,12 +123,6 @@ class Layer(Registered, family="layer"):
         """
         raise NotImplementedError
 
-    def backward_in_place(
-        self, params: Arrays, cache: Any, dy: tuple[Array, Array | None], need_dx: bool = True
-    ) -> "Steps[tuple[Any, Params]]":
-        """``backward`` from an array that may be overwritten, plus the other one if there is."""
-        raise NotImplementedError
-
     def buffers(self, params: Arrays, cache: Any) -> Params:
         """New values of the layer's running statistics after a forward pass in training."""
         return {}
@@ -210,6 +204,12 @@ class WholeBatchLayer(Layer):
         self, params: Arrays, cache: Any, dy: Array, need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
         """``backward`` for one shard; the parameter gradients are this shard's contribution."""
+        raise NotImplementedError
+
+    def backward_in_place(
+        self, params: Arrays, cache: Any, dy: tuple[Array, Array | None], need_dx: bool = True
+    ) -> Steps[tuple[Any, Params]]:
+        """The same from an array that may be overwritten, plus the other one if there is one."""
         raise NotImplementedError
 
     def forward(self, params: Arrays, x: Array, ctx: Context) -> tuple[Array, Any]:

@@ -203,7 +203,7 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
     def backward_in_place(
         self, params: Arrays, cache: Cache, dy: tuple[Array, Array | None], need_dx: bool = True
     ) -> Steps[tuple[Any, Params]]:
-        (dx, _), grads = yield from self._backward(params, cache, dy, is_own=True, in_place=True)
+        (dx, _), grads = yield from self._backward(params, cache, dy, is_own=True)
         return dx, grads
 
     def _backward(
@@ -212,10 +212,9 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         cache: Cache,
         parts: tuple[Array, Array | None],
         is_own: bool = False,
-        in_place: bool = False,
     ) -> Steps[tuple[tuple[Array, Array], Params]]:
-        """∂C/∂x and δ; ``is_own``: δ may take the memory of the first part, ``in_place``: ∂C/∂x
-        may take that of δ."""
+        """∂C/∂x and δ; ``is_own``: δ may take the memory of the first part, and ∂C/∂x that of δ,
+        unless δ is the gradient of another input too."""
         dy, more = parts
         x, standard, moments, a = cache
         dtype, affine = dy.dtype, (params["gamma"], params["beta"])
@@ -232,8 +231,8 @@ class BatchNorm(ParametricLayer, WholeBatchLayer, kind="batch_norm"):
         mean_dy, mean_dy_x_hat = (
             divided(totals[key], moments.m, dtype) for key in ("beta", "gamma")
         )
-        means, options = (mean_dy, mean_dy_x_hat), {"relu": self.relu, "in_place": in_place}
-        dx = batch_norm_dx(flat, x, standard, affine, means, **options)
+        means, in_place = (mean_dy, mean_dy_x_hat), is_own and not self.joins
+        dx = batch_norm_dx(flat, x, standard, affine, means, relu=self.relu, in_place=in_place)
         return (dx.reshape(dy.shape), delta), grads
 
     def buffers(self, params: Arrays, cache: Cache) -> Params:

@@ -66,11 +66,12 @@ def batch_norm_sums(
     relu: bool = False,
 ) -> tuple[Array, Array, Array]:
     """(δ, Σ δ, Σ δ x̂), the sums of every row in double precision, all in one pass."""
-    dy, more, a = map(solid, coming[:3])
+    *maps, is_own = coming
+    dy, more, a = map(solid, maps)
     _same_shape([x, *(part for part in (dy, more, a) if part is not None)])
     d_beta, d_gamma = empty((len(x), 1), FLOAT64), empty((len(x), 1), FLOAT64)
     is_new = more is not None or a is not None
-    delta = dy if coming[3] or not is_new else empty(dy.shape, dy.dtype)
+    delta = dy if is_own or not is_new else empty(dy.shape, dy.dtype)
     rows = _rows(x, *standard, *affine)
     arrays = (d_beta, d_gamma, dy, solid(x))
     parts = (delta if is_new else None, more, a)

@@ -38,10 +38,6 @@ class Chunk:
         self.used = 0  # bytes up to the end of the last array that there has been
         self.holes = [(0, len(memory))]
 
-    def anew(self) -> "Chunk":
-        """The same memory without arrays."""
-        return Chunk(self.memory)
-
     def take(self, hole: int, size: int) -> int:
         """The beginning of that hole, which is so much smaller now."""
         start, end = self.holes.pop(hole)
@@ -96,7 +92,7 @@ class Arena:
 
     def anew(self) -> "Arena":
         """The same memory, all of it free: whoever uses it destroys what the arrays hold."""
-        return Arena([chunk.anew() for chunk in self.chunks])
+        return Arena([Chunk(chunk.memory) for chunk in self.chunks])
 
     @property
     def nbytes(self) -> int:

@@ -23,9 +23,10 @@ class Deltas:
         """Another part of that of node k; ``is_new``: others may change its memory."""
         if k not in self._sums:
             self._sums[k] = part
-            self._new |= {k} if is_new else set()
+            if is_new:
+                self._new.add(k)
             return
-        self._new.add(k)
+        self._new.add(k)  # as a sum, if nothing else
         delta, more = self._sums[k], self._beside.pop(k, None)
         before = delta if more is None else add_to(delta, more)
         if is_new and k != AT_INPUT and self._nodes[k].layer.overwrites_dy:

@@ -176,12 +176,12 @@ class Network:
             if source[i] != i or not (any(wanted) or node.params):
                 continue
             layer, own, (d, more) = node.layer, node.own(params), deltas.take(i)
-            if deltas.may_overwrite(i):
-                dx, found = yield from layer.backward_in_place(own, cache, (d, more), any(wanted))
-            elif isinstance(layer, WholeBatchLayer):
-                dx, found = yield from layer.backward_steps(own, cache, d, any(wanted))
-            else:
+            if not isinstance(layer, WholeBatchLayer):
                 dx, found = layer.backward(own, cache, d, any(wanted))
+            elif deltas.may_overwrite(i):
+                dx, found = yield from layer.backward_in_place(own, cache, (d, more), any(wanted))
+            else:
+                dx, found = yield from layer.backward_steps(own, cache, d, any(wanted))
             named = {f"{node.name}.{letter}": grad for letter, grad in found.items()}
             grads |= named
             if ready is not None and named:
@@ -197,17 +197,9 @@ class Network:
         """New running statistics after a forward pass in training; to be called before backward."""
         return {
             f"{node.name}.{letter}": value
-            for i, node in self._with_buffers
-            for letter, value in node.layer.buffers(node.own(params), caches.layers[i]).items()
+            for node, cache in zip(self.nodes, caches.layers, strict=True)
+            for letter, value in node.layer.buffers(node.own(params), cache).items()
         }
-
-    @cached_property
-    def _with_buffers(self) -> list[tuple[int, Node]]:
-        return [
-            (i, node)
-            for i, node in enumerate(self.nodes)
-            if any(param.is_buffer for param in node.params.values())
-        ]
 
     @cached_property
     def _has_params_below(self) -> dict[int, bool]:

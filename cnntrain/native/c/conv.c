@@ -212,9 +212,12 @@ static int conv2d_da(const Arg *arg) {
                 rows = rows_from(&p.in, maps, p.c, first, held);
             }
             taps_backward(&v, t, v.out, &p.rows);
-            for (long m = g * p.m; !p.rows.count && m < (g + 1) * p.m; m++)
-                memset(da + (m * v.length + row) * h.length * n, 0, (size_t)(h.length * n) * sizeof(real));
-            if (!p.rows.count) continue;
+            if (!p.rows.count) { /* no tap reads it */
+                for (long m = g * p.m; m < (g + 1) * p.m; m++)
+                    memset(da + (m * v.length + row) * h.length * n, 0,
+                           (size_t)(h.length * n) * sizeof(real));
+                continue;
+            }
             const real *x = rows + (t / v.stride - first) * p.in.row;
             for (long r = 0; r < h.stride && r < h.length; r++) {
                 taps_backward(&h, r + h.before, -1, &p.cols);

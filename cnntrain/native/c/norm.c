@@ -117,6 +117,9 @@ INLINE vec returned(vec d, vec x_hat, const int has_relu, Output o) {
     return has_relu ? d * when(splat(o.gamma) * x_hat + splat(o.beta) > (vec){}) : d;
 }
 
+/* A map that there need not be, from there on. */
+INLINE const real *beside(const real *map, long at) { return map ? map + at : NULL; }
+
 INLINE double squares(const real *x, long n, Standard s) {
     double sum[1];
     SHORT_SUMS_OF(0, 1, n, x, x, factor[0] = value[0] = around(a, s), sum)
@@ -164,7 +167,7 @@ static int batch_norm_forward(const Arg *arg) {
     const long m = arg[8].i;
     for (long c = 0; c < arg[7].i; c++) {
         const Output o = {{arg[2].r[c], arg[3].r[c], arg[4].r[c]}, arg[5].r[c], arg[6].r[c], (int)arg[9].i};
-        const real *other = arg[10].r ? arg[10].r + c * m : NULL, *x = arg[1].r + c * m;
+        const real *other = beside(arg[10].r, c * m), *x = arg[1].r + c * m;
         real *y = arg[0].w + c * m;
         if (other && o.has_relu) normalize(y, x, other, m, 1, o);
         else if (other)
@@ -183,16 +186,11 @@ static int batch_norm_sums(const Arg *arg) {
     const long m = arg[10].i;
     for (long c = 0; c < arg[9].i; c++) {
         const real *x = arg[3].r + c * m;
-        const Coming p = {arg[2].r + c * m, arg[13].r ? arg[13].r + c * m : NULL,
-                          arg[14].r ? arg[14].r + c * m : NULL, arg[12].w ? arg[12].w + c * m : NULL};
+        const Coming p = {arg[2].r + c * m, beside(arg[13].r, c * m), beside(arg[14].r, c * m),
+                          arg[12].w ? arg[12].w + c * m : NULL};
         const Output o = {{arg[4].r[c], arg[5].r[c], arg[6].r[c]}, arg[7].r[c], arg[8].r[c], (int)arg[11].i};
-        const Coming alone = {.dy = p.dy};
         double sums[2];
-        if (!p.delta && o.has_relu) returned_sums(alone, x, m, 1, o, sums);
-        else if (!p.delta)
-            returned_sums(alone, x, m, 0, o, sums);
-        else if (o.has_relu)
-            returned_sums(p, x, m, 1, o, sums);
+        if (o.has_relu) returned_sums(p, x, m, 1, o, sums);
         else
             returned_sums(p, x, m, 0, o, sums);
         arg[0].doubles[c] = sums[0], arg[1].doubles[c] = sums[1];
