@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 
@@ -103,7 +103,7 @@ class Console:
         assert self._loss is not None
         samples = self.experiment.plan.train.samples_per_step(len(self.experiment.data.train))
         shown = [metric_text("loss", self._loss)]
-        if rate := self._bar.format_dict["rate"]:
+        if rate := self._steps_per_second():
             steps = self._clock.steps_per_epoch
             left = [steps - (event.step - 1) % steps - 1, self._clock.total_steps - event.step]
             epoch, run = (duration(max(0, count) / rate) for count in left)
@@ -112,6 +112,13 @@ class Console:
         while len(shown) > 1 and len("  ".join(shown)) > room:
             shown.pop()
         return "  ".join(shown)
+
+    def _steps_per_second(self) -> float | None:
+        """The bar's smoothed speed, until there is one the mean since its beginning."""
+        bar: dict[str, Any] = self._bar.format_dict
+        if bar["rate"] is None and bar["elapsed"] > 0:
+            return float((bar["n"] - bar["initial"]) / bar["elapsed"])
+        return cast("float | None", bar["rate"])
 
     def _close_bar(self) -> None:
         if self._bar is not None:

@@ -368,7 +368,7 @@ def on_a_terminal(*words):
 
 
 def test_a_terminal_gets_a_progress_bar(config_file):
-    data = {"source": "synthetic", "problem": "xor", "n": 3000}  # long enough to be shown
+    data = {"source": "synthetic", "problem": "xor", "n": 20000}  # long enough to be shown
     train = {"mode": "sgd", "batch_size": None, "epochs": 1}
     shown, code = on_a_terminal("fit", config_file(data=data, train=train), "--out", "run")
     assert code == 0

@@ -104,6 +104,8 @@ def test_the_bar_shows_smoothed_loss_rate_and_speed(stderr, small, monkeypatch):
     assert texts[0].startswith("loss 2")
     assert texts[1].startswith("loss 1.95")  # 0.95 * 2 + 0.05 * 1
     assert texts[2].startswith("loss 1.8525")
+    assert " left, run " not in texts[0]  # no step has been timed yet
+    assert " left, run " in texts[1]
 
 
 def test_a_bar_begins_where_a_resumed_epoch_does(stderr, small, monkeypatch):
