@@ -23,8 +23,7 @@ def dense_backward(
         raise ValueError(f"delta {delta.shape}, a {a.shape} and W {W.shape} do not fit")
     delta, a = solid(delta), solid(a)
     dW, db = empty(W.shape, W.dtype), empty((k, 1), W.dtype)
-    turned = empty((n, j), W.dtype) if n > 1 else None
-    kernel("dense_dW", W)(dW, db, delta, a, turned, *(k, j, n))
+    kernel("dense_dW", W)(dW, db, delta, a, *(k, j, n))
     if not need_da:
         return None, dW, db
     da = empty((j, n), W.dtype)

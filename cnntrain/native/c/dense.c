@@ -5,7 +5,6 @@
 #include "turn.h"
 
 #define WORTH_A_THREAD 500000 /* multiplications for each thread: some 5 microseconds */
-#define WORTH_TURNING 8000    /* numbers for each thread: some microseconds */
 
 /* A copy of columns n0 .. n0 + width of x (rows, N), each row padded with zeros to PANEL. */
 static void copy_panel(const real *x, long rows, long n, long width, real *panel) {
@@ -101,38 +100,49 @@ static int dense_da(const Arg *arg) {
 }
 
 /* δ aᵀ of one sample: each a chain of one. */
-static void outer_product(const real *delta, const real *a, real *dW, long units, long j) {
+static void outer_product(const real *delta, const real *a, real *dW, long units, long width, long j) {
     for (long k = 0; k < units; k++)
-        for (long i = 0; i < j; i += VL)
-            store_up_to(dW + k * j + i, fused(splat(delta[k]), load_up_to(a + i, j - i), (vec){}), j - i);
+        for (long i = 0; i < width; i += VL)
+            store_up_to(dW + k * j + i, fused(splat(delta[k]), load_up_to(a + i, width - i), (vec){}),
+                        width - i);
 }
 
-static int part_of_turn(const Arg *arg, long part, long parts) {
-    const long j = arg[6].i, n = arg[7].i;
-    const long from = part_start(j, part, parts, VL), to = part_start(j, part + 1, parts, VL);
-    transpose(arg[3].r + from * n, to - from, n, arg[4].w + from, j);
-    return 0;
+/* ``width`` rows of a (J, N) from j0 on and ``count`` of their columns from n0 on, turned, each row padded
+   with zeros to whole vectors. */
+static void turn_panel(const real *a, long j0, long n0, long width, long count, long n, real *panel) {
+    for (long c = 0; c < width; c += VL)
+        for (long k = 0; k < count; k += VL)
+            turn_up_to(a + (j0 + c) * n + n0 + k, n, width - c, count - k, panel + k * PANEL + c, PANEL);
 }
 
 static int part_of_dW(const Arg *arg, long part, long parts) {
     real *dW = arg[0].w, *db = arg[1].w;
-    const real *delta = arg[2].r, *a = arg[4].w ? arg[4].w : arg[3].r;
-    const long units = arg[5].i, j = arg[6].i, n = arg[7].i;
-    const long from = part_start(units, part, parts, TILE_ROWS),
-               to = part_start(units, part + 1, parts, TILE_ROWS);
+    const real *delta = arg[2].r, *a = arg[3].r;
+    const long units = arg[4].i, j = arg[5].i, n = arg[6].i;
+    const long from = part_start(j, part, parts, VL), to = part_start(j, part + 1, parts, VL);
+    for (long k = part_start(units, part, parts, 1); db && k < part_start(units, part + 1, parts, 1); k++)
+        db[k] = n == 1 ? delta[k] + 0 : (real)sum_of(delta + k * n, n); /* as a sum is: not -0 */
     if (n == 1) {
-        for (long k = from; db && k < to; k++) db[k] = delta[k] + 0; /* as a sum is: not -0 */
-        outer_product(delta + from, a, dW + from * j, to - from, j);
+        outer_product(delta, a + from, dW + from, units, to - from, j);
         return 0;
     }
-    for (long k = from; db && k < to; k++) db[k] = (real)sum_of(delta + k * n, n);
-    return product(delta + from * n, n, 1, a, dW + from * j, to - from, n, j);
+    real *panel = scratch(K_BLOCK * PANEL * (long)sizeof(real));
+    if (!panel) return NO_MEMORY;
+    for (long j0 = from; j0 < to; j0 += PANEL) {
+        const long width = least(PANEL, to - j0);
+        for (long n0 = 0; n0 < n; n0 += K_BLOCK) {
+            const long count = least(K_BLOCK, n - n0);
+            turn_panel(a, j0, n0, width, count, n, panel);
+            const Factors p = {
+                .A = delta + n0, .a_step = n, .B = panel, .b_step = PANEL, .count = count, .first = n0 == 0};
+            panel_product(BY_ROW, p, n, units, dW + j0, j, width);
+        }
+    }
+    release(panel);
+    return 0;
 }
 
 /* dW (K, J) = delta (K, N) aᵀ (N, J): each a chain over the samples; db (K, 1) = Σ_n delta */
 static int dense_dW(const Arg *arg) {
-    const long units = arg[5].i, j = arg[6].i, n = arg[7].i;
-    if (arg[4].w) /* room for aᵀ; none if there is one sample */
-        in_parts(part_of_turn, arg, n * j / WORTH_TURNING);
-    return in_parts(part_of_dW, arg, parts_of(units, j, n));
+    return in_parts(part_of_dW, arg, parts_of(arg[4].i, arg[5].i, arg[6].i));
 }

@@ -4,7 +4,7 @@
    array must be contiguous and of the kernel's own type. */
 KERNEL(dense_forward, "wrrRiii")
 KERNEL(dense_da, "wrriii")
-KERNEL(dense_dW, "wWrrSiii")
+KERNEL(dense_dW, "wWrriii")
 KERNEL(conv2d_forward, "wrrRiiiiiiiiiiiiiiiii")
 KERNEL(conv2d_pool_forward, "wbrrRiiiiiiiiiiiiiiii")
 KERNEL(conv2d_da, "wrriiiiiiiiiiiiiiii")

@@ -1,4 +1,4 @@
-/* The transpose of a matrix, a square of vectors at a time. */
+/* The transpose of a square of vectors. */
 #ifndef CNNTRAIN_TURN_H
 #define CNNTRAIN_TURN_H
 
@@ -80,23 +80,6 @@ INLINE void load_square(const real *x, long row, long rows, long columns, vec *v
     if (rows >= VL && columns >= VL) EACH_OF_SQUARE(i) v[i] = load(x + i * row);
     else
         EACH_OF_SQUARE(i) v[i] = i < rows ? load_up_to(x + i * row, columns) : (vec){};
-}
-
-INLINE void turn_square(const real *x, long row, real *out, long out_row) {
-    vec v[SQUARE];
-    EACH_OF_SQUARE(i) v[i] = load(x + i * row);
-    turn(v);
-    EACH_OF_SQUARE(c) store(out + c * out_row, v[COLUMN(c)]);
-}
-
-/* x (rows, cols) -> its transpose (cols, rows), whose rows are ``out_row`` apart */
-static void transpose(const real *x, long rows, long cols, real *out, long out_row) {
-    const long whole_rows = rows / VL * VL, whole_cols = cols / VL * VL;
-    for (long c = 0; c < whole_cols; c += VL)
-        for (long r = 0; r < whole_rows; r += VL)
-            turn_square(x + r * cols + c, cols, out + c * out_row + r, out_row);
-    for (long r = 0; r < rows; r++)
-        for (long c = r < whole_rows ? whole_cols : 0; c < cols; c++) out[c * out_row + r] = x[r * cols + c];
 }
 
 /* ``rows`` x ``columns`` numbers at x, of which VL x VL count, turned, with zeros in the place of those that
