@@ -8,7 +8,7 @@ import numpy as np
 
 Step = Callable[[], object]
 STEPS_OF_TURN = 5
-REST, SETTLE = 0.03, 0.01  # seconds before a turn and at its beginning
+REST, SETTLE = 0.1, 0.01  # seconds before a turn and at its beginning
 
 
 def alternate(contenders: dict[str, Step], runs: int) -> dict[str, list[float]]:

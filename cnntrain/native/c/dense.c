@@ -107,12 +107,30 @@ static void outer_product(const real *delta, const real *a, real *dW, long units
                         width - i);
 }
 
-/* ``width`` rows of a (J, N) from j0 on and ``count`` of their columns from n0 on, turned, each row padded
-   with zeros to whole vectors. */
-static void turn_panel(const real *a, long j0, long n0, long width, long count, long n, real *panel) {
+/* a (width, count), whose rows are n apart, turned; rows of the panel are zero beyond their width. */
+static void turn_panel(const real *a, long width, long count, long n, real *panel) {
     for (long c = 0; c < width; c += VL)
         for (long k = 0; k < count; k += VL)
-            turn_up_to(a + (j0 + c) * n + n0 + k, n, width - c, count - k, panel + k * PANEL + c, PANEL);
+            turn_up_to(a + c * n + k, n, width - c, count - k, panel + k * PANEL + c, PANEL);
+}
+
+/* dW (K, width) = delta (K, N) aᵀ (N, width), at rows of dW that are j apart. */
+static int turned_product(const real *delta, const real *a, real *dW, long units, long width, long j,
+                          long n) {
+    real *panel = scratch(K_BLOCK * PANEL * (long)sizeof(real));
+    if (!panel) return NO_MEMORY;
+    for (long j0 = 0; j0 < width; j0 += PANEL) {
+        const long columns = least(PANEL, width - j0);
+        for (long n0 = 0; n0 < n; n0 += K_BLOCK) {
+            const long count = least(K_BLOCK, n - n0);
+            turn_panel(a + j0 * n + n0, columns, count, n, panel);
+            const Factors p = {
+                .A = delta + n0, .a_step = n, .B = panel, .b_step = PANEL, .count = count, .first = n0 == 0};
+            panel_product(BY_ROW, p, n, units, dW + j0, j, columns);
+        }
+    }
+    release(panel);
+    return 0;
 }
 
 static int part_of_dW(const Arg *arg, long part, long parts) {
@@ -120,25 +138,11 @@ static int part_of_dW(const Arg *arg, long part, long parts) {
     const real *delta = arg[2].r, *a = arg[3].r;
     const long units = arg[4].i, j = arg[5].i, n = arg[6].i;
     const long from = part_start(j, part, parts, VL), to = part_start(j, part + 1, parts, VL);
-    for (long k = part_start(units, part, parts, 1); db && k < part_start(units, part + 1, parts, 1); k++)
+    const long first = part_start(units, part, parts, 1), end = part_start(units, part + 1, parts, 1);
+    for (long k = first; db && k < end; k++)
         db[k] = n == 1 ? delta[k] + 0 : (real)sum_of(delta + k * n, n); /* as a sum is: not -0 */
-    if (n == 1) {
-        outer_product(delta, a + from, dW + from, units, to - from, j);
-        return 0;
-    }
-    real *panel = scratch(K_BLOCK * PANEL * (long)sizeof(real));
-    if (!panel) return NO_MEMORY;
-    for (long j0 = from; j0 < to; j0 += PANEL) {
-        const long width = least(PANEL, to - j0);
-        for (long n0 = 0; n0 < n; n0 += K_BLOCK) {
-            const long count = least(K_BLOCK, n - n0);
-            turn_panel(a, j0, n0, width, count, n, panel);
-            const Factors p = {
-                .A = delta + n0, .a_step = n, .B = panel, .b_step = PANEL, .count = count, .first = n0 == 0};
-            panel_product(BY_ROW, p, n, units, dW + j0, j, width);
-        }
-    }
-    release(panel);
+    if (n > 1) return turned_product(delta, a + from * n, dW + from, units, to - from, j, n);
+    outer_product(delta, a + from, dW + from, units, to - from, j);
     return 0;
 }
 
