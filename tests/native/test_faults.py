@@ -29,10 +29,10 @@ FAULTS = {
         "sum_of(delta + k * n, n - 1)",
         "dense",
     ),
-    "dense: a not turned around": (
-        "turn.h",
-        "out[c * out_row + r] = x[r * cols + c]",
-        "out[c * out_row + r] = x[c * rows + r]",
+    "dense: the first samples turned again": (
+        "dense.c",
+        "turn_up_to(a + c * n + k, n, width - c",
+        "turn_up_to(a + c * n, n, width - c",
         "dense",
     ),
     "conv2d: rows of the kernel shifted backwards": (
@@ -247,38 +247,44 @@ FAULTS = {
     ),
     "dense: dW of one sample by its first input": (
         "dense.c",
-        "fused(splat(delta[k]), load_up_to(a + i, j - i), (vec){})",
-        "fused(splat(delta[k]), load_up_to(a, j - i), (vec){})",
+        "fused(splat(delta[k]), load_up_to(a + i, width - i), (vec){})",
+        "fused(splat(delta[k]), load_up_to(a, width - i), (vec){})",
         "dense",
     ),
     "max_pool2d: the winners of one sample in the other row": (
-        "pool.c",
+        "max_pool.c",
         "pick(won == tap + splat(2), shares, (vec){})",
         "pick(won == tap, shares, (vec){})",
         "max_pool2d",
     ),
     "max_pool2d: the second half of a vector as the first": (
-        "pool.c",
+        "max_pool.c",
         "const vec won = twice(winner, half), shares = twice(share, half);",
         "const vec won = twice(winner, 0), shares = twice(share, 0);",
         "max_pool2d",
     ),
     "max_pool2d: the wrong winner": (
-        "pool.c",
-        "compete(rival, (bits)(i * h.size + j)",
-        "compete(rival, (bits)(j * v.size + i)",
+        "max_pool.c",
+        "(bits)(i * h->size + j), is_first",
+        "(bits)(j * h->size + i), is_first",
         "max_pool2d",
     ),
     "max_pool2d: shares overwritten, not added": (
-        "pool.c",
+        "max_pool.c",
         "if (!covers) share +=",
         "if (0) share +=",
         "max_pool2d",
     ),
     "avg_pool2d: delta not divided": (
-        "pool.c",
+        "avg_pool.c",
         "some) / splat(arg[2].r[oh * h.out + ow]);",
         "some) / splat(1);",
+        "avg_pool2d",
+    ),
+    "pooling: rows cleared that windows above have written to": (
+        "pool.h",
+        "oh ? most(0, least(end - v->stride, v->length)) : 0",
+        "0",
         "avg_pool2d",
     ),
     "batch_norm: sums over numbers that are not there": (

@@ -3,6 +3,7 @@
 #include "vec.h"
 
 #include "activation.c"
+#include "avg_pool.c"
 #include "batch.c"
 #include "conv.c"
 #include "conv_weights.c"
@@ -11,9 +12,9 @@
 #include "joining.c"
 #include "loss.c"
 #include "lrn.c"
+#include "max_pool.c"
 #include "metric.c"
 #include "norm.c"
-#include "pool.c"
 #include "prelu.c"
 #include "random.c"
 #include "resize.c"

@@ -18,8 +18,14 @@ typedef int64_t dmask __attribute__((vector_size(VECTOR_BYTES)));
 INLINE dvec dload(const real *p) { return (dvec)load(p); }
 #else
 #define BLOCK (LANES * 1024)
+#if defined(ISA_V4) /* compilers make several instructions of __builtin_convertvector */
+INLINE dvec dload(const real *p) { return (dvec)_mm512_cvtps_pd(_mm256_loadu_ps(p)); }
+#elif defined(ISA_V3)
+INLINE dvec dload(const real *p) { return (dvec)_mm256_cvtps_pd(_mm_loadu_ps(p)); }
+#else
 typedef float half_vec __attribute__((vector_size(VECTOR_BYTES / 2), aligned(4), may_alias));
 INLINE dvec dload(const real *p) { return __builtin_convertvector(*(const half_vec *)p, dvec); }
+#endif
 #endif
 
 #define LANES_OF(type, n)                                                                                    \
