@@ -46,10 +46,11 @@ static Spread spread_for_outputs(const Axis *v, const Axis *h, long n) {
 
 INLINE int is_copied(const Spread *p) { return p->phases > 1 || p->left > 0 || p->part > p->length; }
 
-/* So many rows of ``channels`` maps fit into the copy, at least ``fewest``. */
+/* So many rows of ``channels`` maps fit into the copy: at least twice the ``fewest``, because that many less
+   one are copied again for the rows of outputs that come next. */
 static long rows_at_a_time(const Spread *p, long channels, long fewest) {
     const long row = channels * p->phases * p->part * p->n * (long)sizeof(real);
-    return is_copied(p) ? most(fewest, SPREAD / row) : most(fewest, p->rows);
+    return is_copied(p) ? most(2 * fewest, SPREAD / row) : most(fewest, p->rows);
 }
 
 /* Numbers of the copy of so many rows; one panel is read beyond it. */
