@@ -40,8 +40,14 @@ static int avg_pool2d_forward(const Arg *arg) {
     const Window v = window_of(arg + 5), h = window_of(arg + 11);
     EACH_WINDOW (channels, v, h) {
         const Place p = place_of(&v, &h, c, oh, ow, n);
-        const vec count = splat(arg[2].r[oh * h.out + ow]);
-#define AVERAGE_OF_WINDOW(vecs) average_of_window(vecs, arg, &p, &h, n, k, count)
+        const real count = arg[2].r[oh * h.out + ow];
+        if (n == 1) {
+            double sum = 0;
+            EACH_TAP (p) sum += (double)arg[1].r[p.in + i * h.length + j];
+            arg[0].w[p.out] = (real)sum / count;
+            continue;
+        }
+#define AVERAGE_OF_WINDOW(vecs) average_of_window(vecs, arg, &p, &h, n, k, splat(count))
         EACH_FEW_VECTORS(n, AVERAGE_OF_WINDOW)
     }
     return 0;
