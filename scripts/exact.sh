@@ -7,6 +7,10 @@
 # qemu-user gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu). CNNTRAIN_PYTHON names the Python to use.
 set -eu
 cd "$(dirname "$0")/.."
+case ${1:-} in
+"" | --kernels | --trainings) ;;
+*) sed -n '2,7s/^# //p' scripts/exact.sh && exit 2 ;;
+esac
 python=${CNNTRAIN_PYTHON:-.venv/bin/python}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

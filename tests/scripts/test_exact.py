@@ -39,3 +39,11 @@ def test_trainings_end_with_one_hash():
 
 def test_sanitizers_find_nothing():
     assert run("sanitize.sh").count("sanitizers found nothing in ") >= 1
+
+
+def test_other_options_are_explained():
+    done = subprocess.run(
+        ["sh", "scripts/exact.sh", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "--kernels" in done.stdout
