@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tqdm import tqdm
 
@@ -116,9 +116,10 @@ class Console:
     def _steps_per_second(self) -> float | None:
         """The bar's smoothed speed, until there is one the mean since its beginning."""
         bar: dict[str, Any] = self._bar.format_dict
-        if bar["rate"] is None and bar["elapsed"] > 0:
-            return float((bar["n"] - bar["initial"]) / bar["elapsed"])
-        return cast("float | None", bar["rate"])
+        rate: float | None = bar["rate"]
+        if rate is None and bar["elapsed"] > 0:
+            rate = (bar["n"] - bar["initial"]) / bar["elapsed"]
+        return rate
 
     def _close_bar(self) -> None:
         if self._bar is not None:
